@@ -1,0 +1,152 @@
+//! Domain events: written in the transaction of the change, ordered per tenant, delivered afterwards.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::error::StoreError;
+use crate::id::{EventId, IdSource, RequestId, TenantId, UserId};
+use crate::policy::{Permission, Resource};
+
+/// Something that happened, as the service that did it says it.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Type such as `leave_request.approved`.
+    pub kind: &'static str,
+    /// What it happened to, as in `leave-requests/<id>`.
+    pub subject: String,
+    /// Ids and names of changed fields; never values that need their own permission.
+    pub data: Value,
+    /// The permission that a receiver needs…
+    pub permission: Permission,
+    /// …on this resource.
+    pub resource: Resource,
+}
+
+impl NewEvent {
+    /// Gives it id, time, author and request.
+    pub(crate) fn stamp(self, ids: &dyn IdSource, actor: &Actor, now: Timestamp) -> Event {
+        Event {
+            sequence: 0,
+            id: EventId::from_uuid(ids.next()),
+            kind: self.kind.to_owned(),
+            time: now,
+            subject: self.subject,
+            data: self.data,
+            permission: self.permission,
+            resource: self.resource,
+            caused_by: actor.user_id(),
+            request: actor.request(),
+        }
+    }
+}
+
+/// A row of the tenant's event log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Position in the tenant's log: gap-free, in commit order. Assigned by the store.
+    pub sequence: i64,
+    /// The event's id; also a resume token.
+    pub id: EventId,
+    /// Type such as `leave_request.approved`.
+    pub kind: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What it happened to.
+    pub subject: String,
+    /// Ids and names of changed fields.
+    pub data: Value,
+    /// The permission that a receiver needs…
+    pub permission: Permission,
+    /// …on this resource, as it was at the time.
+    pub resource: Resource,
+    /// The user who caused it, if a user did.
+    pub caused_by: Option<UserId>,
+    /// The request that caused it.
+    pub request: RequestId,
+}
+
+/// The wire form of an event (CloudEvents attribute names).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventFrame {
+    /// The event's id; reconnect with `?since=<id>` to get what came after it.
+    pub id: EventId,
+    /// Type such as `leave_request.approved`.
+    pub r#type: String,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What it happened to, as in `leave-requests/<id>`.
+    pub subject: String,
+    /// Ids and names of changed fields.
+    pub data: Value,
+}
+
+impl From<&Event> for EventFrame {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id,
+            r#type: event.kind.clone(),
+            time: event.time,
+            subject: event.subject.clone(),
+            data: event.data.clone(),
+        }
+    }
+}
+
+/// The tenant's append-only event log.
+#[async_trait]
+pub trait EventLog: Send {
+    /// Appends events in order, giving each the tenant's next sequence number.
+    async fn append(&mut self, events: Vec<Event>) -> Result<(), StoreError>;
+
+    /// Up to `limit` events behind a sequence number, oldest first.
+    async fn after(&mut self, sequence: i64, limit: u16) -> Result<Vec<Event>, StoreError>;
+
+    /// The sequence number of an event, if it is in this tenant's log.
+    async fn sequence_of(&mut self, event: EventId) -> Result<Option<i64>, StoreError>;
+
+    /// The last sequence number; 0 for an empty log.
+    async fn last(&mut self) -> Result<i64, StoreError>;
+}
+
+/// Tells listeners in this process which tenant's log has grown; the log itself holds the truth.
+pub struct EventBus(broadcast::Sender<TenantId>);
+
+impl Default for EventBus {
+    fn default() -> Self {
+        Self(broadcast::channel(1024).0)
+    }
+}
+
+impl fmt::Debug for EventBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventBus").field(&self.0.receiver_count()).finish()
+    }
+}
+
+impl EventBus {
+    /// Says that a tenant's log has grown.
+    pub fn wake(&self, tenant: TenantId) {
+        // No receivers is not an error: nobody is listening.
+        let _ = self.0.send(tenant);
+    }
+
+    /// Hears which tenants' logs grow from now on. A lagging listener reads the log, so it loses nothing.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<TenantId> {
+        self.0.subscribe()
+    }
+}
+
+/// A subject string such as `leave-requests/<id>`.
+#[must_use]
+pub fn subject(collection: &str, id: Uuid) -> String {
+    format!("{collection}/{id}")
+}

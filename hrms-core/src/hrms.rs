@@ -1,0 +1,269 @@
+//! The entry point: services over a store, a clock, ids and a policy.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::actor::Actor;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{CommonError, StoreError};
+use crate::event::{EventBus, NewEvent};
+use crate::id::{IdSource, RandomIds};
+use crate::idempotency::KEPT_FOR;
+use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Visibility};
+use crate::store::{Directory, Store, Tx};
+
+/// The HR system: hand it to a front end, or call its services from your own code.
+///
+/// Cheap to clone; all clones share the same parts.
+#[derive(Clone)]
+pub struct Hrms(Arc<Parts>);
+
+struct Parts {
+    store: Arc<dyn Store>,
+    directory: Arc<dyn Directory + Send + Sync>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    policy: Arc<dyn Policy>,
+    bus: EventBus,
+}
+
+impl fmt::Debug for Hrms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hrms")
+            .field("policy", &self.0.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts an [`Hrms`] together; every part but the store has a default.
+pub struct Builder {
+    parts: Parts,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Tells the time by this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.parts.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes ids from this source.
+    #[must_use]
+    pub fn ids(mut self, ids: impl IdSource + 'static) -> Self {
+        self.parts.ids = Arc::new(ids);
+        self
+    }
+
+    /// Decides by this policy.
+    #[must_use]
+    pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.parts.policy = Arc::new(policy);
+        self
+    }
+
+    /// Puts it together.
+    #[must_use]
+    pub fn build(self) -> Hrms {
+        Hrms(Arc::new(self.parts))
+    }
+}
+
+impl Hrms {
+    /// Starts to put an HR system together over a store.
+    pub fn builder<S: Store + Directory + 'static>(store: S) -> Builder {
+        let store = Arc::new(store);
+        Builder {
+            parts: Parts {
+                store: store.clone(),
+                directory: store,
+                clock: Arc::new(SystemClock),
+                ids: Arc::new(RandomIds),
+                policy: Arc::new(RolePolicy),
+                bus: EventBus::default(),
+            },
+        }
+    }
+
+    /// An HR system over a store, with the system's clock and the default policy.
+    pub fn new<S: Store + Directory + 'static>(store: S) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// The clock that everything here goes by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    /// The source of ids.
+    #[must_use]
+    pub fn ids(&self) -> &dyn IdSource {
+        &*self.0.ids
+    }
+
+    /// The policy that decides.
+    #[must_use]
+    pub fn policy(&self) -> &dyn Policy {
+        &*self.0.policy
+    }
+
+    /// What crosses tenants. Not for services that act inside one.
+    #[must_use]
+    pub fn directory(&self) -> &(dyn Directory + Send + Sync) {
+        &*self.0.directory
+    }
+
+    /// Tells listeners in this process that a tenant's event log has grown.
+    #[must_use]
+    pub fn bus(&self) -> &EventBus {
+        &self.0.bus
+    }
+
+    /// Opens a unit of work for a change by `actor`.
+    ///
+    /// # Errors
+    /// When storage can't be reached.
+    pub async fn begin(&self, actor: &Actor) -> Result<Work, CommonError> {
+        let tx = self.0.store.begin(actor.tenant()).await?;
+        Ok(Work {
+            tx,
+            hrms: self.clone(),
+            actor: actor.clone(),
+            now: self.0.clock.now(),
+            events: Vec::new(),
+        })
+    }
+
+    /// Opens a read-only unit of work for `actor`.
+    ///
+    /// # Errors
+    /// When storage can't be reached.
+    pub async fn read(&self, actor: &Actor) -> Result<Box<dyn Tx>, CommonError> {
+        Ok(self.0.store.read(actor.tenant()).await?)
+    }
+
+    /// Refuses unless `actor` may use `permission` on `resource`.
+    ///
+    /// # Errors
+    /// [`CommonError::Forbidden`].
+    pub fn require(
+        &self,
+        actor: &Actor,
+        permission: Permission,
+        resource: &Resource,
+    ) -> Result<(), CommonError> {
+        match self.0.policy.decide(actor, permission, resource) {
+            Decision::Allow => Ok(()),
+            Decision::Deny => Err(CommonError::Forbidden { permission }),
+        }
+    }
+
+    /// Which rows `permission` opens to `actor`.
+    ///
+    /// # Errors
+    /// [`CommonError::Forbidden`] when it opens none at all.
+    pub fn visibility(&self, actor: &Actor, permission: Permission) -> Result<Visibility, CommonError> {
+        let seen = self.0.policy.visibility(actor, permission);
+        if seen.is_nothing() {
+            Err(CommonError::Forbidden { permission })
+        } else {
+            Ok(seen)
+        }
+    }
+}
+
+/// A change in progress: repositories, the events it will cause, and one commit at the end.
+///
+/// Dropping it undoes everything. Read repositories through it directly: `work.locations()`.
+pub struct Work {
+    tx: Box<dyn Tx>,
+    hrms: Hrms,
+    actor: Actor,
+    now: Timestamp,
+    events: Vec<NewEvent>,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Deref for Work {
+    type Target = dyn Tx;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.tx
+    }
+}
+
+impl DerefMut for Work {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut *self.tx
+    }
+}
+
+impl Work {
+    /// The instant of this change; the same for everything that it writes.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Records a domain event, to be written with the change.
+    pub fn emit(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    /// Writes events and the answer of an idempotent request, commits, and wakes listeners.
+    ///
+    /// `answer` is what the front end will show; it is handed back.
+    ///
+    /// # Errors
+    /// [`CommonError::IdempotencyKeyTaken`] when the same request was accepted meanwhile; any
+    /// storage failure. Nothing is written then.
+    pub async fn commit<T: Serialize>(mut self, answer: T) -> Result<T, CommonError> {
+        if let (Some(key), Some(user)) = (self.actor.idempotency(), self.actor.user_id()) {
+            let stored = serde_json::to_string(&answer)?;
+            let expired = self.now - KEPT_FOR;
+            match self
+                .tx
+                .idempotency()
+                .insert(user, key, &stored, self.now, expired)
+                .await
+            {
+                Err(StoreError::Conflict { .. }) => return Err(CommonError::IdempotencyKeyTaken),
+                other => other?,
+            }
+        }
+        let wake = !self.events.is_empty();
+        if wake {
+            // Last, because taking sequence numbers locks the tenant's counter until we commit.
+            let events = std::mem::take(&mut self.events);
+            let hrms = &self.hrms;
+            let stamped = events
+                .into_iter()
+                .map(|event| event.stamp(hrms.ids(), &self.actor, self.now))
+                .collect();
+            self.tx.events().append(stamped).await?;
+        }
+        self.tx.commit().await?;
+        if wake {
+            self.hrms.bus().wake(self.actor.tenant());
+        }
+        Ok(answer)
+    }
+}

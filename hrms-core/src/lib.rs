@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod actor;
+pub mod clock;
+#[cfg(feature = "contract")]
+#[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
+pub mod contract;
+pub mod error;
+pub mod event;
+pub mod hrms;
+pub mod id;
+pub mod idempotency;
+pub mod location;
+pub mod organization;
+pub mod page;
+pub mod patch;
+pub mod policy;
+pub mod store;
+pub mod validate;
+
+pub use actor::{Actor, Cause, Who};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+pub use hrms::{Hrms, Work};
+pub use id::*;
+pub use page::{Page, PageRequest, Position};
+pub use patch::Patch;
+pub use policy::{Decision, Permission, Policy, Resource, Role, RolePolicy, Scope, Visibility};
+pub use store::{Directory, Store, Tx, Version, Versioned};
+
+/// The date and time library of the public types.
+pub use jiff;
+/// The identifier type behind every id.
+pub use uuid;

@@ -1,0 +1,78 @@
+//! What storage must offer: a unit of work bound to one tenant, and a small surface across tenants.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::event::EventLog;
+use crate::id::TenantId;
+use crate::idempotency::IdempotencyRepo;
+use crate::location::LocationRepo;
+use crate::organization::{OrganizationDirectory, OrganizationRepo};
+
+/// Counts the changes of one row; what `ETag` and `If-Match` carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = i64))]
+#[serde(transparent)]
+pub struct Version(i64);
+
+impl Version {
+    /// The version of a new row.
+    pub const FIRST: Self = Self(1);
+
+    /// Wraps a stored version.
+    #[must_use]
+    pub const fn from_i64(version: i64) -> Self {
+        Self(version)
+    }
+
+    /// The number, for stores.
+    #[must_use]
+    pub const fn as_i64(self) -> i64 {
+        self.0
+    }
+
+    /// The version after one more change.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// A thing whose changes are counted.
+pub trait Versioned {
+    /// The version that was read.
+    fn version(&self) -> Version;
+}
+
+/// Opens units of work, each bound to one tenant.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Opens a unit of work that sees one tenant and no other. Dropping it undoes it.
+    async fn begin(&self, tenant: TenantId) -> Result<Box<dyn Tx>, StoreError>;
+
+    /// Opens a read-only unit of work on one tenant: one consistent snapshot; writes fail.
+    async fn read(&self, tenant: TenantId) -> Result<Box<dyn Tx>, StoreError>;
+}
+
+/// A unit of work on one tenant. Every repository sees what the others wrote.
+#[async_trait]
+pub trait Tx: Send {
+    /// The tenant's own row.
+    fn organization(&mut self) -> &mut dyn OrganizationRepo;
+    /// Workplaces.
+    fn locations(&mut self) -> &mut dyn LocationRepo;
+    /// The log of domain events: written if and only if we commit.
+    fn events(&mut self) -> &mut dyn EventLog;
+    /// Answers kept for repeated requests.
+    fn idempotency(&mut self) -> &mut dyn IdempotencyRepo;
+
+    /// Makes the work durable and visible.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// What crosses tenants: the registry of organisations, log-in, claiming jobs. Nothing else.
+pub trait Directory: OrganizationDirectory {}
+
+impl<T: OrganizationDirectory> Directory for T {}

@@ -1,0 +1,2 @@
+//! HRMS server.
+fn main() {}
