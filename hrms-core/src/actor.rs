@@ -64,15 +64,7 @@ impl Actor {
         let mut grants: Vec<Grant> = roles.iter().flat_map(|role| role.grants()).collect();
         grants.sort_unstable();
         grants.dedup();
-        Self {
-            tenant,
-            who,
-            roles: roles.into(),
-            grants: grants.into(),
-            cause,
-            request,
-            idempotency: None,
-        }
+        Self { tenant, who, roles: roles.into(), grants: grants.into(), cause, request, idempotency: None }
     }
 
     /// The system acting in a tenant for a named internal cause, with the listed permissions on the
@@ -85,10 +77,7 @@ impl Actor {
         cause: Cause,
         request: RequestId,
     ) -> Self {
-        let grants = permissions.iter().map(|&permission| Grant {
-            permission,
-            scope: Scope::Organization,
-        });
+        let grants = permissions.iter().map(|&permission| Grant { permission, scope: Scope::Organization });
         Self {
             tenant,
             who: Who::System { name },

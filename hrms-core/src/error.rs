@@ -63,11 +63,7 @@ impl FieldError {
         code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code: code.into(),
-            detail: detail.into(),
-        }
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
     }
 }
 
@@ -165,11 +161,7 @@ impl CommonError {
 
     /// A field that refers to something that isn't there (or belongs to somebody else).
     pub fn unknown_reference(pointer: impl Into<Cow<'static, str>>) -> Self {
-        Self::invalid(
-            pointer,
-            "unknown-reference",
-            "this refers to nothing that exists here",
-        )
+        Self::invalid(pointer, "unknown-reference", "this refers to nothing that exists here")
     }
 }
 

@@ -33,9 +33,7 @@ struct Parts {
 
 impl fmt::Debug for Hrms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hrms")
-            .field("policy", &self.0.policy)
-            .finish_non_exhaustive()
+        f.debug_struct("Hrms").field("policy", &self.0.policy).finish_non_exhaustive()
     }
 }
 
@@ -136,13 +134,7 @@ impl Hrms {
     /// When storage can't be reached.
     pub async fn begin(&self, actor: &Actor) -> Result<Work, CommonError> {
         let tx = self.0.store.begin(actor.tenant()).await?;
-        Ok(Work {
-            tx,
-            hrms: self.clone(),
-            actor: actor.clone(),
-            now: self.0.clock.now(),
-            events: Vec::new(),
-        })
+        Ok(Work { tx, hrms: self.clone(), actor: actor.clone(), now: self.0.clock.now(), events: Vec::new() })
     }
 
     /// Opens a read-only unit of work for `actor`.
@@ -175,11 +167,7 @@ impl Hrms {
     /// [`CommonError::Forbidden`] when it opens none at all.
     pub fn visibility(&self, actor: &Actor, permission: Permission) -> Result<Visibility, CommonError> {
         let seen = self.0.policy.visibility(actor, permission);
-        if seen.is_nothing() {
-            Err(CommonError::Forbidden { permission })
-        } else {
-            Ok(seen)
-        }
+        if seen.is_nothing() { Err(CommonError::Forbidden { permission }) } else { Ok(seen) }
     }
 }
 
@@ -196,9 +184,7 @@ pub struct Work {
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work")
-            .field("actor", &self.actor)
-            .finish_non_exhaustive()
+        f.debug_struct("Work").field("actor", &self.actor).finish_non_exhaustive()
     }
 }
 
@@ -239,12 +225,7 @@ impl Work {
         if let (Some(key), Some(user)) = (self.actor.idempotency(), self.actor.user_id()) {
             let stored = serde_json::to_string(&answer)?;
             let expired = self.now - KEPT_FOR;
-            match self
-                .tx
-                .idempotency()
-                .insert(user, key, &stored, self.now, expired)
-                .await
-            {
+            match self.tx.idempotency().insert(user, key, &stored, self.now, expired).await {
                 Err(StoreError::Conflict { .. }) => return Err(CommonError::IdempotencyKeyTaken),
                 other => other?,
             }
@@ -254,10 +235,8 @@ impl Work {
             // Last, because taking sequence numbers locks the tenant's counter until we commit.
             let events = std::mem::take(&mut self.events);
             let hrms = &self.hrms;
-            let stamped = events
-                .into_iter()
-                .map(|event| event.stamp(hrms.ids(), &self.actor, self.now))
-                .collect();
+            let stamped =
+                events.into_iter().map(|event| event.stamp(hrms.ids(), &self.actor, self.now)).collect();
             self.tx.events().append(stamped).await?;
         }
         self.tx.commit().await?;

@@ -182,8 +182,7 @@ impl LocationService<'_> {
     /// # Errors
     /// When it isn't there or may not be seen.
     pub async fn get(&self, actor: &Actor, id: LocationId) -> Result<Location, LocationError> {
-        self.0
-            .require(actor, Permission::LocationRead, &Resource::organization())?;
+        self.0.require(actor, Permission::LocationRead, &Resource::organization())?;
         let mut tx = self.0.read(actor).await?;
         Ok(tx.locations().get(id).await?.ok_or(NOT_FOUND)?)
     }
@@ -198,8 +197,7 @@ impl LocationService<'_> {
         filter: &LocationFilter,
         page: &PageRequest<LocationSort>,
     ) -> Result<Page<Location>, LocationError> {
-        self.0
-            .require(actor, Permission::LocationRead, &Resource::organization())?;
+        self.0.require(actor, Permission::LocationRead, &Resource::organization())?;
         let mut tx = self.0.read(actor).await?;
         let rows = tx.locations().list(filter, page).await?;
         Ok(Page::from_rows(rows, page.limit, |last| Position {
@@ -216,8 +214,7 @@ impl LocationService<'_> {
     /// # Errors
     /// [`LocationError::CodeTaken`]; faulty fields.
     pub async fn create(&self, actor: &Actor, new: NewLocation) -> Result<Location, LocationError> {
-        self.0
-            .require(actor, Permission::LocationManage, &Resource::organization())?;
+        self.0.require(actor, Permission::LocationManage, &Resource::organization())?;
         let mut work = self.0.begin(actor).await?;
         let location = Location {
             id: LocationId::from_uuid(self.0.ids().next()),
@@ -245,8 +242,7 @@ impl LocationService<'_> {
         expected: Version,
         patch: LocationPatch,
     ) -> Result<Location, LocationError> {
-        self.0
-            .require(actor, Permission::LocationManage, &Resource::organization())?;
+        self.0.require(actor, Permission::LocationManage, &Resource::organization())?;
         let mut work = self.0.begin(actor).await?;
         let before = work.locations().get(id).await?.ok_or(NOT_FOUND)?;
         if before.version != expected {
@@ -277,8 +273,7 @@ impl LocationService<'_> {
         id: LocationId,
         expected: Version,
     ) -> Result<(), LocationError> {
-        self.0
-            .require(actor, Permission::LocationManage, &Resource::organization())?;
+        self.0.require(actor, Permission::LocationManage, &Resource::organization())?;
         let mut work = self.0.begin(actor).await?;
         let location = work.locations().get(id).await?.ok_or(NOT_FOUND)?;
         match work.locations().remove(id, expected).await {

@@ -32,12 +32,7 @@ pub struct PageRequest<S> {
 
 impl<S: Default> Default for PageRequest<S> {
     fn default() -> Self {
-        Self {
-            sort: S::default(),
-            descending: false,
-            limit: DEFAULT_LIMIT,
-            after: None,
-        }
+        Self { sort: S::default(), descending: false, limit: DEFAULT_LIMIT, after: None }
     }
 }
 
@@ -61,9 +56,6 @@ impl<T> Page<T> {
 
     /// The same page with each item changed.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(f).collect(),
-            next: self.next,
-        }
+        Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
 }

@@ -154,10 +154,7 @@ impl Role {
     pub fn grants(self) -> Vec<Grant> {
         use Permission as P;
         let at = |scope: Scope, permissions: &[Permission]| -> Vec<Grant> {
-            permissions
-                .iter()
-                .map(|&permission| Grant { permission, scope })
-                .collect()
+            permissions.iter().map(|&permission| Grant { permission, scope }).collect()
         };
         let directory = [
             P::OrganizationRead,
@@ -171,19 +168,13 @@ impl Role {
             Self::Admin => {
                 let all = Permission::ALL.iter().copied();
                 all.filter(|p| !matches!(p, P::LeaveDecide | P::LeaveSubmit))
-                    .map(|permission| Grant {
-                        permission,
-                        scope: Scope::Organization,
-                    })
+                    .map(|permission| Grant { permission, scope: Scope::Organization })
                     .collect()
             }
             Self::Hr => {
                 let all = Permission::ALL.iter().copied();
                 all.filter(|p| !matches!(p, P::OrganizationManage | P::UserManage))
-                    .map(|permission| Grant {
-                        permission,
-                        scope: Scope::Organization,
-                    })
+                    .map(|permission| Grant { permission, scope: Scope::Organization })
                     .collect()
             }
             Self::Manager => [
@@ -195,13 +186,7 @@ impl Role {
                 at(Scope::Organization, &directory),
                 at(
                     Scope::Own,
-                    &[
-                        P::EmployeeRead,
-                        P::EmployeeReadPersonal,
-                        P::LeaveRead,
-                        P::LeaveSubmit,
-                        P::JobRead,
-                    ],
+                    &[P::EmployeeRead, P::EmployeeReadPersonal, P::LeaveRead, P::LeaveSubmit, P::JobRead],
                 ),
             ]
             .concat(),
@@ -225,11 +210,7 @@ impl Resource {
     /// A thing of the organisation as a whole, such as a location.
     #[must_use]
     pub const fn organization() -> Self {
-        Self {
-            owner: None,
-            manager: None,
-            department: None,
-        }
+        Self { owner: None, manager: None, department: None }
     }
 
     /// A thing that belongs to an employee.
@@ -239,11 +220,7 @@ impl Resource {
         manager: Option<EmployeeId>,
         department: Option<DepartmentId>,
     ) -> Self {
-        Self {
-            owner: Some(owner),
-            manager,
-            department,
-        }
+        Self { owner: Some(owner), manager, department }
     }
 }
 
@@ -271,12 +248,7 @@ pub struct Visibility {
 
 impl Visibility {
     /// Sees every row.
-    pub const ALL: Self = Self {
-        organization: true,
-        own: None,
-        reports_of: None,
-        department: None,
-    };
+    pub const ALL: Self = Self { organization: true, own: None, reports_of: None, department: None };
 
     /// Whether nothing can be seen.
     #[must_use]
@@ -301,11 +273,7 @@ impl Visibility {
 pub trait Policy: Send + Sync + fmt::Debug {
     /// May `actor` use `permission` on `resource`?
     fn decide(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Decision {
-        if self.visibility(actor, permission).includes(resource) {
-            Decision::Allow
-        } else {
-            Decision::Deny
-        }
+        if self.visibility(actor, permission).includes(resource) { Decision::Allow } else { Decision::Deny }
     }
 
     /// Which rows of a collection `permission` opens to `actor`.
@@ -319,11 +287,7 @@ pub struct RolePolicy;
 impl Policy for RolePolicy {
     fn visibility(&self, actor: &Actor, permission: Permission) -> Visibility {
         let mut seen = Visibility::default();
-        for grant in actor
-            .grants()
-            .iter()
-            .filter(|grant| grant.permission == permission)
-        {
+        for grant in actor.grants().iter().filter(|grant| grant.permission == permission) {
             match grant.scope {
                 Scope::Organization => seen.organization = true,
                 Scope::Own => seen.own = actor.employee(),

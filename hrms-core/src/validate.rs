@@ -39,23 +39,11 @@ impl Check {
     pub fn text(&mut self, pointer: &'static str, text: &str, length: RangeInclusive<usize>) {
         let count = text.chars().count();
         if count < *length.start() {
-            self.fault(
-                pointer,
-                "too-short",
-                format!("this needs at least {} characters", length.start()),
-            );
+            self.fault(pointer, "too-short", format!("this needs at least {} characters", length.start()));
         } else if count > *length.end() {
-            self.fault(
-                pointer,
-                "too-long",
-                format!("this may have at most {} characters", length.end()),
-            );
+            self.fault(pointer, "too-long", format!("this may have at most {} characters", length.end()));
         } else if text.chars().any(char::is_control) {
-            self.fault(
-                pointer,
-                "control-character",
-                "this may not contain control characters",
-            );
+            self.fault(pointer, "control-character", "this may not contain control characters");
         } else if text.trim() != text {
             self.fault(pointer, "blank-ends", "this may not begin or end with blanks");
         }
@@ -72,33 +60,21 @@ impl Check {
     /// A date that can be stored ([`FIRST_DATE`] to [`LAST_DATE`]).
     pub fn date(&mut self, pointer: &'static str, on: Date) {
         if on < FIRST_DATE || on > LAST_DATE {
-            self.fault(
-                pointer,
-                "out-of-range",
-                format!("dates go from {FIRST_DATE} to {LAST_DATE}"),
-            );
+            self.fault(pointer, "out-of-range", format!("dates go from {FIRST_DATE} to {LAST_DATE}"));
         }
     }
 
     /// The name of a zone in the IANA time zone database.
     pub fn zone(&mut self, pointer: &'static str, name: &str) {
         if name.len() > 64 || time_zone(name).is_none() {
-            self.fault(
-                pointer,
-                "unknown-zone",
-                "this is not an IANA time zone name such as Asia/Kolkata",
-            );
+            self.fault(pointer, "unknown-zone", "this is not an IANA time zone name such as Asia/Kolkata");
         }
     }
 
     /// An e-mail address, as far as a look can tell (RFC 5321 lengths).
     pub fn email(&mut self, pointer: &'static str, email: &str) {
         let fine = email.split_once('@').is_some_and(|(local, host)| {
-            let clean = |part: &str| {
-                !part
-                    .chars()
-                    .any(|c| c.is_whitespace() || c.is_control() || c == '@')
-            };
+            let clean = |part: &str| !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
             (1..=64).contains(&local.len())
                 && (1..=255).contains(&host.len())
                 && clean(local)
@@ -115,11 +91,7 @@ impl Check {
     /// # Errors
     /// [`CommonError::Invalid`] with every fault.
     pub fn done(self) -> Result<(), CommonError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(CommonError::Invalid(self.0))
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(CommonError::Invalid(self.0)) }
     }
 }
 

@@ -1,1 +1,1 @@
-//! placeholder
+//! What the test binary shares.

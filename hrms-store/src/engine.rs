@@ -1,0 +1,43 @@
+//! The two engines behind one connection type, bound to a tenant or to the directory.
+
+use std::sync::Arc;
+
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use hrms_core::StoreError;
+
+use crate::sqlite::ConstraintNames;
+
+/// An open transaction on either engine.
+#[derive(Debug)]
+pub(crate) enum Conn {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>, Arc<ConstraintNames>),
+}
+
+impl Conn {
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await.map_err(crate::postgres::error),
+            Self::Sqlite(tx, names) => tx.commit().await.map_err(|error| crate::sqlite::error(error, &names)),
+        }
+    }
+
+    /// Text to append to a `SELECT` so that the rows stay as they are until we commit.
+    ///
+    /// SQLite has one writer at a time, so nothing needs to be said there.
+    pub(crate) fn for_update(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR UPDATE",
+            Self::Sqlite(..) => "",
+        }
+    }
+
+    /// Text to append to a `SELECT` that takes only rows which no other worker holds.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+            Self::Sqlite(..) => "",
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The event log in SQL.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use hrms_core::event::{Event, EventLog};
+use hrms_core::{DepartmentId, EmployeeId, EventId, Permission, RequestId, Resource, StoreError, UserId};
+
+use crate::instant::Instant;
+use crate::query::{insert_many, params};
+use crate::sql::{SqlTx, corrupt};
+
+#[derive(FromRow)]
+struct EventRow {
+    sequence: i64,
+    id: Uuid,
+    kind: String,
+    occurred_at: Instant,
+    subject: String,
+    data: Value,
+    permission: String,
+    owner_id: Option<Uuid>,
+    manager_id: Option<Uuid>,
+    department_id: Option<Uuid>,
+    caused_by: Option<Uuid>,
+    request_id: Uuid,
+}
+
+impl TryFrom<EventRow> for Event {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let permission = Permission::from_code(&row.permission);
+        let mut resource = Resource::organization();
+        resource.owner = row.owner_id.map(EmployeeId::from_uuid);
+        resource.manager = row.manager_id.map(EmployeeId::from_uuid);
+        resource.department = row.department_id.map(DepartmentId::from_uuid);
+        Ok(Self {
+            sequence: row.sequence,
+            id: EventId::from_uuid(row.id),
+            kind: row.kind,
+            time: row.occurred_at.0,
+            subject: row.subject,
+            data: row.data,
+            permission: permission
+                .ok_or_else(|| corrupt("event", format!("permission {}", row.permission)))?,
+            resource,
+            caused_by: row.caused_by.map(UserId::from_uuid),
+            request: RequestId::from_uuid(row.request_id),
+        })
+    }
+}
+
+#[async_trait]
+impl EventLog for SqlTx {
+    async fn append(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        // The counter's row stays locked until we commit: sequence order is commit order.
+        let (last,): (i64,) = self
+            .conn
+            .one(
+                "INSERT INTO tenant_counter (tenant_id, name, value) VALUES ($1, 'event', $2) \
+                 ON CONFLICT (tenant_id, name) DO UPDATE SET value = tenant_counter.value + excluded.value \
+                 RETURNING value",
+                params![self.tenant, count],
+            )
+            .await?;
+        let tenant = self.tenant;
+        let rows = events.into_iter().zip((last - count + 1)..).map(|(event, sequence)| {
+            params![
+                tenant,
+                sequence,
+                event.id,
+                event.kind,
+                event.time,
+                event.subject,
+                event.data,
+                event.permission.code(),
+                event.resource.owner,
+                event.resource.manager,
+                event.resource.department,
+                event.caused_by,
+                event.request,
+            ]
+        });
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO event (tenant_id, sequence, id, kind, occurred_at, subject, data, permission, \
+             owner_id, manager_id, department_id, caused_by, request_id) VALUES ",
+            rows.collect::<Vec<_>>(),
+            "",
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn after(&mut self, sequence: i64, limit: u16) -> Result<Vec<Event>, StoreError> {
+        let rows: Vec<EventRow> = self
+            .conn
+            .all(
+                "SELECT sequence, id, kind, occurred_at, subject, data, permission, owner_id, manager_id, \
+                 department_id, caused_by, request_id FROM event \
+                 WHERE tenant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+                params![self.tenant, sequence, limit],
+            )
+            .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn sequence_of(&mut self, event: EventId) -> Result<Option<i64>, StoreError> {
+        let row: Option<(i64,)> = self
+            .conn
+            .optional(
+                "SELECT sequence FROM event WHERE tenant_id = $1 AND id = $2",
+                params![self.tenant, event],
+            )
+            .await?;
+        Ok(row.map(|(sequence,)| sequence))
+    }
+
+    async fn last(&mut self) -> Result<i64, StoreError> {
+        let row: Option<(i64,)> = self
+            .conn
+            .optional(
+                "SELECT value FROM tenant_counter WHERE tenant_id = $1 AND name = 'event'",
+                params![self.tenant],
+            )
+            .await?;
+        Ok(row.map_or(0, |(value,)| value))
+    }
+}

@@ -1,0 +1,114 @@
+//! Organisations in SQL: the tenant's own row, and the registry across tenants.
+
+use async_trait::async_trait;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use hrms_core::organization::{Organization, OrganizationDirectory, OrganizationRepo, OrganizationStatus};
+use hrms_core::{StoreError, TenantId, Version};
+
+use crate::instant::Instant;
+use crate::query::params;
+use crate::sql::{SqlTx, corrupt};
+use crate::store::SqlStore;
+
+#[derive(FromRow)]
+struct OrganizationRow {
+    id: Uuid,
+    slug: String,
+    name: String,
+    status: String,
+    created_at: Instant,
+    updated_at: Instant,
+    version: i64,
+}
+
+impl TryFrom<OrganizationRow> for Organization {
+    type Error = StoreError;
+
+    fn try_from(row: OrganizationRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: TenantId::from_uuid(row.id),
+            slug: row.slug,
+            name: row.name,
+            status: match row.status.as_str() {
+                "active" => OrganizationStatus::Active,
+                "suspended" => OrganizationStatus::Suspended,
+                other => return Err(corrupt("organization", format!("status {other}"))),
+            },
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            version: Version::from_i64(row.version),
+        })
+    }
+}
+
+fn status_text(status: OrganizationStatus) -> &'static str {
+    match status {
+        OrganizationStatus::Active => "active",
+        OrganizationStatus::Suspended => "suspended",
+    }
+}
+
+#[async_trait]
+impl OrganizationRepo for SqlTx {
+    async fn get(&mut self) -> Result<Option<Organization>, StoreError> {
+        let row: Option<OrganizationRow> = self
+            .conn
+            .optional(
+                "SELECT id, slug, name, status, created_at, updated_at, version FROM organization WHERE id = $1",
+                params![self.tenant],
+            )
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    async fn update(&mut self, organization: &Organization, expected: Version) -> Result<(), StoreError> {
+        self.conn
+            .execute_expecting_one(
+                "UPDATE organization SET name = $3, updated_at = $4, version = $5 WHERE id = $1 AND version = $2",
+                params![
+                    self.tenant,
+                    expected,
+                    organization.name.as_str(),
+                    organization.updated_at,
+                    organization.version,
+                ],
+            )
+            .await
+    }
+}
+
+#[async_trait]
+impl OrganizationDirectory for SqlStore {
+    async fn insert_organization(&self, organization: &Organization) -> Result<(), StoreError> {
+        let mut conn = self.directory().await?;
+        conn.execute(
+            "INSERT INTO organization (id, slug, name, status, created_at, updated_at, version) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            params![
+                organization.id,
+                organization.slug.as_str(),
+                organization.name.as_str(),
+                status_text(organization.status),
+                organization.created_at,
+                organization.updated_at,
+                organization.version,
+            ],
+        )
+        .await?;
+        conn.commit().await
+    }
+
+    async fn organization_by_slug(&self, slug: &str) -> Result<Option<Organization>, StoreError> {
+        let row: Option<OrganizationRow> = self
+            .directory_read()
+            .await?
+            .optional(
+                "SELECT id, slug, name, status, created_at, updated_at, version FROM organization WHERE slug = $1",
+                params![slug],
+            )
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+}
