@@ -1,6 +1,8 @@
 //! The one test binary of the workspace's cross-crate suites.
 
 mod all {
+    mod catalogue;
     mod contract;
+    mod isolation;
     mod support;
 }

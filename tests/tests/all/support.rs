@@ -6,12 +6,11 @@ use hrms_store::SqlStore;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// A store on a database of its own.
-pub struct Fresh {
+pub(crate) struct Fresh {
     store: SqlStore,
     _file: Option<tempfile::TempDir>,
     /// Admin and application URL of the PostgreSQL database.
-    #[expect(dead_code, reason = "for the suites that look below the store")]
-    pub urls: Option<(String, String)>,
+    pub(crate) urls: Option<(String, String)>,
 }
 
 impl Deref for Fresh {
@@ -22,22 +21,22 @@ impl Deref for Fresh {
     }
 }
 
-pub async fn sqlite_memory() -> Fresh {
+pub(crate) async fn sqlite_memory() -> Fresh {
     Fresh { store: SqlStore::sqlite_memory().await.unwrap(), _file: None, urls: None }
 }
 
-pub async fn sqlite_file() -> Fresh {
+pub(crate) async fn sqlite_file() -> Fresh {
     let dir = tempfile::tempdir().unwrap();
     let store = SqlStore::sqlite(&dir.path().join("hrms.db")).await.unwrap();
     Fresh { store, _file: Some(dir), urls: None }
 }
 
 /// Admin URL of the test server, as `tests/run.sh` exports it.
-pub fn postgres_admin_url() -> String {
+pub(crate) fn postgres_admin_url() -> String {
     std::env::var("HRMS_TEST_PG_URL").expect("HRMS_TEST_PG_URL names no PostgreSQL: run ./tests/run.sh")
 }
 
-pub async fn postgres() -> Fresh {
+pub(crate) async fn postgres() -> Fresh {
     let admin = postgres_admin_url();
     let name = format!("hrms_test_{}", hrms_core::contract::id().simple());
     let mut conn = PgConnection::connect(&admin).await.unwrap();
