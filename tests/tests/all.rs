@@ -4,5 +4,6 @@ mod all {
     mod catalogue;
     mod contract;
     mod isolation;
+    mod model;
     mod support;
 }
