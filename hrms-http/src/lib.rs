@@ -1,1 +1,29 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod answer;
+mod api;
+mod auth;
+mod config;
+mod cursor;
+mod dispatch;
+mod endpoint;
+mod etag;
+mod extract;
+mod idempotency;
+mod location;
+mod openapi;
+mod problem;
+mod request;
+mod server;
+mod websocket;
+
+pub use api::BuildError;
+pub use auth::{AuthError, Authenticate, Caller, OperatorCaller};
+pub use config::Config;
+pub use server::{Server, openapi};
+
+use endpoint::Endpoint;
+
+/// Every endpoint there is, by feature.
+pub(crate) const TABLES: &[&[Endpoint]] = &[location::ENDPOINTS];

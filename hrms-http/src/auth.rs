@@ -1,0 +1,76 @@
+//! Who calls: the credential of a request, turned into a caller by an [`Authenticate`].
+
+use async_trait::async_trait;
+use hrms_core::{Actor, CommonError, RequestId, SessionId, StoreError, UserId};
+use http::request::Parts;
+
+use crate::problem::Problem;
+
+/// Who sent a request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Caller {
+    /// Nobody: the request carries no credential.
+    Anonymous,
+    /// A user of an organisation.
+    User(Actor),
+    /// Somebody who operates the service; acts in no tenant.
+    Operator(OperatorCaller),
+}
+
+/// Somebody who operates the service.
+#[derive(Clone, Debug)]
+pub struct OperatorCaller {
+    /// The operator's user.
+    pub user: UserId,
+    /// The log-in that the request is part of.
+    pub session: Option<SessionId>,
+    /// The request.
+    pub request: RequestId,
+}
+
+/// Why a credential was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// A credential is there, but it isn't good: forged, expired, revoked, for somebody disabled.
+    #[error("{detail}")]
+    Refused {
+        /// A stable machine-readable name such as `auth.token-expired`.
+        code: &'static str,
+        /// One sentence for a person; says nothing that helps to guess credentials.
+        detail: &'static str,
+    },
+    /// It couldn't be checked.
+    #[error(transparent)]
+    Failed(#[from] CommonError),
+}
+
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Refused { code, detail } => Self::unauthenticated(code, detail),
+            AuthError::Failed(common) => common.into(),
+        }
+    }
+}
+
+/// Turns the credential of a request into a caller.
+///
+/// Asked for every endpoint that isn't public, before the body is read. Public endpoints don't ask.
+#[async_trait]
+pub trait Authenticate: Send + Sync {
+    /// The caller that the request's headers (or, for a WebSocket, its ticket) prove.
+    ///
+    /// `request` goes into the [`Actor`], so that logs, events and jobs can be tied together.
+    ///
+    /// # Errors
+    /// A credential that is there but isn't good is refused; it never makes the caller anonymous.
+    async fn authenticate(&self, parts: &Parts, request: RequestId) -> Result<Caller, AuthError>;
+}

@@ -1,0 +1,317 @@
+//! The way of a request: route → authenticate → check the row's permission → read the body under a
+//! limit → decode → run → answer.
+//!
+//! Handlers run in tasks of their own: a client that hangs up doesn't stop a change half-way, and a
+//! panic ends one request, not the connection's others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hrms_core::{FieldError, Hrms, RequestId};
+use http::header::{ALLOW, ETAG, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, watch};
+use tracing::Instrument;
+
+use crate::answer::{BoxError, Reply, empty};
+use crate::api::Api;
+use crate::auth::{Authenticate, Caller};
+use crate::config::Config;
+use crate::endpoint::{Access, Endpoint};
+use crate::etag;
+use crate::extract::BodyUse;
+use crate::idempotency::{self, RunningKeys};
+use crate::problem::Problem;
+use crate::request::{Input, credential_missing, wrong_caller};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// For how long the rest of a refused body is read and thrown away. Closing at once would reset the
+/// connection, and the client might never see the refusal.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) hrms: Hrms,
+    pub(crate) api: Api,
+    pub(crate) authenticate: Box<dyn Authenticate>,
+    pub(crate) config: Config,
+    pub(crate) running_keys: RunningKeys,
+    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn dispatch<B>(shared: &Arc<Shared>, request: Request<B>) -> Reply
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = request.into_parts();
+    let id = RequestId::from_uuid(shared.hrms.ids().next());
+    let span = tracing::info_span!("request", id = %id, method = %parts.method, path = parts.uri.path());
+    let uri = parts.uri.clone();
+    let head = parts.method == Method::HEAD;
+    let none_match = (head || parts.method == Method::GET).then(|| only(&parts.headers, &IF_NONE_MATCH));
+
+    let outcome = answer(shared, id, parts, body).instrument(span.clone()).await;
+    let mut reply = outcome.unwrap_or_else(|problem| {
+        let _entered = span.enter();
+        problem.into_reply(id, uri.path())
+    });
+    if let Some(none_match) = none_match
+        && reply.status() == StatusCode::OK
+        && let Some(tag) = reply.headers().get(ETAG)
+        && etag::none_match(&none_match, tag)
+    {
+        *reply.status_mut() = StatusCode::NOT_MODIFIED;
+        reply.headers_mut().remove(http::header::CONTENT_TYPE);
+        *reply.body_mut() = empty();
+    }
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        reply.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    tracing::debug!(parent: &span, status = reply.status().as_u16(), "answered");
+    reply
+}
+
+/// The values of one header.
+fn only(headers: &HeaderMap, name: &HeaderName) -> HeaderMap {
+    let mut found = HeaderMap::new();
+    for value in headers.get_all(name) {
+        found.append(name, value.clone());
+    }
+    found
+}
+
+async fn answer<B>(shared: &Arc<Shared>, id: RequestId, parts: Parts, mut body: B) -> Result<Reply, Problem>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    let admitted = match admit(shared, id, &parts).await {
+        Ok(Admission::Handler(admitted)) => admitted,
+        Ok(Admission::Answered(reply)) => return Ok(reply),
+        Err(problem) => {
+            linger(body);
+            return Err(problem);
+        }
+    };
+    let endpoint = admitted.endpoint;
+    let (limit, time) = match endpoint.body {
+        BodyUse::Upload => (shared.config.upload_limit, shared.config.upload_timeout),
+        BodyUse::None | BodyUse::Whole => (shared.config.body_limit, shared.config.body_timeout),
+    };
+    let permit = match endpoint.body {
+        BodyUse::Upload => Some(
+            Arc::clone(&shared.uploads)
+                .try_acquire_owned()
+                .map_err(|_| busy()),
+        ),
+        BodyUse::None | BodyUse::Whole => None,
+    };
+    let permit = match permit.transpose() {
+        Ok(permit) => permit,
+        Err(problem) => {
+            linger(body);
+            return Err(problem);
+        }
+    };
+    let read = tokio::time::timeout(time, read(&mut body, limit)).await;
+    let bytes = match read.unwrap_or_else(|_| Err(too_slow())) {
+        Ok(bytes) => bytes,
+        Err(problem) => {
+            linger(body);
+            return Err(problem);
+        }
+    };
+    if endpoint.body == BodyUse::None {
+        refuse_body(&bytes)?;
+    }
+    let tenant = match &admitted.caller {
+        Caller::User(actor) => Some(actor.tenant()),
+        Caller::Anonymous | Caller::Operator(_) => None,
+    };
+    let input = Input {
+        parts,
+        vars: admitted.vars,
+        body: bytes,
+        tenant,
+        request: id,
+        shared: Arc::clone(shared),
+    };
+    let caller = admitted.caller;
+    let work = async move {
+        // Counts as an upload until its bytes are gone.
+        let _permit = permit;
+        idempotency::run(endpoint, caller, input).await
+    };
+    let work = tokio::spawn(work.in_current_span());
+    work.await.unwrap_or_else(|error| Err(Problem::internal(error)))
+}
+
+/// A request that may run.
+struct Admitted {
+    endpoint: &'static Endpoint,
+    vars: Vec<(String, String)>,
+    caller: Caller,
+}
+
+enum Admission {
+    Handler(Admitted),
+    Answered(Reply),
+}
+
+/// Everything that is decided before the body is read.
+async fn admit(shared: &Shared, id: RequestId, parts: &Parts) -> Result<Admission, Problem> {
+    let found = shared.api.at(parts.uri.path()).ok_or_else(Problem::not_found)?;
+    let Some(endpoint) = found.value.endpoint(&parts.method) else {
+        return other_method(&parts.method, &found.value.allow).map(Admission::Answered);
+    };
+    let caller = match endpoint.access {
+        Access::Public => Caller::Anonymous,
+        _ => shared.authenticate.authenticate(parts, id).await?,
+    };
+    check_access(&shared.hrms, endpoint.access, &caller)?;
+    if !endpoint.query {
+        refuse_query(parts.uri.query())?;
+    }
+    let vars = found.params.iter();
+    let vars = vars
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    Ok(Admission::Handler(Admitted {
+        endpoint,
+        vars,
+        caller,
+    }))
+}
+
+/// OPTIONS says what is allowed; any other method isn't.
+fn other_method(method: &Method, allow: &HeaderValue) -> Result<Reply, Problem> {
+    if method == Method::OPTIONS {
+        let mut reply = Reply::new(empty());
+        *reply.status_mut() = StatusCode::NO_CONTENT;
+        reply.headers_mut().insert(ALLOW, allow.clone());
+        return Ok(reply);
+    }
+    let detail = "this address doesn't take this method; see the Allow header";
+    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "http.method-not-allowed", detail).with_allow(allow))
+}
+
+fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {
+    match (access, caller) {
+        (Access::Public, _)
+        | (Access::SignedIn, Caller::User(_))
+        | (Access::Platform, Caller::Operator(_)) => Ok(()),
+        (Access::Requires(permission), Caller::User(actor)) => {
+            hrms.visibility(actor, permission)?;
+            Ok(())
+        }
+        (_, Caller::Anonymous) => Err(credential_missing()),
+        _ => Err(wrong_caller()),
+    }
+}
+
+/// For endpoints that read no parameters.
+fn refuse_query(query: Option<&str>) -> Result<(), Problem> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else {
+        return Ok(());
+    };
+    let unknown = query.split('&').map(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        FieldError::new(format!("/{name}"), "unknown-field", "there is no such parameter")
+    });
+    Err(Problem::invalid(unknown.collect()))
+}
+
+/// For endpoints that take no body: what is sent must say nothing.
+fn refuse_body(body: &Bytes) -> Result<(), Problem> {
+    match body.trim_ascii() {
+        b"" | b"{}" => Ok(()),
+        _ => Err(Problem::invalid(vec![FieldError::new(
+            "",
+            "unexpected-body",
+            "this takes no body",
+        )])),
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn read<B>(body: &mut B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    // A declared length that is too much is refused before anything is read.
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(too_large(limit));
+    }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let error: BoxError = error.into();
+            let detail = format!("the body ended early: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, "http.body-unreadable", detail)
+        })?;
+        // Trailers say nothing that we know of.
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > limit - whole.len() {
+            return Err(too_large(limit));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+/// Reads the rest of a refused body in the background and throws it away.
+fn linger<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(async move {
+        let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+        // Giving up closes the connection.
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    });
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "http.body-too-large",
+        format!("the body may have at most {limit} bytes"),
+    )
+}
+
+fn too_slow() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "http.body-timeout",
+        "the body took too long to arrive",
+    )
+    .closing()
+}
+
+fn busy() -> Problem {
+    hrms_core::CommonError::Busy.into()
+}

@@ -1,0 +1,212 @@
+//! The endpoint table: each endpoint is declared once, and router, access control and OpenAPI
+//! document are made from the same declaration.
+//!
+//! ```text
+//! endpoints! {
+//!     tag = "locations";
+//!
+//!     /// Add a location.
+//!     ///
+//!     /// Its time zone decides which days its employees' leave falls on.
+//!     POST "/api/v1/locations" => create, requires LocationManage;
+//! }
+//! async fn create(cx: Cx, Json(new): Json<NewLocation>) -> Result<Created<Location>, LocationError> { … }
+//! ```
+//!
+//! Access is one of `public`, `signed_in` (any user of an organisation), `requires <Permission>`
+//! (a user with any grant for it; core decides about the single thing) and `platform` (an operator
+//! of the service). It decides the type of the handler's first argument: [`PublicCx`], [`Cx`], [`Cx`],
+//! [`PlatformCx`]. A row without doc comment or access doesn't compile.
+//!
+//! [`PublicCx`]: crate::request::PublicCx
+//! [`Cx`]: crate::request::Cx
+//! [`PlatformCx`]: crate::request::PlatformCx
+
+use std::future::Future;
+use std::pin::Pin;
+
+use hrms_core::Permission;
+use http::Method;
+
+use crate::answer::{Answer, Reply};
+use crate::auth::Caller;
+use crate::extract::{BodyUse, Extract};
+use crate::openapi::Operation;
+use crate::problem::Problem;
+use crate::request::{Context, Input};
+
+/// Who may call an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody.
+    Public,
+    /// Any user of an organisation.
+    SignedIn,
+    /// A user of an organisation with any grant for a permission.
+    Requires(Permission),
+    /// An operator of the service.
+    Platform,
+}
+
+/// A handler at work.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
+
+/// A row of an endpoint table. Made by [`endpoints!`](crate::endpoints).
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// The method.
+    pub(crate) method: Method,
+    /// The path, with variables like `{id}`.
+    pub(crate) path: &'static str,
+    /// The handler's name; unique below the tag.
+    pub(crate) name: &'static str,
+    /// The feature.
+    pub(crate) tag: &'static str,
+    /// The lines of the doc comment.
+    pub(crate) docs: &'static [&'static str],
+    /// Who may call it.
+    pub(crate) access: Access,
+    /// What it needs of the body.
+    pub(crate) body: BodyUse,
+    /// Whether it reads the query.
+    pub(crate) query: bool,
+    /// Runs the handler.
+    pub(crate) call: fn(Caller, Input) -> Running,
+    /// Makes the answer to a repeated request.
+    pub(crate) replay: fn(&str, &str) -> Result<Reply, Problem>,
+    /// Describes arguments and answer.
+    pub(crate) describe: fn(&mut Operation<'_>),
+}
+
+impl Endpoint {
+    /// Whether `Idempotency-Key` means something here: every POST in a tenant.
+    pub(crate) fn takes_idempotency_key(&self) -> bool {
+        self.method == Method::POST && matches!(self.access, Access::SignedIn | Access::Requires(_))
+    }
+}
+
+/// An async function that an endpoint can run: a context, up to four arguments, a result.
+pub(crate) trait Handler<C, Args>: Copy + Send + Sync + 'static {
+    /// What its arguments need of the body.
+    const BODY: BodyUse;
+    /// Whether any of them reads the query.
+    const QUERY: bool;
+
+    /// Reads the arguments, runs, makes the answer.
+    fn call(self, caller: Caller, input: Input) -> Running;
+
+    /// Makes the answer to a repeated request from the stored JSON.
+    fn replay(stored: &str, path: &str) -> Result<Reply, Problem>;
+
+    /// Describes arguments and answer.
+    fn describe(operation: &mut Operation<'_>);
+}
+
+macro_rules! handlers {
+    ($(($($argument:ident),*))+) => {$(
+        impl<Fun, C, Res, Ans, E, $($argument,)*> Handler<C, ($($argument,)*)> for Fun
+        where
+            Fun: Fn(C, $($argument),*) -> Res + Copy + Send + Sync + 'static,
+            C: Context,
+            Res: Future<Output = Result<Ans, E>> + Send,
+            Ans: Answer,
+            E: Into<Problem> + Send,
+            $($argument: Extract + 'static,)*
+        {
+            const BODY: BodyUse = BodyUse::None$(.or($argument::BODY))*;
+            const QUERY: bool = false $(|| $argument::QUERY)*;
+
+            #[expect(non_snake_case, reason = "values are named like their types")]
+            fn call(self, caller: Caller, #[allow(unused_mut, reason = "without arguments")] mut input: Input) -> Running {
+                Box::pin(async move {
+                    let context = C::of(caller, &input)?;
+                    $(let $argument = $argument::extract(&mut input)?;)*
+                    let answer = self(context, $($argument),*).await.map_err(Into::into)?;
+                    answer.into_reply(input.parts.uri.path())
+                })
+            }
+
+            fn replay(stored: &str, path: &str) -> Result<Reply, Problem> {
+                Ans::replay(stored, path)
+            }
+
+            #[allow(unused_variables, reason = "without arguments")]
+            fn describe(operation: &mut Operation<'_>) {
+                $($argument::describe(operation);)*
+                Ans::describe(operation);
+            }
+        }
+    )+};
+}
+
+handlers! { () (A) (A, B) (A, B, D) (A, B, D, F) }
+
+// A handler is a zero-sized function item, so `call` can be a plain function pointer made by a closure
+// that captures nothing. These four name the handler's type for the other columns.
+
+/// What a handler's arguments need of the body.
+pub(crate) const fn body_of<C, Args, H: Handler<C, Args>>(_: &H) -> BodyUse {
+    H::BODY
+}
+
+/// Whether a handler reads the query.
+pub(crate) const fn query_of<C, Args, H: Handler<C, Args>>(_: &H) -> bool {
+    H::QUERY
+}
+
+/// Makes the answer to a repeated request as a handler would have.
+pub(crate) fn replay_of<C, Args, H: Handler<C, Args>>(
+    _: H,
+    stored: &str,
+    path: &str,
+) -> Result<Reply, Problem> {
+    H::replay(stored, path)
+}
+
+/// Describes a handler.
+pub(crate) fn describe_of<C, Args, H: Handler<C, Args>>(_: H, operation: &mut Operation<'_>) {
+    H::describe(operation);
+}
+
+/// Declares the endpoints of a feature as `ENDPOINTS`. See [`endpoint`](crate::endpoint).
+#[macro_export]
+#[doc(hidden)]
+macro_rules! endpoints {
+    (
+        tag = $tag:literal;
+        $($(#[doc = $doc:literal])+ $method:ident $path:literal => $handler:ident, $access:ident $($permission:ident)?;)+
+    ) => {
+        /// The endpoints of this feature.
+        pub(crate) static ENDPOINTS: &[$crate::endpoint::Endpoint] = &[$(
+            $crate::endpoint::Endpoint {
+                method: http::Method::$method,
+                path: $path,
+                name: stringify!($handler),
+                tag: $tag,
+                docs: &[$($doc),+],
+                access: $crate::endpoints!(@access $access $($permission)?),
+                body: $crate::endpoint::body_of::<$crate::endpoints!(@context $access), _, _>(&$handler),
+                query: $crate::endpoint::query_of::<$crate::endpoints!(@context $access), _, _>(&$handler),
+                call: |caller, input| {
+                    $crate::endpoint::Handler::<$crate::endpoints!(@context $access), _>::call($handler, caller, input)
+                },
+                replay: |stored, path| {
+                    $crate::endpoint::replay_of::<$crate::endpoints!(@context $access), _, _>($handler, stored, path)
+                },
+                describe: |operation| {
+                    $crate::endpoint::describe_of::<$crate::endpoints!(@context $access), _, _>($handler, operation);
+                },
+            },
+        )+];
+    };
+    (@access public) => { $crate::endpoint::Access::Public };
+    (@access signed_in) => { $crate::endpoint::Access::SignedIn };
+    (@access platform) => { $crate::endpoint::Access::Platform };
+    (@access requires $permission:ident) => {
+        $crate::endpoint::Access::Requires(hrms_core::Permission::$permission)
+    };
+    (@context public) => { $crate::request::PublicCx };
+    (@context signed_in) => { $crate::request::Cx };
+    (@context requires) => { $crate::request::Cx };
+    (@context platform) => { $crate::request::PlatformCx };
+}

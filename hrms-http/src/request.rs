@@ -1,0 +1,125 @@
+//! A request on its way to a handler, and who is behind it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hrms_core::{Actor, Hrms, RequestId, TenantId};
+use http::request::Parts;
+
+use crate::auth::{Caller, OperatorCaller};
+use crate::dispatch::Shared;
+use crate::problem::Problem;
+
+/// The other end of the connection; an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// A request whose body has been read: what handler arguments are made from.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// Method, address, headers.
+    pub(crate) parts: Parts,
+    /// The variables of the path, still percent-encoded.
+    pub(crate) vars: Vec<(String, String)>,
+    /// The body; empty for endpoints that take none.
+    pub(crate) body: Bytes,
+    /// The caller's tenant.
+    pub(crate) tenant: Option<TenantId>,
+    /// The request's id.
+    pub(crate) request: RequestId,
+    /// What all requests share.
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Input {
+    /// The other end of the connection; behind a proxy, that is the proxy.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.parts.extensions.get::<Peer>().map(|peer| peer.0)
+    }
+}
+
+/// The first argument of a handler. The row's access decides which one it is.
+pub(crate) trait Context: Sized + Send + 'static {
+    /// The context of a request by this caller.
+    fn of(caller: Caller, input: &Input) -> Result<Self, Problem>;
+}
+
+/// Context of `requires …` and `signed_in` endpoints: a user acts in a tenant.
+#[derive(Debug)]
+pub(crate) struct Cx {
+    /// The services.
+    pub(crate) hrms: Hrms,
+    /// Who acts.
+    pub(crate) actor: Actor,
+}
+
+/// Context of `platform` endpoints: an operator of the service acts, in no tenant.
+#[derive(Debug)]
+pub(crate) struct PlatformCx {
+    /// The services.
+    pub(crate) hrms: Hrms,
+    /// Who acts.
+    pub(crate) operator: OperatorCaller,
+}
+
+/// Context of `public` endpoints: anybody may call.
+#[derive(Debug)]
+pub(crate) struct PublicCx {
+    /// The services.
+    pub(crate) hrms: Hrms,
+    /// The request's id.
+    pub(crate) request: RequestId,
+    /// The other end of the connection; behind a proxy, that is the proxy.
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+/// The refusal of a request without a credential where one is needed.
+pub(crate) fn credential_missing() -> Problem {
+    Problem::unauthenticated("auth.credential-missing", "this needs a bearer token")
+}
+
+/// The refusal of a caller of the wrong sort: an operator in a tenant, a user on the platform.
+pub(crate) fn wrong_caller() -> Problem {
+    Problem::new(
+        http::StatusCode::FORBIDDEN,
+        "common.forbidden",
+        "this isn't open to this kind of user",
+    )
+}
+
+impl Context for Cx {
+    fn of(caller: Caller, input: &Input) -> Result<Self, Problem> {
+        match caller {
+            Caller::User(actor) => Ok(Self {
+                hrms: input.shared.hrms.clone(),
+                actor,
+            }),
+            Caller::Operator(_) => Err(wrong_caller()),
+            Caller::Anonymous => Err(credential_missing()),
+        }
+    }
+}
+
+impl Context for PlatformCx {
+    fn of(caller: Caller, input: &Input) -> Result<Self, Problem> {
+        match caller {
+            Caller::Operator(operator) => Ok(Self {
+                hrms: input.shared.hrms.clone(),
+                operator,
+            }),
+            Caller::User(_) => Err(wrong_caller()),
+            Caller::Anonymous => Err(credential_missing()),
+        }
+    }
+}
+
+impl Context for PublicCx {
+    fn of(_: Caller, input: &Input) -> Result<Self, Problem> {
+        Ok(Self {
+            hrms: input.shared.hrms.clone(),
+            request: input.request,
+            peer: input.peer(),
+        })
+    }
+}

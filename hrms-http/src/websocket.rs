@@ -1,0 +1,159 @@
+//! WebSocket (RFC 6455) as an ordinary endpoint: an argument that checks the handshake, an answer that
+//! switches protocols.
+
+use std::future::Future;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::Instrument;
+
+use crate::answer::{Answer, Reply, empty, not_replayable};
+use crate::extract::Extract;
+use crate::openapi::Operation;
+use crate::problem::Problem;
+use crate::request::Input;
+
+/// An open connection; ping and close frames are answered by the library while it is read.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// A checked handshake.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    upgrade: OnUpgrade,
+    accept: HeaderValue,
+    config: WebSocketConfig,
+    stopping: watch::Receiver<bool>,
+}
+
+/// 101: from here on the connection is a WebSocket.
+#[derive(Debug)]
+pub(crate) struct Switching(HeaderValue);
+
+impl Extract for Upgrade {
+    fn extract(input: &mut Input) -> Result<Self, Problem> {
+        let headers = &input.parts.headers;
+        let wanted = has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
+        if input.parts.version != Version::HTTP_11 || !wanted {
+            return Err(upgrade_required(
+                "connect to this address as a WebSocket, over HTTP/1.1",
+            ));
+        }
+        if headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+            return Err(upgrade_required(
+                "this speaks version 13 of the WebSocket protocol",
+            ));
+        }
+        let key = headers
+            .get(SEC_WEBSOCKET_KEY)
+            .ok_or_else(bad_handshake)?
+            .as_bytes();
+        if STANDARD.decode(key).map(|key| key.len()) != Ok(16) {
+            return Err(bad_handshake());
+        }
+        let accept = HeaderValue::try_from(derive_accept_key(key)).map_err(Problem::internal)?;
+        let largest = input.shared.config.max_message_bytes;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(largest))
+            .max_frame_size(Some(largest));
+        let upgrade = input
+            .parts
+            .extensions
+            .remove::<OnUpgrade>()
+            .ok_or_else(bad_handshake)?;
+        Ok(Self {
+            upgrade,
+            accept,
+            config,
+            stopping: input.shared.stopping.subscribe(),
+        })
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        operation.websocket();
+    }
+}
+
+impl Upgrade {
+    /// Switches protocols and gives the connection to `serve`, which runs until it returns or the
+    /// server stops.
+    pub(crate) fn run<F, R>(self, serve: F) -> Switching
+    where
+        F: FnOnce(Socket) -> R + Send + 'static,
+        R: Future<Output = ()> + Send,
+    {
+        let Self {
+            upgrade,
+            accept,
+            config,
+            mut stopping,
+        } = self;
+        let talk = async move {
+            let Ok(connection) = upgrade.await else {
+                tracing::debug!("the client went away before the WebSocket was open");
+                return;
+            };
+            let io = TokioIo::new(connection);
+            let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+            tokio::select! {
+                () = serve(socket) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+            }
+        };
+        tokio::spawn(talk.in_current_span());
+        Switching(accept)
+    }
+}
+
+impl Answer for Switching {
+    const STATUS: StatusCode = StatusCode::SWITCHING_PROTOCOLS;
+
+    fn into_reply(self, _: &str) -> Result<Reply, Problem> {
+        let mut reply = Reply::new(empty());
+        *reply.status_mut() = Self::STATUS;
+        let headers = reply.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, self.0);
+        Ok(reply)
+    }
+
+    fn replay(_: &str, _: &str) -> Result<Reply, Problem> {
+        Err(not_replayable())
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        operation.response(Self::STATUS, "The connection is a WebSocket now.", None, &[]);
+    }
+}
+
+/// Whether a header that is a list of tokens has one.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        let tokens = value.to_str().unwrap_or_default().split(',');
+        tokens
+            .into_iter()
+            .any(|given| given.trim().eq_ignore_ascii_case(token))
+    })
+}
+
+fn upgrade_required(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UPGRADE_REQUIRED, "websocket.upgrade-required", detail)
+        .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+        .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+}
+
+fn bad_handshake() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "websocket.bad-handshake",
+        "Sec-WebSocket-Key must be 16 bytes in Base64",
+    )
+}
