@@ -32,9 +32,7 @@ pub(crate) type Reply = Response<ReplyBody>;
 
 /// A body that is all there.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> ReplyBody {
-    Full::new(bytes.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// No body.
@@ -291,12 +289,7 @@ impl Answer for Download {
 
     fn describe(operation: &mut Operation<'_>) {
         let text = ObjectBuilder::new().schema_type(Type::String).into();
-        operation.response(
-            Self::STATUS,
-            "The file.",
-            Some(("text/csv", text)),
-            &["Content-Disposition"],
-        );
+        operation.response(Self::STATUS, "The file.", Some(("text/csv", text)), &["Content-Disposition"]);
     }
 }
 

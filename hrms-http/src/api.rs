@@ -82,53 +82,36 @@ pub(crate) struct Route {
 
 impl Route {
     fn new(endpoints: Vec<&'static Endpoint>) -> Self {
-        let mut methods: Vec<&str> = endpoints
-            .iter()
-            .map(|endpoint| endpoint.method.as_str())
-            .collect();
+        let mut methods: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
         methods.push("OPTIONS");
         let allow = HeaderValue::try_from(methods.join(", "));
-        Self {
-            endpoints,
-            allow: allow.unwrap_or(HeaderValue::from_static("OPTIONS")),
-        }
+        Self { endpoints, allow: allow.unwrap_or(HeaderValue::from_static("OPTIONS")) }
     }
 
     /// The endpoint for a method; HEAD is answered like GET.
     pub(crate) fn endpoint(&self, method: &Method) -> Option<&'static Endpoint> {
-        let method = if method == Method::HEAD {
-            &Method::GET
-        } else {
-            method
-        };
-        self.endpoints
-            .iter()
-            .copied()
-            .find(|endpoint| endpoint.method == *method)
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.endpoints.iter().copied().find(|endpoint| endpoint.method == *method)
     }
 }
 
-/// The router and the document.
+/// The router.
+#[derive(Debug)]
 pub(crate) struct Api {
     router: matchit::Router<Route>,
-    document: OpenApi,
-}
-
-impl std::fmt::Debug for Api {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").finish_non_exhaustive()
-    }
 }
 
 impl Api {
-    /// Puts the tables together.
+    /// Puts the tables together, and describes them.
     ///
     /// # Errors
     /// When they contradict themselves or each other; see [`BuildError`].
-    pub(crate) fn new(tables: impl IntoIterator<Item = &'static [Endpoint]>) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        tables: impl IntoIterator<Item = &'static [Endpoint]>,
+    ) -> Result<(Self, OpenApi), BuildError> {
         let endpoints: Vec<&'static Endpoint> = tables.into_iter().flatten().collect();
         let mut by_path: BTreeMap<&'static str, Vec<&'static Endpoint>> = BTreeMap::new();
         for &endpoint in &endpoints {
@@ -148,16 +131,11 @@ impl Api {
                 .insert(path, Route::new(endpoints))
                 .map_err(|source| BuildError::Route { path, source })?;
         }
-        Ok(Self { router, document })
+        Ok((Self { router }, document))
     }
 
     /// What is at a path, with the path's variables.
     pub(crate) fn at<'a>(&'a self, path: &'a str) -> Option<matchit::Match<'a, 'a, &'a Route>> {
         self.router.at(path).ok()
-    }
-
-    /// The OpenAPI document.
-    pub(crate) fn document(&self) -> &OpenApi {
-        &self.document
     }
 }

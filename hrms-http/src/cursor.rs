@@ -41,9 +41,7 @@ impl Seal {
         mac.update(tenant.map(TenantId::as_uuid).unwrap_or_default().as_bytes());
         update_text(&mut mac, path);
         query.sort_unstable();
-        let filters = query
-            .iter()
-            .filter(|(name, _)| name != "cursor" && name != "limit");
+        let filters = query.iter().filter(|(name, _)| name != "cursor" && name != "limit");
         for (name, value) in filters {
             update_text(&mut mac, name);
             update_text(&mut mac, value);
@@ -81,10 +79,7 @@ impl Seal {
         mac.update(position);
         mac.verify_truncated_left(tag).ok()?;
         let (id, key) = position.split_first_chunk::<16>()?;
-        Some(Position {
-            key: String::from_utf8(key.to_vec()).ok()?,
-            id: Uuid::from_bytes(*id),
-        })
+        Some(Position { key: String::from_utf8(key.to_vec()).ok()?, id: Uuid::from_bytes(*id) })
     }
 
     fn tag(&self, position: &[u8]) -> [u8; TAG] {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hrms_core::{FieldError, Hrms, RequestId};
-use http::header::{ALLOW, ETAG, IF_NONE_MATCH};
+use http::header::{ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
@@ -27,6 +27,7 @@ use crate::extract::BodyUse;
 use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
 use crate::request::{Input, credential_missing, wrong_caller};
+use crate::site::{self, Site};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,18 +39,20 @@ const LINGER: Duration = Duration::from_secs(10);
 pub(crate) struct Shared {
     pub(crate) hrms: Hrms,
     pub(crate) api: Api,
+    pub(crate) site: Site,
     pub(crate) authenticate: Box<dyn Authenticate>,
     pub(crate) config: Config,
     pub(crate) running_keys: RunningKeys,
     pub(crate) uploads: Arc<Semaphore>,
+    /// Whether the server is about to stop.
     pub(crate) stopping: watch::Sender<bool>,
+    /// Each running handler holds a receiver, so that shutdown can wait for them.
+    pub(crate) handlers: watch::Sender<()>,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -115,11 +118,7 @@ where
         BodyUse::None | BodyUse::Whole => (shared.config.body_limit, shared.config.body_timeout),
     };
     let permit = match endpoint.body {
-        BodyUse::Upload => Some(
-            Arc::clone(&shared.uploads)
-                .try_acquire_owned()
-                .map_err(|_| busy()),
-        ),
+        BodyUse::Upload => Some(Arc::clone(&shared.uploads).try_acquire_owned().map_err(|_| busy())),
         BodyUse::None | BodyUse::Whole => None,
     };
     let permit = match permit.transpose() {
@@ -144,18 +143,13 @@ where
         Caller::User(actor) => Some(actor.tenant()),
         Caller::Anonymous | Caller::Operator(_) => None,
     };
-    let input = Input {
-        parts,
-        vars: admitted.vars,
-        body: bytes,
-        tenant,
-        request: id,
-        shared: Arc::clone(shared),
-    };
+    let input =
+        Input { parts, vars: admitted.vars, body: bytes, tenant, request: id, shared: Arc::clone(shared) };
     let caller = admitted.caller;
+    let counted = shared.handlers.subscribe();
     let work = async move {
         // Counts as an upload until its bytes are gone.
-        let _permit = permit;
+        let _held = (permit, counted);
         idempotency::run(endpoint, caller, input).await
     };
     let work = tokio::spawn(work.in_current_span());
@@ -176,9 +170,16 @@ enum Admission {
 
 /// Everything that is decided before the body is read.
 async fn admit(shared: &Shared, id: RequestId, parts: &Parts) -> Result<Admission, Problem> {
-    let found = shared.api.at(parts.uri.path()).ok_or_else(Problem::not_found)?;
+    let Some(found) = shared.api.at(parts.uri.path()) else {
+        let page = shared.site.answer(&parts.method, parts.uri.path()).await;
+        return page.map(Admission::Answered);
+    };
     let Some(endpoint) = found.value.endpoint(&parts.method) else {
-        return other_method(&parts.method, &found.value.allow).map(Admission::Answered);
+        let allow = &found.value.allow;
+        return match parts.method {
+            Method::OPTIONS => Ok(Admission::Answered(site::allowed(allow))),
+            _ => Err(Problem::method_not_allowed(allow)),
+        };
     };
     let caller = match endpoint.access {
         Access::Public => Caller::Anonymous,
@@ -189,26 +190,8 @@ async fn admit(shared: &Shared, id: RequestId, parts: &Parts) -> Result<Admissio
         refuse_query(parts.uri.query())?;
     }
     let vars = found.params.iter();
-    let vars = vars
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    Ok(Admission::Handler(Admitted {
-        endpoint,
-        vars,
-        caller,
-    }))
-}
-
-/// OPTIONS says what is allowed; any other method isn't.
-fn other_method(method: &Method, allow: &HeaderValue) -> Result<Reply, Problem> {
-    if method == Method::OPTIONS {
-        let mut reply = Reply::new(empty());
-        *reply.status_mut() = StatusCode::NO_CONTENT;
-        reply.headers_mut().insert(ALLOW, allow.clone());
-        return Ok(reply);
-    }
-    let detail = "this address doesn't take this method; see the Allow header";
-    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "http.method-not-allowed", detail).with_allow(allow))
+    let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(Admission::Handler(Admitted { endpoint, vars, caller }))
 }
 
 fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {
@@ -241,11 +224,7 @@ fn refuse_query(query: Option<&str>) -> Result<(), Problem> {
 fn refuse_body(body: &Bytes) -> Result<(), Problem> {
     match body.trim_ascii() {
         b"" | b"{}" => Ok(()),
-        _ => Err(Problem::invalid(vec![FieldError::new(
-            "",
-            "unexpected-body",
-            "this takes no body",
-        )])),
+        _ => Err(Problem::invalid(vec![FieldError::new("", "unexpected-body", "this takes no body")])),
     }
 }
 
@@ -304,12 +283,8 @@ fn too_large(limit: usize) -> Problem {
 }
 
 fn too_slow() -> Problem {
-    Problem::new(
-        StatusCode::REQUEST_TIMEOUT,
-        "http.body-timeout",
-        "the body took too long to arrive",
-    )
-    .closing()
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "http.body-timeout", "the body took too long to arrive")
+        .closing()
 }
 
 fn busy() -> Problem {

@@ -66,9 +66,7 @@ impl<T: DeserializeOwned + IntoParams + Send> Extract for Path<T> {
         let pairs = vars.map(|(name, value)| Some((name.as_str(), text::percent_decode(value)?)));
         let pairs: Option<Vec<_>> = pairs.collect();
         let pairs = pairs.ok_or_else(Problem::not_found)?;
-        text::from_pairs(pairs.into_iter())
-            .map(Path)
-            .map_err(|_| Problem::not_found())
+        text::from_pairs(pairs.into_iter()).map(Path).map_err(|_| Problem::not_found())
     }
 
     fn describe(operation: &mut Operation<'_>) {
@@ -85,9 +83,7 @@ pub(crate) struct Id<T>(pub(crate) T);
 impl<T: FromStr + Send> Extract for Id<T> {
     fn extract(input: &mut Input) -> Result<Self, Problem> {
         let id = input.vars.iter().find(|(name, _)| name == "id");
-        id.and_then(|(_, id)| id.parse().ok())
-            .map(Id)
-            .ok_or_else(Problem::not_found)
+        id.and_then(|(_, id)| id.parse().ok()).map(Id).ok_or_else(Problem::not_found)
     }
 
     fn describe(operation: &mut Operation<'_>) {
@@ -148,9 +144,7 @@ fn query_pairs(input: &Input) -> Result<Vec<(String, String)>, Problem> {
 }
 
 fn query_from_pairs<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Problem> {
-    let pairs = pairs
-        .iter()
-        .map(|(name, value)| (name.as_str(), std::borrow::Cow::Borrowed(value.as_str())));
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), std::borrow::Cow::Borrowed(value.as_str())));
     text::from_pairs(pairs).map_err(|fault| Problem::invalid(vec![fault]))
 }
 

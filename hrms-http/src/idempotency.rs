@@ -39,10 +39,8 @@ impl RunningKeys {
             return Ok(RunningKey { keys: self, owner });
         }
         let detail = "the first request with this idempotency key is still running";
-        Err(
-            Problem::new(StatusCode::CONFLICT, "idempotency.still-running", detail)
-                .with_retry_after(STILL_RUNNING_RETRY),
-        )
+        Err(Problem::new(StatusCode::CONFLICT, "idempotency.still-running", detail)
+            .with_retry_after(STILL_RUNNING_RETRY))
     }
 }
 
@@ -66,10 +64,7 @@ pub(crate) async fn run(endpoint: &'static Endpoint, caller: Caller, input: Inpu
         && let Some(user) = actor.user_id()
         && let Some(key) = key(&input.parts.headers)?
     {
-        let key = IdempotencyKey {
-            key,
-            fingerprint: fingerprint(&input),
-        };
+        let key = IdempotencyKey { key, fingerprint: fingerprint(&input) };
         let actor = actor.clone();
         return once(endpoint, actor, user, key, input).await;
     }
@@ -85,9 +80,7 @@ async fn once(
 ) -> Result<Reply, Problem> {
     let shared = input.shared.clone();
     let path = input.parts.uri.path().to_owned();
-    let _running = shared
-        .running_keys
-        .enter((actor.tenant(), user, key.key.clone()))?;
+    let _running = shared.running_keys.enter((actor.tenant(), user, key.key.clone()))?;
     if let Some(stored) = stored(&shared, &actor, user, &key).await? {
         return replay(endpoint, &key, &stored, &path);
     }
@@ -122,16 +115,10 @@ fn replay(
 ) -> Result<Reply, Problem> {
     if stored.fingerprint != key.fingerprint {
         let detail = "this idempotency key was used for a different request";
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency.key-reused",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency.key-reused", detail));
     }
     let mut reply = (endpoint.replay)(stored.answer.get(), path)?;
-    reply
-        .headers_mut()
-        .insert(REPLAYED, HeaderValue::from_static("true"));
+    reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     Ok(reply)
 }
 
@@ -155,11 +142,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 fn fingerprint(input: &Input) -> [u8; 32] {
     let uri = &input.parts.uri;
     let mut digest = Sha256::new();
-    for part in [
-        input.parts.method.as_str(),
-        uri.path(),
-        uri.query().unwrap_or_default(),
-    ] {
+    for part in [input.parts.method.as_str(), uri.path(), uri.query().unwrap_or_default()] {
         digest.update(part.as_bytes());
         // None of them can contain a line feed.
         digest.update(b"\n");

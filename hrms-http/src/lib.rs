@@ -16,6 +16,7 @@ mod openapi;
 mod problem;
 mod request;
 mod server;
+mod site;
 mod websocket;
 
 pub use api::BuildError;

@@ -52,10 +52,7 @@ impl ListQuery for LocationQuery {
 }
 
 async fn list(cx: Cx, list: List<LocationQuery>) -> Result<Listed<Location>, LocationError> {
-    let filter = LocationFilter {
-        code: list.filter.code.clone(),
-        updated_after: list.filter.updated_after,
-    };
+    let filter = LocationFilter { code: list.filter.code.clone(), updated_after: list.filter.updated_after };
     let page = cx.hrms.locations().list(&cx.actor, &filter, &list.page).await?;
     Ok(list.answer(page))
 }
@@ -74,11 +71,7 @@ async fn change(
     IfMatch(version): IfMatch,
     MergePatch(patch): MergePatch<LocationPatch>,
 ) -> Result<Found<Location>, LocationError> {
-    cx.hrms
-        .locations()
-        .change(&cx.actor, id, version, patch)
-        .await
-        .map(Found)
+    cx.hrms.locations().change(&cx.actor, id, version, patch).await.map(Found)
 }
 
 async fn remove(cx: Cx, Id(id): Id<LocationId>, IfMatch(version): IfMatch) -> Result<Deleted, LocationError> {

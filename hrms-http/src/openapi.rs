@@ -101,8 +101,7 @@ impl Operation<'_> {
             let header = HeaderBuilder::new().schema(Some(text));
             response = response.header(*name, header.description(Some(about_header(name))).build());
         }
-        self.responses
-            .push((status.as_str().to_owned(), response.build()));
+        self.responses.push((status.as_str().to_owned(), response.build()));
     }
 
     /// Marks the endpoint as the start of a WebSocket.
@@ -147,16 +146,9 @@ pub(crate) fn document(endpoints: &[&'static Endpoint]) -> Result<OpenApi, Build
         .schemas_from_iter(schemas.by_name)
         .security_scheme(BEARER, SecurityScheme::Http(bearer))
         .build();
-    let info = InfoBuilder::new()
-        .title("HRMS")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(ABOUT))
-        .build();
-    Ok(OpenApiBuilder::new()
-        .info(info)
-        .paths(paths)
-        .components(Some(components))
-        .build())
+    let info =
+        InfoBuilder::new().title("HRMS").version(env!("CARGO_PKG_VERSION")).description(Some(ABOUT)).build();
+    Ok(OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build())
 }
 
 const ABOUT: &str = "Human resources of many organisations.\n\n\
@@ -168,13 +160,8 @@ fn operation(
     endpoint: &Endpoint,
     schemas: &mut Schemas,
 ) -> Result<(String, utoipa::openapi::path::Operation), BuildError> {
-    let mut described = Operation {
-        schemas,
-        parameters: Vec::new(),
-        body: None,
-        responses: Vec::new(),
-        websocket: false,
-    };
+    let mut described =
+        Operation { schemas, parameters: Vec::new(), body: None, responses: Vec::new(), websocket: false };
     (endpoint.describe)(&mut described);
     if endpoint.takes_idempotency_key() {
         described.parameter(header("Idempotency-Key", false, ABOUT_KEY));
@@ -236,10 +223,7 @@ fn check_path_variables(endpoint: &Endpoint, parameters: &[Parameter]) -> Result
     if in_path == read {
         Ok(())
     } else {
-        Err(BuildError::PathVariables {
-            path: endpoint.path,
-            handler: endpoint.name,
-        })
+        Err(BuildError::PathVariables { path: endpoint.path, handler: endpoint.name })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Problem details (RFC 9457): the one shape of every error, and the one mapping from the domain's
 //! kinds of error to HTTP statuses.
 
+mod catalogue;
+
 use std::borrow::Cow;
 
 use hrms_core::{CommonError, DomainError, ErrorKind, FieldError, RequestId};
@@ -10,6 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::{Reply, full};
+
+pub(crate) use catalogue::catalogue;
 
 /// Content type of every error.
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -51,11 +55,7 @@ impl Problem {
 
     /// 404 for a thing that isn't there, as far as this caller may know.
     pub(crate) fn not_found() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "common.not-found",
-            "there is nothing at this address",
-        )
+        Self::new(StatusCode::NOT_FOUND, "common.not-found", "there is nothing at this address")
     }
 
     /// 401 with the challenge that RFC 9110 asks for.
@@ -75,6 +75,24 @@ impl Problem {
         problem
     }
 
+    /// 503 whose cause is logged and never shown.
+    pub(crate) fn unavailable(cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let mut problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "common.unavailable", "the service is unavailable");
+        problem.0.cause = Some(cause);
+        problem.with_retry_after(UNAVAILABLE_RETRY)
+    }
+
+    /// 405 that names the methods that are allowed.
+    pub(crate) fn method_not_allowed(allow: &HeaderValue) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "http.method-not-allowed",
+            "this address doesn't take this method; see the Allow header",
+        )
+        .with_header(ALLOW, allow.clone())
+    }
+
     /// The same problem with another header in the answer.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
@@ -86,19 +104,9 @@ impl Problem {
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// The same problem, naming the methods that would be allowed.
-    pub(crate) fn with_allow(self, allow: &HeaderValue) -> Self {
-        self.with_header(ALLOW, allow.clone())
-    }
-
     /// The same problem, after which an HTTP/1.1 connection is closed.
     pub(crate) fn closing(self) -> Self {
         self.with_header(CONNECTION, HeaderValue::from_static("close"))
-    }
-
-    /// The stable code.
-    pub(crate) fn code(&self) -> &'static str {
-        self.0.code
     }
 
     /// Logs what the caller must not see, and makes the answer.

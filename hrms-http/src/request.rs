@@ -81,20 +81,13 @@ pub(crate) fn credential_missing() -> Problem {
 
 /// The refusal of a caller of the wrong sort: an operator in a tenant, a user on the platform.
 pub(crate) fn wrong_caller() -> Problem {
-    Problem::new(
-        http::StatusCode::FORBIDDEN,
-        "common.forbidden",
-        "this isn't open to this kind of user",
-    )
+    Problem::new(http::StatusCode::FORBIDDEN, "common.forbidden", "this isn't open to this kind of user")
 }
 
 impl Context for Cx {
     fn of(caller: Caller, input: &Input) -> Result<Self, Problem> {
         match caller {
-            Caller::User(actor) => Ok(Self {
-                hrms: input.shared.hrms.clone(),
-                actor,
-            }),
+            Caller::User(actor) => Ok(Self { hrms: input.shared.hrms.clone(), actor }),
             Caller::Operator(_) => Err(wrong_caller()),
             Caller::Anonymous => Err(credential_missing()),
         }
@@ -104,10 +97,7 @@ impl Context for Cx {
 impl Context for PlatformCx {
     fn of(caller: Caller, input: &Input) -> Result<Self, Problem> {
         match caller {
-            Caller::Operator(operator) => Ok(Self {
-                hrms: input.shared.hrms.clone(),
-                operator,
-            }),
+            Caller::Operator(operator) => Ok(Self { hrms: input.shared.hrms.clone(), operator }),
             Caller::User(_) => Err(wrong_caller()),
             Caller::Anonymous => Err(credential_missing()),
         }
@@ -116,10 +106,6 @@ impl Context for PlatformCx {
 
 impl Context for PublicCx {
     fn of(_: Caller, input: &Input) -> Result<Self, Problem> {
-        Ok(Self {
-            hrms: input.shared.hrms.clone(),
-            request: input.request,
-            peer: input.peer(),
-        })
+        Ok(Self { hrms: input.shared.hrms.clone(), request: input.request, peer: input.peer() })
     }
 }

@@ -1,23 +1,56 @@
-//! The server: connections around [`dispatch`](crate::dispatch).
+//! The server: connections and their limits around the dispatcher.
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use hrms_core::Hrms;
-use tokio::sync::{Semaphore, watch};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH,
+    LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderName, HeaderValue, Method, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::cors::CorsLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::OpenApi;
 
 use crate::TABLES;
+use crate::answer::{BoxError, Reply};
 use crate::api::{Api, BuildError};
 use crate::auth::Authenticate;
 use crate::config::Config;
-use crate::dispatch::Shared;
+use crate::dispatch::{Shared, dispatch};
 use crate::endpoint::Endpoint;
 use crate::idempotency::RunningKeys;
+use crate::request::Peer;
+use crate::site::{API_POLICY, Site};
+
+/// How long to wait when no connection can be accepted (usually: no file descriptors are left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Answers below this many bytes aren't worth compressing.
+const COMPRESS_ABOVE: u64 = 1024;
+/// Requests that one HTTP/2 connection may have running.
+const STREAMS: u32 = 128;
 
 /// The HTTP API over an HR system.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Shared,
+    origins: Vec<HeaderValue>,
 }
 
 impl Server {
@@ -39,18 +72,86 @@ impl Server {
         config: Config,
         tables: impl IntoIterator<Item = &'static [Endpoint]>,
     ) -> Result<Self, BuildError> {
+        let origins = config.cors_origins.iter().map(|origin| web_origin(origin));
+        let origins = origins.collect::<Result<_, _>>()?;
+        let (api, document) = Api::new(tables)?;
         let shared = Shared {
             hrms,
-            api: Api::new(tables)?,
+            api,
+            site: Site::new(&document)?,
             authenticate: Box::new(authenticate),
             uploads: Arc::new(Semaphore::new(config.uploads_at_once)),
             config,
             running_keys: RunningKeys::default(),
             stopping: watch::channel(false).0,
+            handlers: watch::channel(()).0,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self { shared, origins })
+    }
+
+    /// What `/health/ready` asks; without it the service is ready when it runs.
+    ///
+    /// The cause of a failure is logged and not shown.
+    #[must_use]
+    pub fn ready_when<F, R>(mut self, check: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        self.shared.site.ready = Box::new(move || Box::pin(check()));
+        self
+    }
+
+    /// Serves HTTP/1.1 and HTTP/2 (without TLS) until `shutdown` is ready.
+    ///
+    /// Then no more connections are taken, WebSockets are closed, and running requests get
+    /// [`Config::drain_timeout`] to finish.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+        let shared = Arc::new(self.shared);
+        let service = service(Arc::clone(&shared), self.origins);
+        let connections = Arc::new(Semaphore::new(shared.config.max_connections));
+        let graceful = GracefulShutdown::new();
+        let builder = Arc::new(builder(&shared.config));
+
+        let accepting = async {
+            loop {
+                // The semaphore is never closed.
+                let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+                    return;
+                };
+                let (stream, peer) = match listener.accept().await {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        tracing::warn!(%error, "can't accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                };
+                let connection = Connection {
+                    stream,
+                    peer,
+                    builder: Arc::clone(&builder),
+                    quiet_for: shared.config.header_timeout,
+                    watcher: graceful.watcher(),
+                    _permit: permit,
+                };
+                tokio::spawn(connection.serve(service.clone()));
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = shutdown => {}
+        }
+        drop(listener);
+        shared.stopping.send_replace(true);
+        let drained = async {
+            graceful.shutdown().await;
+            // Handlers whose clients hung up.
+            shared.handlers.closed().await;
+        };
+        if tokio::time::timeout(shared.config.drain_timeout, drained).await.is_err() {
+            tracing::warn!("some requests didn't finish before the server stopped");
+        }
     }
 }
 
@@ -59,5 +160,130 @@ impl Server {
 /// # Errors
 /// [`BuildError`] for a defect of this crate.
 pub fn openapi() -> Result<OpenApi, BuildError> {
-    Ok(Api::new(TABLES.iter().copied())?.document().clone())
+    Ok(Api::new(TABLES.iter().copied())?.1)
+}
+
+fn web_origin(origin: &str) -> Result<HeaderValue, BuildError> {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let fine = host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', ',']));
+    let value = fine.then(|| HeaderValue::try_from(origin).ok()).flatten();
+    value.ok_or_else(|| BuildError::Origin { origin: origin.to_owned() })
+}
+
+/// The dispatcher with what `tower-http` puts around it.
+fn service(
+    shared: Arc<Shared>,
+    origins: Vec<HeaderValue>,
+) -> impl Service<
+    Request<Incoming>,
+    Response = http::Response<impl http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send>,
+    Error = Infallible,
+    Future = impl Send,
+> + Clone
++ Send
++ 'static {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<Reply, Infallible>(dispatch(&shared, request).await) }
+    });
+    let default = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    ServiceBuilder::new()
+        .layer(default(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default(REFERRER_POLICY, "no-referrer"))
+        .layer(default(CONTENT_SECURITY_POLICY, API_POLICY))
+        // Answers are somebody's own; a browser may keep them but has to ask again.
+        .layer(default(CACHE_CONTROL, "private, no-cache"))
+        .option_layer((!origins.is_empty()).then(|| cors(origins)))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(SizeAbove::new(COMPRESS_ABOVE)),
+        )
+        .service(answer)
+}
+
+/// Lets browsers call from the listed origins. No cookies are used, so no credentials mode.
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+    const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, KEY])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, REPLAYED, REQUEST_ID])
+        .max_age(Duration::from_secs(600))
+}
+
+fn builder(config: &Config) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(usize::try_from(config.max_header_bytes).unwrap_or(usize::MAX).max(8192));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(config.http2_ping)
+        .keep_alive_timeout(config.http2_ping)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(config.max_header_bytes);
+    builder
+}
+
+/// An accepted connection.
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    /// How long the first request may take to arrive: hyper's own timeout starts only when it knows
+    /// which version of HTTP it speaks.
+    quiet_for: Duration,
+    watcher: Watcher,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve<S, B>(self, service: S)
+    where
+        S: Service<Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = bytes::Bytes, Error = BoxError> + Send + 'static,
+    {
+        // Small answers shouldn't wait for more to send.
+        if let Err(error) = self.stream.set_nodelay(true) {
+            tracing::debug!(%error, "can't set TCP_NODELAY");
+        }
+        let heard = Arc::new(AtomicBool::new(false));
+        let peer = Peer(self.peer);
+        let hears = Arc::clone(&heard);
+        let service = service.map_request(move |mut request: Request<Incoming>| {
+            hears.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let io = TokioIo::new(self.stream);
+        let connection =
+            self.builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service)).into_owned();
+        let silence = async {
+            tokio::time::sleep(self.quiet_for).await;
+            if heard.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            ended = self.watcher.watch(connection) => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                }
+            }
+            () = silence => tracing::debug!("closed a connection that sent no request"),
+        }
+    }
 }

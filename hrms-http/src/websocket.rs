@@ -42,38 +42,20 @@ impl Extract for Upgrade {
         let headers = &input.parts.headers;
         let wanted = has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
         if input.parts.version != Version::HTTP_11 || !wanted {
-            return Err(upgrade_required(
-                "connect to this address as a WebSocket, over HTTP/1.1",
-            ));
+            return Err(upgrade_required("connect to this address as a WebSocket, over HTTP/1.1"));
         }
         if headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
-            return Err(upgrade_required(
-                "this speaks version 13 of the WebSocket protocol",
-            ));
+            return Err(upgrade_required("this speaks version 13 of the WebSocket protocol"));
         }
-        let key = headers
-            .get(SEC_WEBSOCKET_KEY)
-            .ok_or_else(bad_handshake)?
-            .as_bytes();
+        let key = headers.get(SEC_WEBSOCKET_KEY).ok_or_else(bad_handshake)?.as_bytes();
         if STANDARD.decode(key).map(|key| key.len()) != Ok(16) {
             return Err(bad_handshake());
         }
         let accept = HeaderValue::try_from(derive_accept_key(key)).map_err(Problem::internal)?;
         let largest = input.shared.config.max_message_bytes;
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(largest))
-            .max_frame_size(Some(largest));
-        let upgrade = input
-            .parts
-            .extensions
-            .remove::<OnUpgrade>()
-            .ok_or_else(bad_handshake)?;
-        Ok(Self {
-            upgrade,
-            accept,
-            config,
-            stopping: input.shared.stopping.subscribe(),
-        })
+        let config = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
+        let upgrade = input.parts.extensions.remove::<OnUpgrade>().ok_or_else(bad_handshake)?;
+        Ok(Self { upgrade, accept, config, stopping: input.shared.stopping.subscribe() })
     }
 
     fn describe(operation: &mut Operation<'_>) {
@@ -89,12 +71,7 @@ impl Upgrade {
         F: FnOnce(Socket) -> R + Send + 'static,
         R: Future<Output = ()> + Send,
     {
-        let Self {
-            upgrade,
-            accept,
-            config,
-            mut stopping,
-        } = self;
+        let Self { upgrade, accept, config, mut stopping } = self;
         let talk = async move {
             let Ok(connection) = upgrade.await else {
                 tracing::debug!("the client went away before the WebSocket was open");
@@ -138,9 +115,7 @@ impl Answer for Switching {
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers.get_all(name).iter().any(|value| {
         let tokens = value.to_str().unwrap_or_default().split(',');
-        tokens
-            .into_iter()
-            .any(|given| given.trim().eq_ignore_ascii_case(token))
+        tokens.into_iter().any(|given| given.trim().eq_ignore_ascii_case(token))
     })
 }
 

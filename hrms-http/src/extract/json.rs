@@ -47,10 +47,7 @@ json_extractors! {
 
 fn require_type(input: &Input, accepted: &[&str]) -> Result<(), Problem> {
     let given = content_type(input);
-    if accepted
-        .iter()
-        .any(|accepted| given.eq_ignore_ascii_case(accepted))
-    {
+    if accepted.iter().any(|accepted| given.eq_ignore_ascii_case(accepted)) {
         return Ok(());
     }
     Err(unsupported(accepted))
@@ -95,9 +92,7 @@ fn refusal(error: serde_json::Error, path: &serde_path_to_error::Path) -> Proble
         Category::Data => {
             // The position is of no use to somebody who builds JSON from objects.
             let text = error.to_string();
-            let text = text
-                .rsplit_once(" at line ")
-                .map_or(text.as_str(), |(text, _)| text);
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
             Problem::invalid(vec![fault(text, path)])
         }
         _ => syntax(error),
@@ -105,11 +100,7 @@ fn refusal(error: serde_json::Error, path: &serde_path_to_error::Path) -> Proble
 }
 
 fn syntax(error: serde_json::Error) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "http.malformed-json",
-        format!("the body isn't JSON: {error}"),
-    )
+    Problem::new(StatusCode::BAD_REQUEST, "http.malformed-json", format!("the body isn't JSON: {error}"))
 }
 
 /// Turns serde's message about the value at a path into a fault with a pointer and a code.

@@ -67,12 +67,7 @@ impl<Q: ListQuery> Extract for List<Q> {
         };
         Ok(Self {
             filter: query_from_pairs(&pairs)?,
-            page: PageRequest {
-                sort,
-                descending,
-                limit,
-                after,
-            },
+            page: PageRequest { sort, descending, limit, after },
             seal: Arc::new(seal),
         })
     }
@@ -84,9 +79,7 @@ impl<Q: ListQuery> Extract for List<Q> {
             .maximum(Some(MAX_LIMIT))
             .default(Some(DEFAULT_LIMIT.into()));
         let cursor = ObjectBuilder::new().schema_type(Type::String);
-        let names = Q::SORTS
-            .iter()
-            .flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]);
+        let names = Q::SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]);
         let sort = ObjectBuilder::new()
             .schema_type(Type::String)
             .enum_values(Some(names))
@@ -124,10 +117,7 @@ fn sort<Q: ListQuery>(given: Option<&str>) -> Result<(Q::Sort, bool), Problem> {
     let known = Q::SORTS.iter().find(|(known, _)| *known == name);
     known.map(|(_, sort)| (*sort, descending)).ok_or_else(|| {
         let names: Vec<&str> = Q::SORTS.iter().map(|(name, _)| *name).collect();
-        let detail = format!(
-            "this must be one of {}, with - in front for descending",
-            names.join(", ")
-        );
+        let detail = format!("this must be one of {}, with - in front for descending", names.join(", "));
         Problem::invalid(vec![FieldError::new("/sort", "unknown-sort", detail)])
     })
 }

@@ -41,20 +41,12 @@ impl Extract for Upload {
         }
         let value = input.parts.headers.get(CONTENT_TYPE);
         let content_type = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(Self {
-            content_type: content_type.to_owned(),
-            body: std::mem::take(&mut input.body),
-        })
+        Ok(Self { content_type: content_type.to_owned(), body: std::mem::take(&mut input.body) })
     }
 
     fn describe(operation: &mut Operation<'_>) {
-        let file = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .content_media_type(CSV)
-            .build();
-        let form = ObjectBuilder::new()
-            .property("file", file.clone())
-            .required("file");
+        let file = ObjectBuilder::new().schema_type(Type::String).content_media_type(CSV).build();
+        let form = ObjectBuilder::new().property("file", file.clone()).required("file");
         operation.body(&[FORM], form.into());
         operation.body(&[CSV], file.into());
     }
@@ -70,10 +62,7 @@ impl Upload {
             if self.content_type.to_ascii_lowercase().starts_with(FORM) {
                 return Err(malformed("the form has no boundary"));
             }
-            return Ok(Uploaded {
-                file: self.body,
-                ..Uploaded::default()
-            });
+            return Ok(Uploaded { file: self.body, ..Uploaded::default() });
         };
         let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(self.body)]);
         let mut form = multer::Multipart::new(body, boundary);
@@ -89,11 +78,7 @@ impl Upload {
                 read.fields.push((name, part.text().await.map_err(unreadable)?));
             }
         }
-        if files == 1 {
-            Ok(read)
-        } else {
-            Err(malformed("the form must have exactly one file"))
-        }
+        if files == 1 { Ok(read) } else { Err(malformed("the form must have exactly one file")) }
     }
 }
 

@@ -1,0 +1,106 @@
+//! Every code that a problem can have, served at `/problems`. A test keeps it complete.
+
+use serde::Serialize;
+
+/// A code and what it means.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    /// The code.
+    pub(crate) code: &'static str,
+    /// What it means, in one sentence.
+    pub(crate) meaning: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($code:literal: $meaning:literal;)+) => {
+        /// Every code, in order.
+        pub(crate) fn catalogue() -> &'static [Entry] {
+            &[$(Entry { code: $code, meaning: $meaning }),+]
+        }
+    };
+}
+
+catalogue! {
+    "auth.credential-missing": "The request needs a bearer token.";
+    "common.busy": "The service has as much to do as it can; try again.";
+    "common.conflict": "The present state of things forbids it.";
+    "common.forbidden": "The caller may not do this.";
+    "common.idempotency-key-taken": "Another request with this idempotency key was accepted.";
+    "common.internal": "Something went wrong on our side.";
+    "common.invalid": "Fields of the input are at fault; `errors` names them.";
+    "common.not-found": "There is nothing there, as far as the caller may know.";
+    "common.stale": "The object changed since it was read.";
+    "common.unavailable": "The service can't answer now; try again.";
+    "cursor.invalid": "The cursor isn't one of this list.";
+    "http.body-timeout": "The body took too long to arrive.";
+    "http.body-too-large": "The body is larger than this endpoint takes.";
+    "http.body-unreadable": "The body ended before it was complete.";
+    "http.if-match-invalid": "If-Match isn't exactly one entity tag.";
+    "http.if-match-required": "A change needs the object's ETag in If-Match.";
+    "http.malformed-form": "The form can't be read, or doesn't have exactly one file.";
+    "http.malformed-json": "The body isn't JSON.";
+    "http.method-not-allowed": "The address doesn't take this method.";
+    "http.unsupported-media-type": "The body has a content type that isn't taken here.";
+    "idempotency.key-invalid": "Idempotency-Key isn't 1 to 255 visible ASCII characters.";
+    "idempotency.key-reused": "The idempotency key was used for a different request.";
+    "idempotency.still-running": "The first request with this idempotency key is still running.";
+    "location.code-taken": "Another location has this code.";
+    "location.in-use": "Employees still work at the location.";
+    "websocket.bad-handshake": "The WebSocket handshake is faulty.";
+    "websocket.upgrade-required": "The address is a WebSocket.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Collects what looks like `"feature.some-code"` in the sources, apart from tests and permissions.
+    fn codes_in(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                codes_in(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            // Codes of errors stand alone, behind `=>`, `code:` or as an argument.
+            for (at, _) in text.match_indices("fn code(&self)") {
+                let body = text[at..].split("\n    }\n").next().unwrap_or_default();
+                found.extend(body.split('"').filter(|word| is_code(word)).map(str::to_owned));
+            }
+            for start in ["Problem::new(", "Self::new(", "unauthenticated(", "Refused {"] {
+                for (at, _) in text.match_indices(start) {
+                    let argument = text[at..].split('"').nth(1).unwrap_or_default();
+                    if is_code(argument) {
+                        found.insert(argument.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_code(word: &str) -> bool {
+        word.split_once('.').is_some_and(|(feature, code)| {
+            let name = |part: &str| {
+                !part.is_empty()
+                    && part.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c.is_ascii_digit())
+            };
+            name(feature) && name(code)
+        })
+    }
+
+    #[test]
+    fn every_code_in_the_sources_is_explained_and_nothing_else() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut used = BTreeSet::new();
+        codes_in(&here.join("src"), &mut used);
+        codes_in(&here.join("../hrms-core/src"), &mut used);
+        let listed: BTreeSet<String> = catalogue().iter().map(|entry| entry.code.to_owned()).collect();
+        assert_eq!(listed, used);
+        assert!(catalogue().is_sorted_by_key(|entry| entry.code));
+    }
+}
