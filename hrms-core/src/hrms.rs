@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use crate::actor::Actor;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
-use crate::id::{IdSource, RandomIds};
+use crate::id::{IdSource, RandomIds, TenantId};
 use crate::idempotency::KEPT_FOR;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Visibility};
 use crate::store::{Directory, Store, Tx};
@@ -29,6 +30,7 @@ struct Parts {
     ids: Arc<dyn IdSource>,
     policy: Arc<dyn Policy>,
     bus: EventBus,
+    job_bell: Notify,
 }
 
 impl fmt::Debug for Hrms {
@@ -89,6 +91,7 @@ impl Hrms {
                 ids: Arc::new(RandomIds),
                 policy: Arc::new(RolePolicy),
                 bus: EventBus::default(),
+                job_bell: Notify::new(),
             },
         }
     }
@@ -128,13 +131,23 @@ impl Hrms {
         &self.0.bus
     }
 
+    /// Rings when a job was enqueued in this process.
+    pub(crate) fn job_bell(&self) -> &Notify {
+        &self.0.job_bell
+    }
+
+    /// A unit of work in which a worker records how a job of this tenant ended.
+    pub(crate) async fn begin_for_worker(&self, tenant: TenantId) -> Result<Box<dyn Tx>, CommonError> {
+        Ok(self.0.store.begin(tenant).await?)
+    }
+
     /// Opens a unit of work for a change by `actor`.
     ///
     /// # Errors
     /// When storage can't be reached.
     pub async fn begin(&self, actor: &Actor) -> Result<Work, CommonError> {
         let tx = self.0.store.begin(actor.tenant()).await?;
-        Ok(Work { tx, hrms: self.clone(), actor: actor.clone(), now: self.0.clock.now(), events: Vec::new() })
+        Ok(Work { tx, hrms: self.clone(), actor: actor.clone(), now: self.0.clock.now(), events: Vec::new(), ring: false })
     }
 
     /// Opens a read-only unit of work for `actor`.
@@ -180,6 +193,7 @@ pub struct Work {
     actor: Actor,
     now: Timestamp,
     events: Vec<NewEvent>,
+    ring: bool,
 }
 
 impl fmt::Debug for Work {
@@ -207,6 +221,23 @@ impl Work {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Who makes the change.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The system that the change is made in.
+    #[must_use]
+    pub fn hrms(&self) -> &Hrms {
+        &self.hrms
+    }
+
+    /// Wakes workers after the commit.
+    pub(crate) fn ring_for_workers(&mut self) {
+        self.ring = true;
     }
 
     /// Records a domain event, to be written with the change.
@@ -242,6 +273,9 @@ impl Work {
         self.tx.commit().await?;
         if wake {
             self.hrms.bus().wake(self.actor.tenant());
+        }
+        if self.ring {
+            self.hrms.job_bell().notify_one();
         }
         Ok(answer)
     }

@@ -11,6 +11,7 @@ pub mod event;
 pub mod hrms;
 pub mod id;
 pub mod idempotency;
+pub mod job;
 pub mod location;
 pub mod organization;
 pub mod page;

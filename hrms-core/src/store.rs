@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::event::EventLog;
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
+use crate::job::{JobDirectory, JobQueue};
 use crate::location::LocationRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 
@@ -67,12 +68,14 @@ pub trait Tx: Send {
     fn events(&mut self) -> &mut dyn EventLog;
     /// Answers kept for repeated requests.
     fn idempotency(&mut self) -> &mut dyn IdempotencyRepo;
+    /// Background jobs: enqueued if and only if we commit.
+    fn jobs(&mut self) -> &mut dyn JobQueue;
 
     /// Makes the work durable and visible.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// What crosses tenants: the registry of organisations, log-in, claiming jobs. Nothing else.
-pub trait Directory: OrganizationDirectory {}
+pub trait Directory: OrganizationDirectory + JobDirectory {}
 
-impl<T: OrganizationDirectory> Directory for T {}
+impl<T: OrganizationDirectory + JobDirectory> Directory for T {}

@@ -2,6 +2,7 @@
 
 mod event;
 mod idempotency;
+mod job;
 mod location;
 mod organization;
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 
 use hrms_core::event::EventLog;
 use hrms_core::idempotency::IdempotencyRepo;
+use hrms_core::job::JobQueue;
 use hrms_core::location::LocationRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::{StoreError, TenantId, Tx};
@@ -37,6 +39,10 @@ impl Tx for SqlTx {
     }
 
     fn idempotency(&mut self) -> &mut dyn IdempotencyRepo {
+        self
+    }
+
+    fn jobs(&mut self) -> &mut dyn JobQueue {
         self
     }
 

@@ -1,0 +1,231 @@
+//! Background jobs: a job exists if and only if the change that enqueued it committed.
+//!
+//! A [`Job`] is a value with a `run`. [`Work::enqueue`] writes it in the transaction of a change; a
+//! [`Worker`] claims it under a lease, runs it as the user who asked for it, and records the outcome.
+//! A job runs at least once; what it writes through [`JobContext::progress_in`] and
+//! [`JobContext::commit_done`] commits together with the job's own state, so its effect happens once.
+
+mod backoff;
+mod record;
+mod registry;
+mod requester;
+mod service;
+mod worker;
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::actor::Actor;
+use crate::error::{CommonError, DomainError, ErrorKind, StoreError};
+use crate::hrms::{Hrms, Work};
+use crate::id::JobId;
+
+pub use backoff::backoff;
+pub use record::*;
+pub use registry::JobRegistry;
+pub use requester::Requester;
+pub use service::JobService;
+pub use worker::{LEASE, Worker, run_until_idle};
+
+/// Something to be done in the background. Its fields are its payload, stored as JSON.
+///
+/// Old payloads must keep decoding: add fields with `#[serde(default)]`, or choose a new `KIND`.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Stable name, unique among all kinds, as in `import.run`.
+    const KIND: &'static str;
+
+    /// How often it is tried before it counts as failed; [`EnqueueOptions`] can say otherwise.
+    const MAX_ATTEMPTS: u16 = 5;
+
+    /// Does it, acting as `cx.actor()`. May run again after a crash: write through the context.
+    fn run(&self, cx: &JobContext) -> impl Future<Output = Result<Outcome, JobError>> + Send;
+}
+
+/// How a job ended well.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Done; this result is to be recorded.
+    Done(Value),
+    /// Done, and recorded already by [`JobContext::commit_done`].
+    Recorded,
+}
+
+impl Outcome {
+    /// Done with a result to show.
+    ///
+    /// # Errors
+    /// When the result can't be written as JSON.
+    pub fn done(result: impl Serialize) -> Result<Self, JobError> {
+        Ok(Self::Done(serde_json::to_value(result).map_err(JobError::give_up)?))
+    }
+}
+
+/// How a run ended without success.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// Trying again may help; the job fails for good when its attempts are used up.
+    #[error("{}", .0.detail)]
+    Retry(JobFault),
+    /// Trying again can't help.
+    #[error("{}", .0.detail)]
+    GiveUp(JobFault),
+    /// Somebody cancelled the job, and it stopped at a safe point.
+    #[error("the job was cancelled")]
+    Cancelled,
+    /// Another worker has the job now; nothing of this run may be recorded.
+    #[error("the lease was lost")]
+    LeaseLost,
+}
+
+impl JobError {
+    /// Trying again may help.
+    pub fn retry(error: impl std::error::Error) -> Self {
+        Self::Retry(JobFault::unnamed(&error))
+    }
+
+    /// Trying again can't help.
+    pub fn give_up(error: impl std::error::Error) -> Self {
+        Self::GiveUp(JobFault::unnamed(&error))
+    }
+}
+
+/// Outages and defects may pass and are tried again; everything else is final.
+impl<E: DomainError> From<E> for JobError {
+    fn from(error: E) -> Self {
+        let fault = JobFault { code: error.code().to_owned(), detail: error.to_string() };
+        match error.kind() {
+            ErrorKind::Unavailable | ErrorKind::Internal | ErrorKind::Throttled => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "job attempt failed");
+                Self::Retry(fault)
+            }
+            _ => Self::GiveUp(fault),
+        }
+    }
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        CommonError::from(error).into()
+    }
+}
+
+/// How a job is enqueued; the default is "now, as often as its kind says".
+#[derive(Clone, Debug, Default)]
+pub struct EnqueueOptions {
+    /// While a job of this kind and key waits or runs, enqueueing gives that one's id.
+    pub unique_key: Option<String>,
+    /// Not before so much time has passed.
+    pub delay: jiff::SignedDuration,
+    /// Overrides [`Job::MAX_ATTEMPTS`].
+    pub max_attempts: Option<u16>,
+    /// How many steps it has, if that is known already.
+    pub total: Option<u32>,
+}
+
+impl Work {
+    /// Writes a job with the change: it exists if and only if the change commits.
+    ///
+    /// Gives the id of the job, or of the one that waits or runs under the same unique key.
+    ///
+    /// # Errors
+    /// When the payload can't be written as JSON, or storage fails.
+    pub async fn enqueue<J: Job>(&mut self, job: &J, options: EnqueueOptions) -> Result<JobId, CommonError> {
+        let now = self.now();
+        let record = JobRecord {
+            id: JobId::from_uuid(self.hrms().ids().next()),
+            kind: J::KIND.to_owned(),
+            payload: serde_json::to_value(job)?,
+            requester: Requester::of(self.actor()),
+            request: self.actor().request(),
+            unique_key: options.unique_key,
+            state: JobState::Queued,
+            attempts: 0,
+            max_attempts: options.max_attempts.unwrap_or(J::MAX_ATTEMPTS).max(1),
+            run_at: now.checked_add(options.delay).unwrap_or(now),
+            cancel_requested: false,
+            progress: Progress { done: 0, total: options.total, message: None },
+            result: None,
+            error: None,
+            created_at: now,
+            updated_at: now,
+            started_at: None,
+            finished_at: None,
+        };
+        let existing = self.jobs().insert(&record).await?;
+        self.ring_for_workers();
+        Ok(existing.unwrap_or(record.id))
+    }
+}
+
+/// What a running job is given.
+#[derive(Clone, Debug)]
+pub struct JobContext {
+    hrms: Hrms,
+    actor: Actor,
+    lease: Lease,
+    attempt: u16,
+}
+
+impl JobContext {
+    /// The HR system.
+    #[must_use]
+    pub fn hrms(&self) -> &Hrms {
+        &self.hrms
+    }
+
+    /// The user who asked for the job, with the rights they have now.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The job's id.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.lease.job
+    }
+
+    /// Which attempt this is; the first is 1.
+    #[must_use]
+    pub fn attempt(&self) -> u16 {
+        self.attempt
+    }
+
+    /// Writes progress as part of `work`, so that it commits together with what was done.
+    ///
+    /// Also renews the lease. Call it early in a unit of work: it makes sure that no other worker
+    /// has taken the job over.
+    ///
+    /// # Errors
+    /// [`JobError::Cancelled`] and [`JobError::LeaseLost`]: return them, dropping the work.
+    pub async fn progress_in(&self, work: &mut Work, progress: &Progress) -> Result<(), JobError> {
+        let until = LEASE.checked_from(work.now());
+        let now = work.now();
+        match work.jobs().progress(&self.lease, progress, now, until).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(JobError::Cancelled),
+            Err(StoreError::Stale) => Err(JobError::LeaseLost),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Records the job as done in `work` and commits: its effect and its state become visible together.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`]; storage failures. Nothing is written then.
+    pub async fn commit_done(&self, mut work: Work, result: impl Serialize) -> Result<Outcome, JobError> {
+        let result = serde_json::to_value(result).map_err(JobError::give_up)?;
+        let now = work.now();
+        match work.jobs().finish(&self.lease, &Finish::Succeeded(result), now).await {
+            Ok(()) => {}
+            Err(StoreError::Stale) => return Err(JobError::LeaseLost),
+            Err(other) => return Err(other.into()),
+        }
+        work.commit(()).await?;
+        Ok(Outcome::Recorded)
+    }
+}

@@ -1,0 +1,305 @@
+//! A job as it is stored and shown, and what is asked of storage.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::StoreError;
+use crate::id::{JobId, RequestId, TenantId, UserId};
+use crate::job::Requester;
+use crate::page::PageRequest;
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Waits for its time or for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Done.
+    Succeeded,
+    /// Failed for good: its attempts are used up, or trying again can't help.
+    Failed,
+    /// Cancelled by a user.
+    Cancelled,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: &'static [Self] =
+        &[Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// The stable name, as in `queued`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state with this stable name.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|state| state.code() == code)
+    }
+}
+
+/// How far a job has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Progress {
+    /// Steps done.
+    pub done: u32,
+    /// Steps in all, once that is known.
+    pub total: Option<u32>,
+    /// What it is doing.
+    pub message: Option<String>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobFault {
+    /// A stable machine-readable name.
+    pub code: String,
+    /// One sentence for a person.
+    pub detail: String,
+}
+
+impl JobFault {
+    /// A failure that has no name of its own.
+    pub(crate) fn unnamed(error: &dyn std::error::Error) -> Self {
+        Self { code: "job.failed".to_owned(), detail: error.to_string() }
+    }
+}
+
+/// A job as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: JobId,
+    /// Which [`crate::job::Job`] it is.
+    pub kind: String,
+    /// That job's fields.
+    pub payload: Value,
+    /// Whom it acts for.
+    pub requester: Requester,
+    /// The request that enqueued it.
+    pub request: RequestId,
+    /// Keeps a second one like it from waiting or running.
+    pub unique_key: Option<String>,
+    /// Where it stands.
+    pub state: JobState,
+    /// Attempts begun.
+    pub attempts: u16,
+    /// Attempts allowed, at least 1.
+    pub max_attempts: u16,
+    /// Not to be run before.
+    pub run_at: Timestamp,
+    /// Somebody wants it stopped.
+    pub cancel_requested: bool,
+    /// How far it has come.
+    pub progress: Progress,
+    /// What it gave, once succeeded.
+    pub result: Option<Value>,
+    /// Why the last attempt failed.
+    pub error: Option<JobFault>,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When its latest attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, one way or another.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A job as shown to people.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// What sort of work it is, as in `import.run`.
+    pub kind: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Attempts begun.
+    pub attempts: u16,
+    /// What it gave, once succeeded.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub result: Option<Value>,
+    /// Why the last attempt failed.
+    pub error: Option<JobFault>,
+    /// The user who asked for it.
+    pub requested_by: Option<UserId>,
+    /// Not to be run before.
+    pub run_at: Timestamp,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When its latest attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, one way or another.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl From<JobRecord> for JobView {
+    fn from(job: JobRecord) -> Self {
+        Self {
+            id: job.id,
+            requested_by: job.requester.user_id(),
+            kind: job.kind,
+            state: job.state,
+            progress: job.progress,
+            attempts: job.attempts,
+            result: job.result,
+            error: job.error,
+            run_at: job.run_at,
+            created_at: job.created_at,
+            updated_at: job.updated_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+        }
+    }
+}
+
+/// The right to run one claim of a job. A later claim of the same job has another token, so
+/// a worker that lost its lease can record nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The job's tenant.
+    pub tenant: TenantId,
+    /// The job.
+    pub job: JobId,
+    /// Counts the claims of this job.
+    pub token: i64,
+}
+
+/// A job that a worker has claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimedJob {
+    /// The right to run it.
+    pub lease: Lease,
+    /// The job, its attempt counted already.
+    pub job: JobRecord,
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    /// Name of the worker, for people who look for the culprit.
+    pub worker: &'a str,
+    /// The kinds that it can run.
+    pub kinds: &'a [&'static str],
+    /// At most this many jobs.
+    pub limit: u16,
+    /// The present.
+    pub now: Timestamp,
+    /// When the leases end unless renewed.
+    pub until: Timestamp,
+    /// Tenants take turns: begin behind this one.
+    pub after: Option<TenantId>,
+}
+
+/// How a claim ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finish {
+    /// Done, with a result.
+    Succeeded(Value),
+    /// Failed; to be tried again.
+    Retry {
+        /// Not before.
+        at: Timestamp,
+        /// Why.
+        fault: JobFault,
+    },
+    /// Failed for good.
+    Failed(JobFault),
+    /// Stopped because somebody asked for it.
+    Cancelled,
+    /// Handed back untried: the worker shuts down. The attempt doesn't count.
+    Released,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default)]
+pub struct JobFilter {
+    /// Only those in this state.
+    pub state: Option<JobState>,
+    /// Only those of this kind.
+    pub kind: Option<String>,
+    /// Only those that this user asked for.
+    pub requested_by: Option<UserId>,
+    /// Only those changed at or after this instant.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// Orders of a list of jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobSort {
+    /// By when they were asked for.
+    #[default]
+    CreatedAt,
+}
+
+/// The tenant's jobs in storage.
+#[async_trait]
+pub trait JobQueue: Send {
+    /// The job with this id.
+    async fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError>;
+    /// Up to `limit + 1` jobs in the order asked for.
+    async fn list(
+        &mut self,
+        filter: &JobFilter,
+        page: &PageRequest<JobSort>,
+    ) -> Result<Vec<JobRecord>, StoreError>;
+    /// Adds a job, unless one of its kind and unique key waits or runs: then gives that one's id.
+    async fn insert(&mut self, job: &JobRecord) -> Result<Option<JobId>, StoreError>;
+    /// Writes progress and renews the lease; whether somebody wants the job stopped.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the lease was lost.
+    async fn progress(
+        &mut self,
+        lease: &Lease,
+        progress: &Progress,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Ends a claim.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the lease was lost.
+    async fn finish(&mut self, lease: &Lease, finish: &Finish, now: Timestamp) -> Result<(), StoreError>;
+    /// Cancels a waiting job, or asks a running one to stop.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when it has ended already or isn't there.
+    async fn cancel(&mut self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// What workers need across tenants.
+#[async_trait]
+pub trait JobDirectory: Send + Sync {
+    /// Takes jobs that are due, each for one worker only; tenants with waiting jobs take turns.
+    async fn claim_jobs(&self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError>;
+    /// Prolongs a lease; whether somebody wants the job stopped.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the lease was lost.
+    async fn renew_lease(&self, lease: &Lease, until: Timestamp) -> Result<bool, StoreError>;
+    /// Puts jobs whose lease ran out back into the queue, or among the failed when their attempts
+    /// are used up; how many.
+    async fn rescue_jobs(&self, now: Timestamp) -> Result<u64, StoreError>;
+}
