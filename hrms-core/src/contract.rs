@@ -13,9 +13,11 @@
 
 mod fixture;
 mod foundation;
+mod job;
 
 pub use fixture::*;
 pub use foundation::*;
+pub use job::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -33,6 +35,18 @@ macro_rules! store_contract {
             instants_and_text_survive_unchanged,
             events_are_numbered_in_commit_order_without_gaps,
             kept_answers_are_found_once_and_expire,
+            a_job_goes_from_queued_to_succeeded,
+            p35_a_rolled_back_change_leaves_no_job,
+            p35_parallel_claims_never_share_a_job,
+            only_due_jobs_of_known_kinds_are_claimed,
+            a_lost_lease_can_write_nothing,
+            a_job_that_kills_its_workers_ends_as_failed,
+            a_retry_waits_and_a_release_is_free,
+            a_unique_key_holds_while_its_job_lives,
+            cancelling_depends_on_the_state,
+            p35_tenants_take_turns,
+            jobs_of_another_tenant_are_out_of_reach,
+            job_lists_filter_and_sort,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

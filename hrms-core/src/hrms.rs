@@ -147,7 +147,14 @@ impl Hrms {
     /// When storage can't be reached.
     pub async fn begin(&self, actor: &Actor) -> Result<Work, CommonError> {
         let tx = self.0.store.begin(actor.tenant()).await?;
-        Ok(Work { tx, hrms: self.clone(), actor: actor.clone(), now: self.0.clock.now(), events: Vec::new(), ring: false })
+        Ok(Work {
+            tx,
+            hrms: self.clone(),
+            actor: actor.clone(),
+            now: self.0.clock.now(),
+            events: Vec::new(),
+            ring: false,
+        })
     }
 
     /// Opens a read-only unit of work for `actor`.

@@ -4,6 +4,7 @@ mod all {
     mod catalogue;
     mod contract;
     mod isolation;
+    mod jobs;
     mod model;
     mod support;
 }

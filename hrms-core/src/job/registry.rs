@@ -42,12 +42,7 @@ impl JobRegistry {
     }
 
     /// Decodes and runs a job.
-    pub(crate) async fn run(
-        &self,
-        kind: &str,
-        payload: Value,
-        cx: &JobContext,
-    ) -> Result<Outcome, JobError> {
+    pub(crate) async fn run(&self, kind: &str, payload: Value, cx: &JobContext) -> Result<Outcome, JobError> {
         match self.runners.get(kind) {
             Some(runner) => runner.run(payload, cx).await,
             None => Err(JobError::GiveUp(JobFault {

@@ -63,8 +63,7 @@ pub(crate) async fn actor_of(_hrms: &Hrms, tenant: TenantId, job: &JobRecord) ->
     let cause = Cause::Job(job.id);
     Ok(match &job.requester {
         Requester::User { user, employee, department, roles } => {
-            let who =
-                Who::User { user: *user, session: None, employee: *employee, department: *department };
+            let who = Who::User { user: *user, session: None, employee: *employee, department: *department };
             Actor::user(tenant, who, roles, cause, job.request)
         }
         Requester::System { permissions } => Actor::system(tenant, "job", permissions, cause, job.request),

@@ -78,9 +78,7 @@ impl TryFrom<JobRow> for JobRecord {
                 message: row.message,
             },
             result: row.result,
-            error: row
-                .error_code
-                .map(|code| JobFault { code, detail: row.error_detail.unwrap_or_default() }),
+            error: row.error_code.map(|code| JobFault { code, detail: row.error_detail.unwrap_or_default() }),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             started_at: row.started_at.map(|at| at.0),
