@@ -1,0 +1,352 @@
+//! The configuration: defaults, then an optional TOML file, then `HRMS_…` environment variables.
+//!
+//! Every key `some_key` of the file has the variable `HRMS_SOME_KEY`, which wins. A secret may also stand
+//! in a file of its own, named by `some_key_file`. An empty variable counts as not set. Unknown keys in
+//! the file are errors; unknown `HRMS_…` variables are warnings only, because container platforms inject
+//! such names by themselves (a Kubernetes service called `hrms` brings `HRMS_PORT`).
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use url::Url;
+
+use self::read::Reader;
+
+/// What the server needs to know; every field is checked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// `bind`: the address and port to listen on. Default `127.0.0.1:8080`; port 0 picks a free one.
+    pub bind: SocketAddr,
+    /// `data_dir`: where the server keeps its files. Default `./hrms-data`.
+    pub data_dir: PathBuf,
+    /// `database_url` (or `database_url_file`): `sqlite:PATH` or `postgres://…`, the latter with the
+    /// application's role. Default: SQLite in `hrms.db` of the data directory.
+    pub database: Database,
+    /// `migration_database_url` (or `…_file`): the same PostgreSQL database as the owner of its tables;
+    /// only migrations use it.
+    pub migration_database_url: Option<Secret>,
+    /// `redis_url` (or `redis_url_file`): `redis://…`, `rediss://…` or `unix://…`. Default: none.
+    pub redis_url: Option<Secret>,
+    /// `public_url`: the address under which clients reach the server, without a trailing slash in its text.
+    pub public_url: Option<Url>,
+    /// `signing_key_file`: the Ed25519 key (PKCS#8 PEM) of access tokens. Default: `signing-key.pem` of the
+    /// data directory.
+    pub signing_key_file: PathBuf,
+    /// `trusted_proxies`: addresses or networks whose `Forwarded` headers are believed. Default: none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `cors_origins`: web origins whose pages may call the API, such as `https://hr.example.com`.
+    /// Default: none.
+    pub cors_origins: Vec<String>,
+    /// `workers`: background jobs run at the same time by this process, 0 to 64. Default 1.
+    pub workers: u16,
+    /// `allow_unsafe_database_role`: start although the database role escapes row-level security.
+    /// For development only. Default false.
+    pub allow_unsafe_database_role: bool,
+    /// `log_format`: `text` or `json`. Default `text`.
+    pub log_format: LogFormat,
+    /// `log_level`: a level, or `tracing` directives such as `info,hrms_store=debug`. Default `info`.
+    pub log_level: String,
+}
+
+/// The names of all keys, as in the file.
+const KEYS: [&str; 16] = [
+    "bind",
+    "data_dir",
+    "database_url",
+    "database_url_file",
+    "migration_database_url",
+    "migration_database_url_file",
+    "redis_url",
+    "redis_url_file",
+    "public_url",
+    "signing_key_file",
+    "trusted_proxies",
+    "cors_origins",
+    "workers",
+    "allow_unsafe_database_role",
+    "log_format",
+    "log_level",
+];
+
+/// Where the data is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// The embedded database, in this file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, as the application's role.
+    Postgres(Secret),
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Text that `Debug` doesn't show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` out of logs.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself; not for logs or messages.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A configuration and what is odd about where it came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The checked configuration.
+    pub config: Config,
+    /// One sentence each, to be logged at start.
+    pub warnings: Vec<String>,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration can't be used:{}", lines(.problems))]
+pub struct ConfigError {
+    /// One sentence each: where, what, and what to do.
+    pub problems: Vec<String>,
+}
+
+fn lines(problems: &[String]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("\n  - {problem}"))
+        .collect()
+}
+
+impl Config {
+    /// Reads the configuration of this process: `file`, or else the file that `HRMS_CONFIG` names, and the
+    /// environment.
+    ///
+    /// # Errors
+    /// Everything wrong at once, with its origin and what to do about it.
+    pub fn load(file: Option<&Path>) -> Result<Loaded, ConfigError> {
+        Self::load_from(file, std::env::vars_os())
+    }
+
+    /// Reads the configuration from `file` and these environment variables.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_from(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Loaded, ConfigError> {
+        let mut reader = Reader::new(&KEYS, file, variables);
+        let config = Self::read(&mut reader);
+        match config {
+            Some(config) if reader.problems.is_empty() => Ok(Loaded {
+                config,
+                warnings: reader.warnings,
+            }),
+            _ => Err(ConfigError {
+                problems: reader.problems,
+            }),
+        }
+    }
+
+    /// Makes the data directory if it isn't there, closed to other users.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn create_data_dir(&self) -> std::io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.data_dir)
+    }
+
+    /// `None` where a value that has no stand-in is wrong; the reader knows the problems.
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let data_dir = reader
+            .path("data_dir")
+            .unwrap_or_else(|| PathBuf::from("hrms-data"));
+        let database = reader.secret("database_url", parse_database);
+        let migration_database_url = reader.secret("migration_database_url", parse_postgres);
+        if let (Some(_), Some(Database::Sqlite(_)) | None) = (&migration_database_url, &database) {
+            reader.problem(
+                "migration_database_url",
+                "it is set, but the server's own database is SQLite",
+                "set database_url to the same PostgreSQL database with the application's role",
+            );
+        }
+        Some(Self {
+            bind: reader
+                .value("bind", parse_bind)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            database: database.unwrap_or_else(|| Database::Sqlite(data_dir.join("hrms.db"))),
+            migration_database_url,
+            redis_url: reader.secret("redis_url", parse_redis),
+            public_url: reader.value("public_url", parse_public_url),
+            signing_key_file: reader
+                .path("signing_key_file")
+                .unwrap_or_else(|| data_dir.join("signing-key.pem")),
+            trusted_proxies: reader.list("trusted_proxies", parse_network).unwrap_or_default(),
+            cors_origins: reader.list("cors_origins", parse_origin).unwrap_or_default(),
+            workers: reader.value("workers", parse_workers).unwrap_or(1),
+            allow_unsafe_database_role: reader
+                .value("allow_unsafe_database_role", parse_bool)
+                .unwrap_or(false),
+            log_format: reader
+                .value("log_format", parse_log_format)
+                .unwrap_or(LogFormat::Text),
+            log_level: reader
+                .value("log_level", parse_log_level)
+                .unwrap_or_else(|| "info".to_owned()),
+            data_dir,
+        })
+    }
+}
+
+/// What is wrong with a value, and what to write instead. Never the value of a secret.
+type Fault = (String, &'static str);
+
+fn parse_bind(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| {
+        (
+            format!("'{text}' is not an IP address with a port"),
+            "write for example 127.0.0.1:8080, 0.0.0.0:8080 (all interfaces) or [::]:8080",
+        )
+    })
+}
+
+fn parse_database(text: &str) -> Result<Database, Fault> {
+    let Some(path) = text.strip_prefix("sqlite:") else {
+        return parse_postgres(text).map(Database::Postgres);
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(":memory:") || path.contains('?') {
+        return Err((
+            "the SQLite address does not name a plain file".to_owned(),
+            "write sqlite:PATH, for example sqlite:/var/lib/hrms/hrms.db",
+        ));
+    }
+    Ok(Database::Sqlite(PathBuf::from(path)))
+}
+
+fn parse_postgres(text: &str) -> Result<Secret, Fault> {
+    let fix = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE (percent-encode special characters)";
+    match Url::parse(text) {
+        Ok(url) if !matches!(url.scheme(), "postgres" | "postgresql") => {
+            Err(("this kind of database address is not supported".to_owned(), fix))
+        }
+        Ok(url) if url.path().len() < 2 => Err(("the address names no database".to_owned(), fix)),
+        Ok(_) => Ok(Secret(text.to_owned())),
+        Err(error) => Err((format!("not a database address: {error}"), fix)),
+    }
+}
+
+fn parse_redis(text: &str) -> Result<Secret, Fault> {
+    let fix = "write redis://HOST:PORT/, rediss://… (TLS) or unix:///path/to/socket";
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "redis" | "rediss" | "unix" | "redis+unix") => {
+            Ok(Secret(text.to_owned()))
+        }
+        Ok(_) => Err(("this kind of Redis address is not supported".to_owned(), fix)),
+        Err(error) => Err((format!("not a Redis address: {error}"), fix)),
+    }
+}
+
+fn parse_public_url(text: &str) -> Result<Url, Fault> {
+    let fix = "write for example https://hr.example.com";
+    let url = Url::parse(text.trim_end_matches('/')).map_err(|error| (format!("'{text}': {error}"), fix))?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if plain {
+        Ok(url)
+    } else {
+        Err((format!("'{text}' is not a plain web address"), fix))
+    }
+}
+
+fn parse_network(text: &str) -> Result<IpNet, Fault> {
+    let address = text.parse().map(IpNet::from as fn(std::net::IpAddr) -> IpNet);
+    address
+        .or_else(|_| text.parse().map(|network: IpNet| network.trunc()))
+        .map_err(|_| {
+            (
+                format!("'{text}' is neither an IP address nor a network"),
+                "write for example 10.0.0.7 or 10.0.0.0/8, several with commas between",
+            )
+        })
+}
+
+fn parse_origin(text: &str) -> Result<String, Fault> {
+    let fix = "write each origin as scheme://host or scheme://host:port, for example https://hr.example.com";
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text => {
+            Ok(text.to_owned())
+        }
+        _ => Err((format!("'{text}' is not a web origin"), fix)),
+    }
+}
+
+fn parse_workers(text: &str) -> Result<u16, Fault> {
+    match text.parse() {
+        Ok(workers) if workers <= 64 => Ok(workers),
+        _ => Err((
+            format!("'{text}' is not a number from 0 to 64"),
+            "write how many background jobs may run at once",
+        )),
+    }
+}
+
+fn parse_bool(text: &str) -> Result<bool, Fault> {
+    text.parse().map_err(|_| {
+        (
+            format!("'{text}' is neither true nor false"),
+            "write true or false",
+        )
+    })
+}
+
+fn parse_log_format(text: &str) -> Result<LogFormat, Fault> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err((format!("'{text}' is not a log format"), "write text or json")),
+    }
+}
+
+fn parse_log_level(text: &str) -> Result<String, Fault> {
+    match tracing_subscriber::EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err((
+            format!("'{text}' can't be understood: {error}"),
+            "write error, warn, info, debug or trace, or directives such as info,hrms_store=debug",
+        )),
+    }
+}
