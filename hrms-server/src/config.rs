@@ -136,10 +136,7 @@ pub struct ConfigError {
 }
 
 fn lines(problems: &[String]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("\n  - {problem}"))
-        .collect()
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
 }
 
 impl Config {
@@ -163,13 +160,8 @@ impl Config {
         let mut reader = Reader::new(&KEYS, file, variables);
         let config = Self::read(&mut reader);
         match config {
-            Some(config) if reader.problems.is_empty() => Ok(Loaded {
-                config,
-                warnings: reader.warnings,
-            }),
-            _ => Err(ConfigError {
-                problems: reader.problems,
-            }),
+            Some(config) if reader.problems.is_empty() => Ok(Loaded { config, warnings: reader.warnings }),
+            _ => Err(ConfigError { problems: reader.problems }),
         }
     }
 
@@ -187,9 +179,7 @@ impl Config {
 
     /// `None` where a value that has no stand-in is wrong; the reader knows the problems.
     fn read(reader: &mut Reader) -> Option<Self> {
-        let data_dir = reader
-            .path("data_dir")
-            .unwrap_or_else(|| PathBuf::from("hrms-data"));
+        let data_dir = reader.path("data_dir").unwrap_or_else(|| PathBuf::from("hrms-data"));
         let database = reader.secret("database_url", parse_database);
         let migration_database_url = reader.secret("migration_database_url", parse_postgres);
         if let (Some(_), Some(Database::Sqlite(_)) | None) = (&migration_database_url, &database) {
@@ -216,12 +206,8 @@ impl Config {
             allow_unsafe_database_role: reader
                 .value("allow_unsafe_database_role", parse_bool)
                 .unwrap_or(false),
-            log_format: reader
-                .value("log_format", parse_log_format)
-                .unwrap_or(LogFormat::Text),
-            log_level: reader
-                .value("log_level", parse_log_level)
-                .unwrap_or_else(|| "info".to_owned()),
+            log_format: reader.value("log_format", parse_log_format).unwrap_or(LogFormat::Text),
+            log_level: reader.value("log_level", parse_log_level).unwrap_or_else(|| "info".to_owned()),
             data_dir,
         })
     }
@@ -285,23 +271,17 @@ fn parse_public_url(text: &str) -> Result<Url, Fault> {
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none();
-    if plain {
-        Ok(url)
-    } else {
-        Err((format!("'{text}' is not a plain web address"), fix))
-    }
+    if plain { Ok(url) } else { Err((format!("'{text}' is not a plain web address"), fix)) }
 }
 
 fn parse_network(text: &str) -> Result<IpNet, Fault> {
     let address = text.parse().map(IpNet::from as fn(std::net::IpAddr) -> IpNet);
-    address
-        .or_else(|_| text.parse().map(|network: IpNet| network.trunc()))
-        .map_err(|_| {
-            (
-                format!("'{text}' is neither an IP address nor a network"),
-                "write for example 10.0.0.7 or 10.0.0.0/8, several with commas between",
-            )
-        })
+    address.or_else(|_| text.parse().map(|network: IpNet| network.trunc())).map_err(|_| {
+        (
+            format!("'{text}' is neither an IP address nor a network"),
+            "write for example 10.0.0.7 or 10.0.0.0/8, several with commas between",
+        )
+    })
 }
 
 fn parse_origin(text: &str) -> Result<String, Fault> {
@@ -325,12 +305,7 @@ fn parse_workers(text: &str) -> Result<u16, Fault> {
 }
 
 fn parse_bool(text: &str) -> Result<bool, Fault> {
-    text.parse().map_err(|_| {
-        (
-            format!("'{text}' is neither true nor false"),
-            "write true or false",
-        )
-    })
+    text.parse().map_err(|_| (format!("'{text}' is neither true nor false"), "write true or false"))
 }
 
 fn parse_log_format(text: &str) -> Result<LogFormat, Fault> {

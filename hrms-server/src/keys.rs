@@ -71,22 +71,15 @@ impl SigningKey {
     }
 
     fn load(path: &Path) -> Result<Self, KeyError> {
-        let in_file = |source| KeyError::File {
-            path: path.to_owned(),
-            source,
-        };
+        let in_file = |source| KeyError::File { path: path.to_owned(), source };
         let file = fs::File::open(path).map_err(in_file)?;
         refuse_exposed(path, &file.metadata().map_err(in_file)?)?;
-        let malformed = || KeyError::Malformed {
-            path: path.to_owned(),
-        };
+        let malformed = || KeyError::Malformed { path: path.to_owned() };
         let text = io::read_to_string(file).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => malformed(),
             _ => in_file(error),
         })?;
-        ed25519_dalek::SigningKey::from_pkcs8_pem(text.trim())
-            .map(Self)
-            .map_err(|_| malformed())
+        ed25519_dalek::SigningKey::from_pkcs8_pem(text.trim()).map(Self).map_err(|_| malformed())
     }
 
     /// Writes a complete file beside `path` and gives it the name, unless the name is taken by then.
@@ -94,25 +87,15 @@ impl SigningKey {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(KeyError::Random)?;
         let key = Self(ed25519_dalek::SigningKey::from_bytes(&secret));
-        let in_file = |source| KeyError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let pem = key
-            .0
-            .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|error| in_file(io::Error::other(error)))?;
+        let in_file = |source| KeyError::File { path: path.to_owned(), source };
+        let pem = key.0.to_pkcs8_pem(LineEnding::LF).map_err(|error| in_file(io::Error::other(error)))?;
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let mut file = tempfile::Builder::new()
-            .prefix(".signing-key-")
-            .tempfile_in(directory)
-            .map_err(in_file)?;
-        file.write_all(pem.as_bytes())
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(in_file)?;
+        let mut file =
+            tempfile::Builder::new().prefix(".signing-key-").tempfile_in(directory).map_err(in_file)?;
+        file.write_all(pem.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(in_file)?;
         match file.persist_noclobber(path) {
             Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(in_file(error.error)),
             _ => Ok(()),
@@ -155,14 +138,7 @@ impl fmt::Debug for SigningKey {
 #[cfg(unix)]
 fn refuse_exposed(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyError> {
     let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
-    if mode & 0o027 == 0 {
-        Ok(())
-    } else {
-        Err(KeyError::Exposed {
-            path: path.to_owned(),
-            mode,
-        })
-    }
+    if mode & 0o027 == 0 { Ok(()) } else { Err(KeyError::Exposed { path: path.to_owned(), mode }) }
 }
 
 #[cfg(not(unix))]
@@ -188,11 +164,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         let read = SigningKey::load_or_create(&path).unwrap();
         assert_eq!(made.public_key(), read.public_key());
-        assert_eq!(
-            fs::read_dir(directory.path()).unwrap().count(),
-            1,
-            "no temporary file is left"
-        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
@@ -216,13 +188,7 @@ mod tests {
         let directory = directory();
         let path = directory.path().join("key.pem");
         SigningKey::load_or_create(&path).unwrap();
-        for (mode, refused) in [
-            (0o644, true),
-            (0o660, true),
-            (0o604, true),
-            (0o640, false),
-            (0o400, false),
-        ] {
+        for (mode, refused) in [(0o644, true), (0o660, true), (0o604, true), (0o640, false), (0o400, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let exposed = matches!(SigningKey::load_or_create(&path), Err(KeyError::Exposed { .. }));
             assert_eq!(exposed, refused, "{mode:o}");
@@ -233,16 +199,10 @@ mod tests {
     fn a_broken_file_is_refused_and_kept() {
         let directory = directory();
         let path = directory.path().join("key.pem");
-        for content in [
-            "",
-            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-        ] {
+        for content in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            assert!(matches!(
-                SigningKey::load_or_create(&path),
-                Err(KeyError::Malformed { .. })
-            ));
+            assert!(matches!(SigningKey::load_or_create(&path), Err(KeyError::Malformed { .. })));
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
     }
@@ -250,10 +210,7 @@ mod tests {
     #[test]
     fn a_missing_directory_is_an_error() {
         let path = directory().path().join("gone/key.pem");
-        assert!(matches!(
-            SigningKey::load_or_create(&path),
-            Err(KeyError::File { .. })
-        ));
+        assert!(matches!(SigningKey::load_or_create(&path), Err(KeyError::File { .. })));
     }
 
     #[test]
@@ -274,12 +231,7 @@ mod tests {
     fn derived_keys_differ_by_purpose_and_repeat() {
         let directory = directory();
         let path = directory.path().join("key.pem");
-        let derive = |purpose| {
-            SigningKey::load_or_create(&path)
-                .unwrap()
-                .derive(purpose)
-                .unwrap()
-        };
+        let derive = |purpose| SigningKey::load_or_create(&path).unwrap().derive(purpose).unwrap();
         assert_eq!(derive("cursors"), derive("cursors"));
         assert_ne!(derive("cursors"), derive("something else"));
     }

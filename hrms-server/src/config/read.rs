@@ -29,10 +29,7 @@ impl Provider for Environment {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let values = self
-            .0
-            .iter()
-            .map(|(key, text)| (key.clone(), Value::from(text.clone())));
+        let values = self.0.iter().map(|(key, text)| (key.clone(), Value::from(text.clone())));
         Ok(Profile::Default.collect(values.collect::<Dict>()))
     }
 }
@@ -89,9 +86,7 @@ impl Reader {
             } else if let Some(text) = value.to_str() {
                 known.insert(lower, text.to_owned());
             } else {
-                self.problems.push(format!(
-                    "HRMS_{key}: the value is not UTF-8; write it as UTF-8 text"
-                ));
+                self.problems.push(format!("HRMS_{key}: the value is not UTF-8; write it as UTF-8 text"));
             }
         }
         self.warnings.sort();
@@ -118,16 +113,12 @@ impl Reader {
                 }
                 self.figment = layer;
             }
-            Err(error) => self
-                .problems
-                .push(format!("{shown}: not valid TOML: {error}; correct the file")),
+            Err(error) => self.problems.push(format!("{shown}: not valid TOML: {error}; correct the file")),
         }
     }
 
     fn is_from_environment(&self, key: &str) -> bool {
-        self.figment
-            .find_metadata(key)
-            .is_some_and(|metadata| metadata.name == ENVIRONMENT)
+        self.figment.find_metadata(key).is_some_and(|metadata| metadata.name == ENVIRONMENT)
     }
 
     /// Where the value of `key` came from, as a person would look for it.
@@ -154,11 +145,7 @@ impl Reader {
             _ => None,
         };
         if text.is_none() {
-            self.problem(
-                key,
-                "the value has the wrong type",
-                "write a single value in quotes",
-            );
+            self.problem(key, "the value has the wrong type", "write a single value in quotes");
         }
         text
     }
@@ -169,9 +156,7 @@ impl Reader {
         text: &str,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
-        parse(text)
-            .map_err(|(what, fix)| self.problem(key, &what, fix))
-            .ok()
+        parse(text).map_err(|(what, fix)| self.problem(key, &what, fix)).ok()
     }
 
     pub(super) fn value<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Option<T> {
@@ -228,20 +213,13 @@ impl Reader {
             Value::Array(_, values) => match values.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
                 Some(texts) => texts.into_iter().map(str::to_owned).collect(),
                 None => {
-                    self.problem(
-                        key,
-                        "the list holds something else than text",
-                        "write each in quotes",
-                    );
+                    self.problem(key, "the list holds something else than text", "write each in quotes");
                     return None;
                 }
             },
             _ => self.text(key)?.split(',').map(str::to_owned).collect(),
         };
-        let texts = texts
-            .iter()
-            .map(|text| text.trim())
-            .filter(|text| !text.is_empty());
+        let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
         Some(texts.filter_map(|text| self.parsed(key, text, &parse)).collect())
     }
 }

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 fn load(file: Option<&Path>, variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-    let variables = variables
-        .iter()
-        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Config::load_from(file, variables)
 }
 
@@ -29,14 +27,8 @@ fn toml(text: &str) -> tempfile::NamedTempFile {
 fn nothing_set_gives_the_embedded_database_on_loopback() {
     let config = config(&[]);
     assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
-    assert_eq!(
-        config.database,
-        Database::Sqlite(PathBuf::from("hrms-data/hrms.db"))
-    );
-    assert_eq!(
-        config.signing_key_file,
-        PathBuf::from("hrms-data/signing-key.pem")
-    );
+    assert_eq!(config.database, Database::Sqlite(PathBuf::from("hrms-data/hrms.db")));
+    assert_eq!(config.signing_key_file, PathBuf::from("hrms-data/signing-key.pem"));
     assert!(!config.allow_unsafe_database_role);
     assert!(config.cors_origins.is_empty() && config.trusted_proxies.is_empty());
 }
@@ -44,22 +36,14 @@ fn nothing_set_gives_the_embedded_database_on_loopback() {
 #[test]
 fn the_files_follow_the_data_directory() {
     let config = config(&[("HRMS_DATA_DIR", "/srv/hrms")]);
-    assert_eq!(
-        config.database,
-        Database::Sqlite(PathBuf::from("/srv/hrms/hrms.db"))
-    );
-    assert_eq!(
-        config.signing_key_file,
-        PathBuf::from("/srv/hrms/signing-key.pem")
-    );
+    assert_eq!(config.database, Database::Sqlite(PathBuf::from("/srv/hrms/hrms.db")));
+    assert_eq!(config.signing_key_file, PathBuf::from("/srv/hrms/signing-key.pem"));
 }
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
     let file = toml("bind = '0.0.0.0:1'\nworkers = 3\nallow_unsafe_database_role = true\n");
-    let config = load(Some(file.path()), &[("HRMS_BIND", "[::1]:2")])
-        .unwrap()
-        .config;
+    let config = load(Some(file.path()), &[("HRMS_BIND", "[::1]:2")]).unwrap().config;
     assert_eq!(config.bind.to_string(), "[::1]:2");
     assert_eq!(config.workers, 3);
     assert!(config.allow_unsafe_database_role);
@@ -85,17 +69,11 @@ fn lists_are_arrays_or_commas() {
 #[test]
 fn every_wrong_value_is_named_with_its_origin_and_a_way_out() {
     let file = toml("bind = 'localhost'\nlog_format = 'xml'");
-    let all = load(
-        Some(file.path()),
-        &[("HRMS_WORKERS", "many"), ("HRMS_PUBLIC_URL", "hr")],
-    )
-    .unwrap_err();
+    let all = load(Some(file.path()), &[("HRMS_WORKERS", "many"), ("HRMS_PUBLIC_URL", "hr")]).unwrap_err();
     assert_eq!(all.problems.len(), 4, "{all}");
     let path = file.path().display();
     let text = all.to_string();
-    assert!(text.contains(&format!(
-        "bind in {path}: 'localhost' is not an IP address with a port; write"
-    )));
+    assert!(text.contains(&format!("bind in {path}: 'localhost' is not an IP address with a port; write")));
     assert!(text.contains("HRMS_WORKERS: 'many' is not a number from 0 to 64; write how many"));
 }
 
@@ -132,57 +110,32 @@ fn each_wrong_value_is_refused() {
 fn keys_and_variables_that_nobody_knows() {
     let file = toml("database_ulr = 'sqlite:x'\n[section]\na = 1");
     let all = load(Some(file.path()), &[]).unwrap_err().to_string();
-    assert!(
-        all.contains("there is no such key; was database_url meant?"),
-        "{all}"
-    );
+    assert!(all.contains("there is no such key; was database_url meant?"), "{all}");
     assert!(all.contains("section in"), "{all}");
     let loaded = load(
         None,
-        &[
-            ("HRMS_PORT", "tcp://10.0.0.1:80"),
-            ("HRMS_DATABASE_ULR", "x"),
-            ("HRMS_TEST_SEED", "1"),
-        ],
+        &[("HRMS_PORT", "tcp://10.0.0.1:80"), ("HRMS_DATABASE_ULR", "x"), ("HRMS_TEST_SEED", "1")],
     );
     let warnings = loaded.unwrap().warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(
-        warnings[0].contains("was HRMS_DATABASE_URL meant?"),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].contains("was HRMS_DATABASE_URL meant?"), "{warnings:?}");
 }
 
 #[test]
 fn a_file_that_is_missing_or_no_toml_is_an_error() {
-    let missing = load(Some(Path::new("/nonexistent.toml")), &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        missing.contains("/nonexistent.toml: the configuration file can't be read"),
-        "{missing}"
-    );
+    let missing = load(Some(Path::new("/nonexistent.toml")), &[]).unwrap_err().to_string();
+    assert!(missing.contains("/nonexistent.toml: the configuration file can't be read"), "{missing}");
     let broken = toml("bind = ");
-    assert!(
-        load(Some(broken.path()), &[])
-            .unwrap_err()
-            .to_string()
-            .contains("not valid TOML")
-    );
+    assert!(load(Some(broken.path()), &[]).unwrap_err().to_string().contains("not valid TOML"));
 }
 
 #[test]
 fn secrets_may_stand_in_files_and_are_never_shown() {
     let secret = toml("postgres://app:hunter2@db/hrms\n");
     let path = secret.path().to_str().unwrap();
-    let config = config(&[
-        ("HRMS_DATABASE_URL_FILE", path),
-        ("HRMS_REDIS_URL", "redis://:hunter2@r/"),
-    ]);
+    let config = config(&[("HRMS_DATABASE_URL_FILE", path), ("HRMS_REDIS_URL", "redis://:hunter2@r/")]);
     assert!(!format!("{config:?}").contains("hunter2"));
-    let Database::Postgres(url) = config.database else {
-        panic!("not PostgreSQL")
-    };
+    let Database::Postgres(url) = config.database else { panic!("not PostgreSQL") };
     assert_eq!(url.expose(), "postgres://app:hunter2@db/hrms");
 
     let twice = [("HRMS_REDIS_URL", "redis://r/"), ("HRMS_REDIS_URL_FILE", path)];
@@ -197,14 +150,10 @@ fn a_secret_of_the_environment_replaces_the_one_of_the_file_in_either_form() {
     let secret = toml("redis://environment/");
     let path = secret.path().to_str().unwrap();
     let direct = toml("redis_url = 'redis://file/'");
-    let config = load(Some(direct.path()), &[("HRMS_REDIS_URL_FILE", path)])
-        .unwrap()
-        .config;
+    let config = load(Some(direct.path()), &[("HRMS_REDIS_URL_FILE", path)]).unwrap().config;
     assert_eq!(config.redis_url.unwrap().expose(), "redis://environment/");
     let named = toml("redis_url_file = '/nonexistent'");
-    let config = load(Some(named.path()), &[("HRMS_REDIS_URL", "redis://environment/")])
-        .unwrap()
-        .config;
+    let config = load(Some(named.path()), &[("HRMS_REDIS_URL", "redis://environment/")]).unwrap().config;
     assert_eq!(config.redis_url.unwrap().expose(), "redis://environment/");
 }
 
@@ -217,11 +166,7 @@ fn migrations_as_owner_need_postgresql() {
 
 #[test]
 fn an_empty_variable_counts_as_not_set() {
-    assert!(
-        config(&[("HRMS_REDIS_URL", ""), ("HRMS_CONFIG", "")])
-            .redis_url
-            .is_none()
-    );
+    assert!(config(&[("HRMS_REDIS_URL", ""), ("HRMS_CONFIG", "")]).redis_url.is_none());
 }
 
 #[cfg(unix)]
