@@ -58,7 +58,7 @@ impl Database {
         let mut conn = PgConnection::connect(&server).await.unwrap();
         // A collation unlike SQLite's: an order that lacks COLLATE "C" shows. Some builds have no ICU.
         let icu: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')")
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_collation WHERE collname = 'en-US-x-icu')")
                 .fetch_one(&mut conn)
                 .await
                 .unwrap();
