@@ -1,2 +1,5 @@
 //! HRMS server.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    hrms_server::cli::main()
+}
