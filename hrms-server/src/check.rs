@@ -1,6 +1,9 @@
-//! What of a configuration is unsafe in production.
+//! What of a configuration is unsafe in production, and whether the server runs.
 
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use url::Url;
 
@@ -44,6 +47,34 @@ pub fn configuration(config: &Config) -> Vec<String> {
     findings
 }
 
+/// How long one step of [`live`] may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks the server that is bound to `bind` for its health. For containers, which have no other client.
+///
+/// # Errors
+/// If nobody answers there within a few seconds, or the answer isn't 200.
+pub fn live(bind: SocketAddr) -> io::Result<()> {
+    let ip = match bind.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, bind.port()), PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    // The status stands in the first twelve bytes: `HTTP/1.1 200`.
+    let mut start = [0; 12];
+    stream.read_exact(&mut start)?;
+    match &start {
+        b"HTTP/1.1 200" => Ok(()),
+        other => {
+            Err(io::Error::other(format!("the answer starts with {:?}", String::from_utf8_lossy(other))))
+        }
+    }
+}
+
 fn user(url: &Secret) -> Option<String> {
     let url = Url::parse(url.expose()).ok()?;
     Some(url.username().to_owned()).filter(|user| !user.is_empty())
@@ -81,6 +112,30 @@ mod tests {
     #[test]
     fn a_safe_configuration_has_no_findings() {
         assert_eq!(findings(&SAFE), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_a_200_is_alive() {
+        for (answer, alive) in
+            [("HTTP/1.1 200 OK\r\n\r\n", true), ("HTTP/1.1 503 Busy\r\n\r\n", false), ("", false)]
+        {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    request.extend(byte);
+                }
+                assert!(request.starts_with(b"GET /health/live HTTP/1.1\r\n"));
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            assert_eq!(live(([0, 0, 0, 0], port).into()).is_ok(), alive, "{answer:?}");
+            server.join().unwrap();
+            assert!(live(([127, 0, 0, 1], port).into()).is_err(), "nobody listens any more");
+        }
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub struct Cli {
 #[non_exhaustive]
 pub enum Command {
     /// Say what of the configuration is unsafe in production, and fail if anything is.
-    Check,
+    Check {
+        /// Ask instead whether the server of this configuration is running and answers.
+        #[arg(long)]
+        live: bool,
+    },
 }
 
 /// Runs the program with the arguments of this process.
@@ -44,7 +48,19 @@ pub fn main() -> ExitCode {
 
 fn run(command: &Command, loaded: &Loaded) -> ExitCode {
     match command {
-        Command::Check => report(loaded),
+        Command::Check { live: true } => ask(loaded),
+        Command::Check { live: false } => report(loaded),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "errors of a command belong on the terminal")]
+fn ask(loaded: &Loaded) -> ExitCode {
+    match check::live(loaded.config.bind) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hrms-server: no healthy answer at {}: {error}", loaded.config.bind);
+            ExitCode::FAILURE
+        }
     }
 }
 
