@@ -348,6 +348,10 @@ run_tests() {
       -p | -p* | --package | --package=*) scope=() ;;
     esac
   done
+  # The cross-crate suites start the real server, which only --workspace builds along.
+  if ((${#scope[@]} == 0)) && [[ ${cargo_args[*]} == *hrms-tests* ]]; then
+    cargo build --locked -p hrms-server || return
+  fi
   cargo test --locked "${scope[@]}" --all-features "${cargo_args[@]}"
 }
 

@@ -53,3 +53,10 @@ async fn the_client_speaks_json_with_its_token() {
     assert_eq!(seen, expected);
     assert_eq!(client.get("/y").await.json()["body"], "");
 }
+
+#[test]
+fn the_real_server_is_found() {
+    let output = server_command(&["--version"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(output.stdout.starts_with(b"hrms-server "), "{output:?}");
+}
