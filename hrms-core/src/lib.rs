@@ -6,6 +6,10 @@ pub mod clock;
 #[cfg(feature = "contract")]
 #[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
 pub mod contract;
+pub mod department;
+pub mod designation;
+pub mod employee;
+pub mod employment;
 pub mod error;
 pub mod event;
 pub mod hrms;
@@ -16,6 +20,7 @@ pub mod location;
 pub mod organization;
 pub mod page;
 pub mod patch;
+pub mod period;
 pub mod policy;
 pub mod store;
 pub mod validate;
@@ -27,6 +32,7 @@ pub use hrms::{Hrms, Work};
 pub use id::*;
 pub use page::{Page, PageRequest, Position};
 pub use patch::Patch;
+pub use period::Period;
 pub use policy::{Decision, Permission, Policy, Resource, Role, RolePolicy, Scope, Visibility};
 pub use store::{Directory, Store, Tx, Version, Versioned};
 

@@ -3,6 +3,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::department::DepartmentRepo;
+use crate::designation::DesignationRepo;
+use crate::employee::EmployeeRepo;
+use crate::employment::EmploymentRepo;
 use crate::error::StoreError;
 use crate::event::EventLog;
 use crate::id::TenantId;
@@ -64,6 +68,14 @@ pub trait Tx: Send {
     fn organization(&mut self) -> &mut dyn OrganizationRepo;
     /// Workplaces.
     fn locations(&mut self) -> &mut dyn LocationRepo;
+    /// Job titles.
+    fn designations(&mut self) -> &mut dyn DesignationRepo;
+    /// The department tree and its heads.
+    fn departments(&mut self) -> &mut dyn DepartmentRepo;
+    /// Employees.
+    fn employees(&mut self) -> &mut dyn EmployeeRepo;
+    /// Employment records.
+    fn employment(&mut self) -> &mut dyn EmploymentRepo;
     /// The log of domain events: written if and only if we commit.
     fn events(&mut self) -> &mut dyn EventLog;
     /// Answers kept for repeated requests.

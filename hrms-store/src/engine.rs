@@ -28,7 +28,8 @@ impl Conn {
     /// SQLite has one writer at a time, so nothing needs to be said there.
     pub(crate) fn for_update(&self) -> &'static str {
         match self {
-            Self::Postgres(_) => " FOR UPDATE",
+            // References to the row may still be made: nobody changes keys.
+            Self::Postgres(_) => " FOR NO KEY UPDATE",
             Self::Sqlite(..) => "",
         }
     }

@@ -199,6 +199,11 @@ impl Query {
         Self { text: text.to_owned(), params: Vec::new() }
     }
 
+    /// Starts with text that already has placeholders, and their values.
+    pub(crate) fn with(text: &'static str, params: impl IntoIterator<Item = Param>) -> Self {
+        Self { text: text.to_owned(), params: params.into_iter().collect() }
+    }
+
     /// Appends text.
     pub(crate) fn push(&mut self, text: &'static str) -> &mut Self {
         self.text.push_str(text);
@@ -282,6 +287,9 @@ impl Query {
 
 /// Parameters that every engine takes in one statement (SQLite's limit is the lower one).
 const MAX_PARAMS: usize = 30_000;
+
+/// How many values a statement looks up at once.
+pub(crate) const CHUNK: usize = 1000;
 
 /// Inserts many rows with few statements: `head` is `INSERT INTO t (a, b) VALUES `, `tail` what follows.
 pub(crate) async fn insert_many<const N: usize>(

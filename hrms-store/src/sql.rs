@@ -1,21 +1,31 @@
 //! One struct is every repository: one `impl` block per feature, in the feature's file.
 
+mod department;
+mod designation;
+mod employee;
+mod employment;
 mod event;
 mod idempotency;
 mod job;
 mod location;
 mod organization;
+mod visibility;
 
 use async_trait::async_trait;
 
+use hrms_core::department::DepartmentRepo;
+use hrms_core::designation::DesignationRepo;
+use hrms_core::employee::EmployeeRepo;
+use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::EventLog;
 use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::job::JobQueue;
 use hrms_core::location::LocationRepo;
 use hrms_core::organization::OrganizationRepo;
-use hrms_core::{StoreError, TenantId, Tx};
+use hrms_core::{Period, StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
+use crate::query::params;
 
 /// A unit of work on one tenant.
 #[derive(Debug)]
@@ -31,6 +41,22 @@ impl Tx for SqlTx {
     }
 
     fn locations(&mut self) -> &mut dyn LocationRepo {
+        self
+    }
+
+    fn designations(&mut self) -> &mut dyn DesignationRepo {
+        self
+    }
+
+    fn departments(&mut self) -> &mut dyn DepartmentRepo {
+        self
+    }
+
+    fn employees(&mut self) -> &mut dyn EmployeeRepo {
+        self
+    }
+
+    fn employment(&mut self) -> &mut dyn EmploymentRepo {
         self
     }
 
@@ -54,4 +80,30 @@ impl Tx for SqlTx {
 /// A stored value that can't be read back.
 fn corrupt(table: &'static str, what: impl ToString) -> StoreError {
     StoreError::Corrupt { table, what: what.to_string() }
+}
+
+impl SqlTx {
+    /// Waits for, and keeps until we end, one of the tenant's named locks.
+    ///
+    /// On PostgreSQL the counter's row is locked by the write; SQLite has one writer anyway.
+    async fn lock(&mut self, name: &'static str) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "INSERT INTO tenant_counter (tenant_id, name, value) VALUES ($1, $2, 1) \
+                 ON CONFLICT (tenant_id, name) DO UPDATE SET value = tenant_counter.value + 1",
+                params![self.tenant, name],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// A stored half-open period.
+fn period(
+    table: &'static str,
+    from: jiff_sqlx::Date,
+    to: Option<jiff_sqlx::Date>,
+) -> Result<Period, StoreError> {
+    let (from, to) = (from.to_jiff(), to.map(jiff_sqlx::Date::to_jiff));
+    Period::new(from, to).ok_or_else(|| corrupt(table, format!("period {from} to {to:?}")))
 }

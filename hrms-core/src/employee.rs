@@ -1,0 +1,97 @@
+//! Employees: people's employment in an organisation. Nobody is deleted; history stays.
+
+mod error;
+//mod input;
+mod repo;
+//mod service;
+mod view;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::employment::coded;
+use crate::id::EmployeeId;
+use crate::store::{Version, Versioned};
+use crate::validate::fold;
+
+pub use error::EmployeeError;
+//pub use input::{ChangeEmployment, CorrectEmployment, EmployeePatch, EndEmployment, NewEmployee, Rehire};
+pub use repo::{EmployeeFilter, EmployeeRepo, EmployeeRow, EmployeeSort};
+//pub use service::EmployeeService;
+pub use view::{EmployeeView, EmploymentView, ManagerRef, Named};
+
+coded! {
+    /// Gender, as the employee gives it.
+    Gender {
+        /// Male.
+        Male = "male",
+        /// Female.
+        Female = "female",
+        /// Neither.
+        Other = "other",
+        /// The employee would rather not say.
+        Undisclosed = "undisclosed",
+    }
+}
+
+/// A person's employment in an organisation: what doesn't depend on a date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Employee {
+    /// Its id.
+    pub id: EmployeeId,
+    /// The number shown to people; unique, and no identity.
+    pub number: String,
+    /// Given names.
+    pub given_name: String,
+    /// Family names; empty for people who have one name.
+    pub family_name: String,
+    /// Work e-mail address, unique when set; compared folded.
+    pub email: Option<String>,
+    /// Date of birth.
+    pub birth_date: Option<Date>,
+    /// Gender.
+    pub gender: Option<Gender>,
+    /// First day of the first employment.
+    pub hired_on: Date,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it, or the employment record, last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes of it and of the employment record.
+    pub version: Version,
+}
+
+impl Versioned for Employee {
+    fn version(&self) -> Version {
+        self.version
+    }
+}
+
+impl Employee {
+    /// By what employees are sorted: folded family name, then given name.
+    #[must_use]
+    pub fn name_key(&self) -> String {
+        fold(format!("{} {}", self.family_name, self.given_name).trim())
+    }
+
+    /// By what e-mail addresses are compared.
+    #[must_use]
+    pub fn email_key(&self) -> Option<String> {
+        self.email.as_deref().map(fold)
+    }
+
+    /// The folded words that a search looks for the beginnings of, each behind a blank.
+    #[must_use]
+    pub fn search_key(&self) -> String {
+        let email = self.email.as_deref().unwrap_or_default();
+        let all = format!("{} {} {} {email}", self.given_name, self.family_name, self.number);
+        fold(&all).split_whitespace().fold(String::new(), |key, word| key + " " + word)
+    }
+}
+
+/// The number of the employee counted `count` by the organisation's counter.
+#[must_use]
+pub fn drawn_number(count: i64) -> String {
+    format!("E-{count:05}")
+}

@@ -1,0 +1,209 @@
+//! Employees as shown: one statement that joins what a record refers to.
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use hrms_core::employee::{EmployeeFilter, EmployeeRow, EmployeeView, EmploymentView, ManagerRef, Named};
+use hrms_core::{
+    DepartmentId, DesignationId, EmployeeId, LocationId, Resource, StoreError, TenantId, Version,
+};
+
+use super::gender;
+use crate::instant::Instant;
+use crate::query::{Query, params};
+use crate::sql::visibility::visible;
+use crate::sql::{corrupt, employment};
+
+/// The columns of a record `r` and the names of what it refers to.
+macro_rules! record_columns {
+    () => {
+        "r.valid_from, r.valid_to, r.employment_type, r.status, r.corrected, r.end_reason, \
+         d.id AS department_id, d.name AS department_name, \
+         g.id AS designation_id, g.name AS designation_name, \
+         l.id AS location_id, l.name AS location_name, \
+         m.id AS manager_id, m.number AS manager_number, \
+         m.given_name AS manager_given_name, m.family_name AS manager_family_name"
+    };
+}
+
+/// What a record `r` refers to.
+macro_rules! record_joins {
+    () => {
+        " LEFT JOIN department AS d ON d.tenant_id = r.tenant_id AND d.id = r.department_id \
+         LEFT JOIN designation AS g ON g.tenant_id = r.tenant_id AND g.id = r.designation_id \
+         LEFT JOIN location AS l ON l.tenant_id = r.tenant_id AND l.id = r.location_id \
+         LEFT JOIN employee AS m ON m.tenant_id = r.tenant_id AND m.id = r.manager_id"
+    };
+}
+
+/// Employees `e` with the record `r` in force on $2, and the one in force today ($3) as `t`.
+macro_rules! view {
+    ($more:literal) => {
+        concat!(
+            "SELECT e.id, e.number, e.given_name, e.family_name, e.email, e.birth_date, e.gender, e.hired_on, \
+             e.created_at, e.updated_at, e.version, \
+             t.manager_id AS manager_today, t.department_id AS department_today, ",
+            record_columns!(),
+            " FROM employee AS e \
+             LEFT JOIN employment_record AS r ON r.tenant_id = e.tenant_id AND r.employee_id = e.id \
+               AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2) \
+             LEFT JOIN employment_record AS t ON t.tenant_id = e.tenant_id AND t.employee_id = e.id \
+               AND t.valid_from <= $3 AND (t.valid_to IS NULL OR t.valid_to > $3)",
+            record_joins!(),
+            " WHERE e.tenant_id = $1",
+            $more
+        )
+    };
+}
+
+pub(super) const ONE: &str = view!(" AND e.id = $4");
+
+pub(super) const HISTORY: &str = concat!(
+    "SELECT ",
+    record_columns!(),
+    " FROM employment_record AS r",
+    record_joins!(),
+    " WHERE r.tenant_id = $1 AND r.employee_id = $2 ORDER BY r.valid_from"
+);
+
+/// The employees that a filter asks for, without order and limit.
+pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
+    let mut query = Query::with(view!(""), params![tenant, filter.as_of, filter.today]);
+    visible(&mut query, &filter.visible, "e.id", "t.manager_id", "t.department_id");
+    for word in &filter.words {
+        // Every word in the key stands behind a blank, so this finds the beginnings of words.
+        let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        query.push(" AND e.search_key LIKE ").bind(format!("% {escaped}%")).push(" ESCAPE '\\'");
+    }
+    if let Some(departments) = &filter.departments {
+        query.push(" AND r.department_id IN ").list(departments.iter().copied());
+    }
+    if let Some(designation) = filter.designation_id {
+        query.push(" AND r.designation_id = ").bind(designation);
+    }
+    if let Some(location) = filter.location_id {
+        query.push(" AND r.location_id = ").bind(location);
+    }
+    if let Some(manager) = filter.manager_id {
+        query.push(" AND r.manager_id = ").bind(manager);
+    }
+    if let Some(status) = filter.status {
+        query.push(" AND r.status = ").bind(status.code());
+    }
+    if let Some(kind) = filter.employment_type {
+        query.push(" AND r.employment_type = ").bind(kind.code());
+    }
+    if let Some(employed) = filter.employed {
+        query.push(if employed { " AND r.employee_id IS NOT NULL" } else { " AND r.employee_id IS NULL" });
+    }
+    if let Some(after) = filter.updated_after {
+        query.push(" AND e.updated_at >= ").bind(after);
+    }
+    query
+}
+
+#[derive(FromRow)]
+pub(super) struct ViewRow {
+    id: Uuid,
+    number: String,
+    given_name: String,
+    family_name: String,
+    email: Option<String>,
+    birth_date: Option<jiff_sqlx::Date>,
+    gender: Option<String>,
+    hired_on: jiff_sqlx::Date,
+    created_at: Instant,
+    updated_at: Instant,
+    version: i64,
+    manager_today: Option<Uuid>,
+    department_today: Option<Uuid>,
+    #[sqlx(flatten)]
+    record: HistoryRow,
+}
+
+#[derive(FromRow)]
+pub(super) struct HistoryRow {
+    valid_from: Option<jiff_sqlx::Date>,
+    valid_to: Option<jiff_sqlx::Date>,
+    employment_type: Option<String>,
+    status: Option<String>,
+    corrected: Option<bool>,
+    end_reason: Option<String>,
+    department_id: Option<Uuid>,
+    department_name: Option<String>,
+    designation_id: Option<Uuid>,
+    designation_name: Option<String>,
+    location_id: Option<Uuid>,
+    location_name: Option<String>,
+    manager_id: Option<Uuid>,
+    manager_number: Option<String>,
+    manager_given_name: Option<String>,
+    manager_family_name: Option<String>,
+}
+
+impl TryFrom<HistoryRow> for EmploymentView {
+    type Error = StoreError;
+
+    fn try_from(row: HistoryRow) -> Result<Self, StoreError> {
+        let record = |what: &'static str| corrupt("employment_record", what);
+        let manager_name = full_name(
+            row.manager_given_name.unwrap_or_default(),
+            &row.manager_family_name.unwrap_or_default(),
+        );
+        let manager = row.manager_id.zip(row.manager_number).map(|(id, number)| ManagerRef {
+            id: EmployeeId::from_uuid(id),
+            number,
+            name: manager_name,
+        });
+        Ok(Self {
+            valid_from: row.valid_from.ok_or_else(|| record("valid_from"))?.to_jiff(),
+            valid_to: row.valid_to.map(jiff_sqlx::Date::to_jiff),
+            department: named(row.department_id, row.department_name, DepartmentId::from_uuid),
+            designation: named(row.designation_id, row.designation_name, DesignationId::from_uuid),
+            location: named(row.location_id, row.location_name, LocationId::from_uuid),
+            manager,
+            employment_type: employment::employment_type(&row.employment_type.unwrap_or_default())?,
+            status: employment::status(&row.status.unwrap_or_default())?,
+            corrected: row.corrected.ok_or_else(|| record("corrected"))?,
+            end_reason: row.end_reason.as_deref().map(employment::end_reason).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<ViewRow> for EmployeeRow {
+    type Error = StoreError;
+
+    fn try_from(row: ViewRow) -> Result<Self, StoreError> {
+        let id = EmployeeId::from_uuid(row.id);
+        let employment = if row.record.valid_from.is_some() { Some(row.record.try_into()?) } else { None };
+        let view = EmployeeView {
+            id,
+            number: row.number,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            email: row.email,
+            birth_date: Some(row.birth_date.map(jiff_sqlx::Date::to_jiff)),
+            gender: Some(row.gender.as_deref().map(gender).transpose()?),
+            hired_on: row.hired_on.to_jiff(),
+            employment,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            version: Version::from_i64(row.version),
+        };
+        let resource = Resource::of(
+            id,
+            row.manager_today.map(EmployeeId::from_uuid),
+            row.department_today.map(DepartmentId::from_uuid),
+        );
+        Ok(Self { view, resource })
+    }
+}
+
+fn named<Id>(id: Option<Uuid>, name: Option<String>, wrap: impl FnOnce(Uuid) -> Id) -> Option<Named<Id>> {
+    id.zip(name).map(|(id, name)| Named { id: wrap(id), name })
+}
+
+/// Given and family name as one text; people with one name have no family name.
+pub(in crate::sql) fn full_name(given: String, family: &str) -> String {
+    if family.is_empty() { given } else { format!("{given} {family}") }
+}
