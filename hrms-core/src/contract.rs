@@ -14,10 +14,12 @@
 mod fixture;
 mod foundation;
 mod job;
+mod people;
 
 pub use fixture::*;
 pub use foundation::*;
 pub use job::*;
+pub use people::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -47,6 +49,16 @@ macro_rules! store_contract {
             p35_tenants_take_turns,
             jobs_of_another_tenant_are_out_of_reach,
             job_lists_filter_and_sort,
+            people_are_read_back_with_their_records,
+            a_record_of_another_tenants_thing_is_refused,
+            people_of_tenants_never_meet,
+            p22_records_of_an_employee_never_overlap,
+            heads_of_a_department_never_overlap,
+            numbers_and_emails_are_unique_in_an_organization,
+            a_stale_employee_is_not_written,
+            the_list_of_employees_filters_sorts_and_pages,
+            visibility_narrows_the_list_by_the_record_in_force,
+            ten_thousand_people_are_written_in_bulk,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

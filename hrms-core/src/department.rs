@@ -1,7 +1,5 @@
 //! Departments: a tree, and who heads each department when.
 
-//mod service;
-
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -15,8 +13,6 @@ use crate::page::PageRequest;
 use crate::patch::Patch;
 use crate::period::Period;
 use crate::store::{Version, Versioned};
-
-//pub use service::DepartmentService;
 
 /// A node of the department tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -158,11 +154,15 @@ pub enum DepartmentError {
 }
 
 impl DepartmentError {
-    pub(crate) fn cycle() -> Self {
+    /// The cycle, with the field at fault.
+    #[must_use]
+    pub fn cycle() -> Self {
         Self::Cycle([FieldError::new("/parent_id", "cycle", "this department is part of the one changed")])
     }
 
-    pub(crate) fn head_not_employed() -> Self {
+    /// The refused head, with the field at fault.
+    #[must_use]
+    pub fn head_not_employed() -> Self {
         Self::HeadNotEmployed([FieldError::new(
             "/from",
             "not-employed",
@@ -306,7 +306,7 @@ impl DepartmentTree {
         let mut open = vec![top];
         while let Some(id) = open.pop() {
             found.push(id);
-            open.extend(children.remove(&id).unwrap_or_default());
+            open.extend(children.remove(&id).into_iter().flatten().filter(|child| *child != top));
         }
         found
     }

@@ -1,9 +1,7 @@
 //! Employees: people's employment in an organisation. Nobody is deleted; history stays.
 
 mod error;
-//mod input;
 mod repo;
-//mod service;
 mod view;
 
 use jiff::Timestamp;
@@ -16,9 +14,7 @@ use crate::store::{Version, Versioned};
 use crate::validate::fold;
 
 pub use error::EmployeeError;
-//pub use input::{ChangeEmployment, CorrectEmployment, EmployeePatch, EndEmployment, NewEmployee, Rehire};
 pub use repo::{EmployeeFilter, EmployeeRepo, EmployeeRow, EmployeeSort};
-//pub use service::EmployeeService;
 pub use view::{EmployeeView, EmploymentView, ManagerRef, Named};
 
 coded! {
@@ -72,7 +68,7 @@ impl Employee {
     /// By what employees are sorted: folded family name, then given name.
     #[must_use]
     pub fn name_key(&self) -> String {
-        fold(format!("{} {}", self.family_name, self.given_name).trim())
+        name_key(&self.given_name, &self.family_name)
     }
 
     /// By what e-mail addresses are compared.
@@ -88,6 +84,10 @@ impl Employee {
         let all = format!("{} {} {} {email}", self.given_name, self.family_name, self.number);
         fold(&all).split_whitespace().fold(String::new(), |key, word| key + " " + word)
     }
+}
+
+fn name_key(given_name: &str, family_name: &str) -> String {
+    fold(format!("{family_name} {given_name}").trim())
 }
 
 /// The number of the employee counted `count` by the organisation's counter.

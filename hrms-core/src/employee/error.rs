@@ -52,7 +52,9 @@ pub enum EmployeeError {
 }
 
 impl EmployeeError {
-    pub(crate) fn manager_not_employed(on: Date) -> Self {
+    /// The refused manager, with the field at fault.
+    #[must_use]
+    pub fn manager_not_employed(on: Date) -> Self {
         let detail = format!("this employee isn't employed on {on}");
         Self::ManagerNotEmployed { on, fields: [FieldError::new("/manager_id", "not-employed", detail)] }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::employee::Gender;
+use crate::employee::{EmployeeSort, Gender, name_key};
 use crate::employment::{EmploymentStatus, EmploymentType, EndReason};
 use crate::id::{DepartmentId, DesignationId, EmployeeId, LocationId};
 use crate::store::{Version, Versioned};
@@ -98,6 +98,16 @@ impl Versioned for EmployeeView {
 }
 
 impl EmployeeView {
+    /// The text form of what a list in this order is sorted by.
+    #[must_use]
+    pub fn sort_key(&self, sort: EmployeeSort) -> String {
+        match sort {
+            EmployeeSort::Name => name_key(&self.given_name, &self.family_name),
+            EmployeeSort::Number => self.number.clone(),
+            EmployeeSort::HiredOn => self.hired_on.to_string(),
+        }
+    }
+
     /// The same without what needs a permission of its own.
     #[must_use]
     pub fn without_personal_data(mut self) -> Self {
