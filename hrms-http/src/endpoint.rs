@@ -86,6 +86,11 @@ impl Endpoint {
 }
 
 /// An async function that an endpoint can run: a context, up to four arguments, a result.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` isn't a handler for this row",
+    note = "a handler is `async fn(context, arguments…) -> Result<impl Answer, impl Into<Problem>>`",
+    note = "the context is `PublicCx` for `public`, `PlatformCx` for `platform`, `Cx` otherwise"
+)]
 pub(crate) trait Handler<C, Args>: Copy + Send + Sync + 'static {
     /// What its arguments need of the body.
     const BODY: BodyUse;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![allow(dead_code, reason = "kinds of arguments and answers that no feature needs yet")]
 
 mod answer;
 mod api;
@@ -17,6 +18,8 @@ mod problem;
 mod request;
 mod server;
 mod site;
+#[cfg(test)]
+mod tests;
 mod websocket;
 
 pub use api::BuildError;

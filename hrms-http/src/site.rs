@@ -47,9 +47,12 @@ pub(crate) const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'"
 impl Page {
     fn new(content_type: &str, policy: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
+        let content_type = match content_type {
+            text if text.starts_with("text/") => HeaderValue::try_from(format!("{text}; charset=utf-8")),
+            other => HeaderValue::try_from(other),
+        };
         Self {
-            content_type: HeaderValue::try_from(content_type)
-                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            content_type: content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
             policy,
             etag: etag::of(&body, None),
             body,
@@ -175,7 +178,7 @@ const REDOC_LOGO: &str = "https://cdn.redoc.ly/redoc/logo-mini.svg";
 fn redoc(pages: &mut BTreeMap<String, Page>) {
     let script = include_str!("../assets/redoc/redoc.standalone.js").replace(REDOC_LOGO, "data:,");
     let files: [(&str, &str, Bytes); 3] = [
-        ("", "text/html; charset=utf-8", include_str!("../assets/redoc/index.html").into()),
+        ("", "text/html", include_str!("../assets/redoc/index.html").into()),
         ("redoc.css", "text/css", include_str!("../assets/redoc/redoc.css").into()),
         ("redoc.standalone.js", "text/javascript", script.into()),
     ];
