@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hrms_core::{FieldError, Hrms, RequestId};
-use http::header::{ETAG, IF_NONE_MATCH};
+use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
@@ -83,6 +83,12 @@ where
         reply.headers_mut().remove(http::header::CONTENT_TYPE);
         *reply.body_mut() = empty();
     }
+    if head {
+        if let Some(length) = reply.body().size_hint().exact() {
+            reply.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        *reply.body_mut() = empty();
+    }
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         reply.headers_mut().insert(X_REQUEST_ID, id);
     }
@@ -104,11 +110,12 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
+    let asks_first = parts.headers.contains_key(EXPECT);
     let admitted = match admit(shared, id, &parts).await {
         Ok(Admission::Handler(admitted)) => admitted,
         Ok(Admission::Answered(reply)) => return Ok(reply),
         Err(problem) => {
-            linger(body);
+            linger(body, asks_first);
             return Err(problem);
         }
     };
@@ -124,7 +131,7 @@ where
     let permit = match permit.transpose() {
         Ok(permit) => permit,
         Err(problem) => {
-            linger(body);
+            linger(body, asks_first);
             return Err(problem);
         }
     };
@@ -132,7 +139,7 @@ where
     let bytes = match read.unwrap_or_else(|_| Err(too_slow())) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            linger(body);
+            linger(body, asks_first);
             return Err(problem);
         }
     };
@@ -258,13 +265,14 @@ where
     Ok(whole.freeze())
 }
 
-/// Reads the rest of a refused body in the background and throws it away.
-fn linger<B>(mut body: B)
+/// Reads the rest of a refused body in the background and throws it away; unless the client asks first
+/// (`Expect: 100-continue`), because reading would tell it to go on.
+fn linger<B>(mut body: B, asks_first: bool)
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
-    if body.is_end_stream() {
+    if asks_first || body.is_end_stream() {
         return;
     }
     tokio::spawn(async move {

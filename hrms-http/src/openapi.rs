@@ -9,7 +9,7 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
@@ -66,8 +66,16 @@ impl Operation<'_> {
         Ref::from_schema_name(name).into()
     }
 
-    /// Adds a parameter.
-    pub(crate) fn parameter(&mut self, parameter: Parameter) {
+    /// Adds a parameter. Optional ones are left out of a request, never null.
+    pub(crate) fn parameter(&mut self, mut parameter: Parameter) {
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &schema.schema_type
+        {
+            let mut types = types.iter().filter(|one| **one != Type::Null);
+            if let (Some(only), None) = (types.next(), types.next()) {
+                schema.schema_type = SchemaType::Type(only.clone());
+            }
+        }
         self.parameters.push(parameter);
     }
 

@@ -2,6 +2,7 @@
 //! switches protocols.
 
 use std::future::Future;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,13 +25,30 @@ use crate::request::Input;
 /// An open connection; ping and close frames are answered by the library while it is read.
 pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
+/// How long a WebSocket may take to say goodbye when the server stops.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Tells a WebSocket that the server is about to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Waits until the server is about to stop; then there is a second to close the connection.
+    pub(crate) async fn wait(&mut self) {
+        // An error means that the server is gone already.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+}
+
 /// A checked handshake.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     upgrade: OnUpgrade,
     accept: HeaderValue,
     config: WebSocketConfig,
-    stopping: watch::Receiver<bool>,
+    stopping: Stopping,
+    /// Counts as a running handler, so that shutdown waits for the goodbye.
+    counted: watch::Receiver<()>,
 }
 
 /// 101: from here on the connection is a WebSocket.
@@ -55,7 +73,9 @@ impl Extract for Upgrade {
         let largest = input.shared.config.max_message_bytes;
         let config = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
         let upgrade = input.parts.extensions.remove::<OnUpgrade>().ok_or_else(bad_handshake)?;
-        Ok(Self { upgrade, accept, config, stopping: input.shared.stopping.subscribe() })
+        let stopping = Stopping(input.shared.stopping.subscribe());
+        let counted = input.shared.handlers.subscribe();
+        Ok(Self { upgrade, accept, config, stopping, counted })
     }
 
     fn describe(operation: &mut Operation<'_>) {
@@ -64,24 +84,30 @@ impl Extract for Upgrade {
 }
 
 impl Upgrade {
-    /// Switches protocols and gives the connection to `serve`, which runs until it returns or the
-    /// server stops.
+    /// Switches protocols and gives the connection to `serve`, which should close it when the server
+    /// stops.
     pub(crate) fn run<F, R>(self, serve: F) -> Switching
     where
-        F: FnOnce(Socket) -> R + Send + 'static,
+        F: FnOnce(Socket, Stopping) -> R + Send + 'static,
         R: Future<Output = ()> + Send,
     {
-        let Self { upgrade, accept, config, mut stopping } = self;
+        let Self { upgrade, accept, config, stopping, counted } = self;
+        let mut late = stopping.clone();
         let talk = async move {
+            let _counted = counted;
             let Ok(connection) = upgrade.await else {
                 tracing::debug!("the client went away before the WebSocket was open");
                 return;
             };
             let io = TokioIo::new(connection);
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+            let too_late = async {
+                late.wait().await;
+                tokio::time::sleep(GOODBYE).await;
+            };
             tokio::select! {
-                () = serve(socket) => {}
-                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = serve(socket, stopping) => {}
+                () = too_late => {}
             }
         };
         tokio::spawn(talk.in_current_span());

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::support::{Running, config, start, start_with};
 use super::things::{FINISHED, RELEASE, WAITING};
@@ -33,6 +34,9 @@ async fn speaks_both_versions_on_one_port() {
     assert_eq!((one.version, two.version), (Version::HTTP_11, Version::HTTP_2));
     assert_eq!(one.body, two.body);
     server.get_h2("/nowhere").await.problem(404, "common.not-found");
+    let head = server.send_h2(Method::HEAD, "/t/mine").await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.header("content-length"), one.body.len().to_string());
 }
 
 #[tokio::test]
@@ -66,6 +70,15 @@ async fn headers_that_are_too_large_are_refused() {
         assert_eq!(&answer, b"HTTP/1.1 431");
     }
     assert_eq!(server.get("/t/open").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_refused_without_being_told_to_send() {
+    let server = start().await;
+    let text = "POST /t/files HTTP/1.1\r\nhost: t\r\nauthorization: Bearer hr\r\ncontent-type: text/csv\r\n\
+        content-length: 209715200\r\nexpect: 100-continue\r\n\r\n";
+    let answer = raw(&server, text).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
 #[tokio::test]
@@ -156,8 +169,10 @@ async fn a_websocket_echoes_until_the_server_stops() {
     socket.send(Message::text("hello")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
     server.stop().await;
-    let end = socket.next().await;
-    assert!(matches!(end, None | Some(Err(_) | Ok(Message::Close(_)))), "{end:?}");
+    match socket.next().await {
+        Some(Ok(Message::Close(Some(frame)))) => assert_eq!(frame.code, CloseCode::Away),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -118,10 +118,13 @@ impl Running {
         self.send(Method::POST, path, &headers, body).await
     }
 
-    /// Sends a GET by HR over HTTP/2.
     pub(super) async fn get_h2(&self, path: &str) -> Got {
+        self.send_h2(Method::GET, path).await
+    }
+
+    pub(super) async fn send_h2(&self, method: Method, path: &str) -> Got {
         let path = format!("http://{}{path}", self.address);
-        let request = request(Method::GET, &path, &[("authorization", "Bearer hr")], "");
+        let request = request(method, &path, &[("authorization", "Bearer hr")], "");
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();

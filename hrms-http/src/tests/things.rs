@@ -4,6 +4,9 @@ use futures_util::{SinkExt, StreamExt};
 use hrms_core::{CommonError, FieldError, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -195,10 +198,23 @@ async fn large(_: PublicCx) -> Result<Found<Thing>, Problem> {
 }
 
 async fn echo(_: PublicCx, upgrade: Upgrade) -> Result<Switching, Problem> {
-    Ok(upgrade.run(|mut socket| async move {
-        while let Some(Ok(message)) = socket.next().await {
-            if message.is_close() || socket.send(message).await.is_err() {
-                break;
+    Ok(upgrade.run(|mut socket, mut stopping| async move {
+        loop {
+            let message = tokio::select! {
+                message = socket.next() => message,
+                () = stopping.wait() => {
+                    let away = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::default() };
+                    let _ = socket.close(Some(away)).await;
+                    return;
+                }
+            };
+            match message {
+                Some(Ok(message)) if !message.is_close() => {
+                    if socket.send(message).await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
             }
         }
     }))
