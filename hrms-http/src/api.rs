@@ -55,7 +55,8 @@ pub enum BuildError {
         /// The name.
         name: String,
     },
-    /// The document refers to a schema that it doesn't have.
+    /// The document refers to a schema that it doesn't have: a parameter of a type of its own needs
+    /// `#[param(inline)]`.
     #[error("the OpenAPI document refers to {reference}, which it doesn't have")]
     DanglingReference {
         /// The reference.

@@ -108,7 +108,7 @@ pub(crate) trait Handler<C, Args>: Copy + Send + Sync + 'static {
 }
 
 macro_rules! handlers {
-    ($(($($argument:ident),*))+) => {$(
+    ($(($($argument:ident $value:ident),*))+) => {$(
         impl<Fun, C, Res, Ans, E, $($argument,)*> Handler<C, ($($argument,)*)> for Fun
         where
             Fun: Fn(C, $($argument),*) -> Res + Copy + Send + Sync + 'static,
@@ -121,12 +121,11 @@ macro_rules! handlers {
             const BODY: BodyUse = BodyUse::None$(.or($argument::BODY))*;
             const QUERY: bool = false $(|| $argument::QUERY)*;
 
-            #[expect(non_snake_case, reason = "values are named like their types")]
-            fn call(self, caller: Caller, #[allow(unused_mut, reason = "without arguments")] mut input: Input) -> Running {
+            fn call(self, caller: Caller, mut input: Input) -> Running {
                 Box::pin(async move {
-                    let context = C::of(caller, &input)?;
-                    $(let $argument = $argument::extract(&mut input)?;)*
-                    let answer = self(context, $($argument),*).await.map_err(Into::into)?;
+                    let context = C::of(caller, &mut input)?;
+                    $(let $value = $argument::extract(&mut input)?;)*
+                    let answer = self(context, $($value),*).await.map_err(Into::into)?;
                     answer.into_reply(input.parts.uri.path())
                 })
             }
@@ -135,7 +134,6 @@ macro_rules! handlers {
                 Ans::replay(stored, path)
             }
 
-            #[allow(unused_variables, reason = "without arguments")]
             fn describe(operation: &mut Operation<'_>) {
                 $($argument::describe(operation);)*
                 Ans::describe(operation);
@@ -144,7 +142,7 @@ macro_rules! handlers {
     )+};
 }
 
-handlers! { () (A) (A, B) (A, B, D) (A, B, D, F) }
+handlers! { () (A a) (A a, B b) (A a, B b, D d) (A a, B b, D d, F f) }
 
 // A handler is a zero-sized function item, so `call` can be a plain function pointer made by a closure
 // that captures nothing. These four name the handler's type for the other columns.

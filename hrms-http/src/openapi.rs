@@ -157,7 +157,27 @@ pub(crate) fn document(endpoints: &[&'static Endpoint]) -> Result<OpenApi, Build
         .build();
     let info =
         InfoBuilder::new().title("HRMS").version(env!("CARGO_PKG_VERSION")).description(Some(ABOUT)).build();
-    Ok(OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build())
+    let document = OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build();
+    let json = serde_json::to_value(&document)?;
+    check_references(&json, &json)?;
+    Ok(document)
+}
+
+/// Refuses a document with a reference that leads nowhere.
+fn check_references(document: &Value, part: &Value) -> Result<(), BuildError> {
+    match part {
+        Value::Array(items) => items.iter().try_for_each(|item| check_references(document, item)),
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get("$ref") {
+                let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+                if target.is_none() {
+                    return Err(BuildError::DanglingReference { reference: reference.clone() });
+                }
+            }
+            fields.values().try_for_each(|field| check_references(document, field))
+        }
+        _ => Ok(()),
+    }
 }
 
 const ABOUT: &str = "Human resources of many organisations.\n\n\

@@ -42,7 +42,7 @@ impl Input {
 /// The first argument of a handler. The row's access decides which one it is.
 pub(crate) trait Context: Sized + Send + 'static {
     /// The context of a request by this caller.
-    fn of(caller: Caller, input: &Input) -> Result<Self, Problem>;
+    fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem>;
 }
 
 /// Context of `requires …` and `signed_in` endpoints: a user acts in a tenant.
@@ -85,7 +85,7 @@ pub(crate) fn wrong_caller() -> Problem {
 }
 
 impl Context for Cx {
-    fn of(caller: Caller, input: &Input) -> Result<Self, Problem> {
+    fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
         match caller {
             Caller::User(actor) => Ok(Self { hrms: input.shared.hrms.clone(), actor }),
             Caller::Operator(_) => Err(wrong_caller()),
@@ -95,7 +95,7 @@ impl Context for Cx {
 }
 
 impl Context for PlatformCx {
-    fn of(caller: Caller, input: &Input) -> Result<Self, Problem> {
+    fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
         match caller {
             Caller::Operator(operator) => Ok(Self { hrms: input.shared.hrms.clone(), operator }),
             Caller::User(_) => Err(wrong_caller()),
@@ -105,7 +105,7 @@ impl Context for PlatformCx {
 }
 
 impl Context for PublicCx {
-    fn of(_: Caller, input: &Input) -> Result<Self, Problem> {
+    fn of(_: Caller, input: &mut Input) -> Result<Self, Problem> {
         Ok(Self { hrms: input.shared.hrms.clone(), request: input.request, peer: input.peer() })
     }
 }

@@ -57,6 +57,7 @@ catalogue! {
     "idempotency.key-invalid": "Idempotency-Key isn't 1 to 255 visible ASCII characters.";
     "idempotency.key-reused": "The idempotency key was used for a different request.";
     "idempotency.still-running": "The first request with this idempotency key is still running.";
+    "job.ended": "The job has ended.";
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";

@@ -223,6 +223,8 @@ fn tables_that_contradict_themselves_make_no_api() {
     let build = |tables: Vec<&'static [crate::endpoint::Endpoint]>| Api::new(tables).map(|_| ()).unwrap_err();
     let clash = build(vec![things::clash::ENDPOINTS]);
     assert!(matches!(&clash, BuildError::AmbiguousSchema { name } if name == "Same"), "{clash}");
+    let dangling = build(vec![things::dangling::ENDPOINTS]);
+    assert!(matches!(dangling, BuildError::DanglingReference { .. }), "{dangling}");
     let unread = build(vec![things::unread::ENDPOINTS]);
     assert!(matches!(unread, BuildError::PathVariables { handler: "forgets", .. }), "{unread}");
     let twice = build(vec![things::ENDPOINTS, things::ENDPOINTS]);

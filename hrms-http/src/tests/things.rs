@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::answer::{Accepted, Created, Done, Download, Found};
 use crate::endpoints;
-use crate::extract::{Id, IfMatch, Json, MergePatch, Path, Query, Upload};
+use crate::extract::upload::Upload;
+use crate::extract::{Id, IfMatch, Json, MergePatch, Path, Query};
 use crate::problem::Problem;
 use crate::request::{Cx, PlatformCx, PublicCx};
 use crate::websocket::{Switching, Upgrade};
@@ -267,5 +268,33 @@ pub(super) mod unread {
 
     async fn forgets(_: PublicCx) -> Result<Done, CommonError> {
         Err(CommonError::Invalid(vec![FieldError::new("", "", "")]))
+    }
+}
+
+/// A parameter whose schema isn't in the document, for the test that this is found.
+pub(super) mod dangling {
+    use super::*;
+
+    endpoints! {
+        tag = "dangling";
+
+        /// Ask for a colour.
+        GET "/dangling" => paint, public;
+    }
+
+    #[derive(Debug, Deserialize, ToSchema)]
+    enum Colour {
+        Red,
+    }
+
+    #[derive(Debug, Deserialize, IntoParams)]
+    #[serde(deny_unknown_fields)]
+    struct Paint {
+        colour: Colour,
+    }
+
+    async fn paint(_: PublicCx, Query(paint): Query<Paint>) -> Result<Done, CommonError> {
+        let Colour::Red = paint.colour;
+        Ok(Done)
     }
 }
