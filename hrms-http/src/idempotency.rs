@@ -150,3 +150,24 @@ fn fingerprint(input: &Input) -> [u8; 32] {
     digest.update(&input.body);
     digest.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_key_runs_once_at_a_time_and_per_owner() {
+        let keys = RunningKeys::default();
+        let owner = |user: u128, key: &str| -> Owner {
+            (TenantId::from_uuid(Uuid::nil()), UserId::from_uuid(Uuid::from_u128(user)), key.to_owned())
+        };
+        let first = keys.enter(owner(1, "k")).map_err(|_| ()).unwrap();
+        assert!(keys.enter(owner(1, "k")).is_err());
+        assert!(keys.enter(owner(2, "k")).is_ok());
+        assert!(keys.enter(owner(1, "l")).is_ok());
+        drop(first);
+        assert!(keys.enter(owner(1, "k")).is_ok());
+    }
+}

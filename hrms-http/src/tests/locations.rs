@@ -82,3 +82,14 @@ async fn the_same_post_twice_at_once_has_one_effect() {
     }
     assert_eq!(server.get("/api/v1/locations").await.json()["items"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn the_loser_of_a_race_between_nodes_gets_the_winners_answer() {
+    let server = start().await;
+    let raced = server.post("/t/raced", &[("idempotency-key", "k")], PUNE).await;
+    assert_eq!((raced.status, raced.header("idempotency-replayed")), (StatusCode::CREATED, "true"));
+    assert_eq!(raced.json()["code"], "PNQ");
+    // Without a key there is nothing to find.
+    let body = PUNE.replace("PNQ", "B");
+    server.post("/t/raced", &[], &body).await.problem(409, "common.idempotency-key-taken");
+}

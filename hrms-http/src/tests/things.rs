@@ -1,7 +1,8 @@
 //! A table with one of everything.
 
 use futures_util::{SinkExt, StreamExt};
-use hrms_core::{CommonError, FieldError, StoreError};
+use hrms_core::location::{Location, LocationError, NewLocation};
+use hrms_core::{CommonError, FieldError, StoreError, Version};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -29,6 +30,8 @@ endpoints! {
     GET "/t/platform" => platform, platform;
     /// Add a thing.
     POST "/t/things" => create, requires LocationManage;
+    /// Lose the race against the same request on another node.
+    POST "/t/raced" => raced, signed_in;
     /// Change a thing.
     PATCH "/t/things/{id}" => change, signed_in;
     /// Read a thing.
@@ -122,6 +125,13 @@ async fn platform(_: PlatformCx) -> Result<Found<Thing>, CommonError> {
 async fn create(_: Cx, Json(new): Json<NewThing>) -> Result<Created<Thing>, CommonError> {
     let sizes: usize = new.parts.iter().map(|part| usize::from(part.size)).sum();
     Ok(Created(thing(&format!("{} {sizes} {:?} {:?}", new.name, new.on, new.notes))))
+}
+
+/// Does what the other node would: takes effect under the key. Then fails as this node would.
+async fn raced(cx: Cx, Json(new): Json<NewLocation>) -> Result<Created<Location>, LocationError> {
+    let other = cx.hrms.locations().create(&cx.actor, new).await?;
+    assert_eq!(other.version, Version::FIRST);
+    Err(CommonError::IdempotencyKeyTaken.into())
 }
 
 async fn change(
