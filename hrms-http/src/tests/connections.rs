@@ -18,11 +18,16 @@ use super::things::{FINISHED, RELEASE, WAITING};
 /// The tests that use the one handler that waits take turns.
 static WAITER: Mutex<()> = Mutex::const_new(());
 
+/// What must happen, within a time that is only reached when it doesn't.
+async fn soon<T>(happens: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), happens).await.expect("this should have happened by now")
+}
+
 async fn raw(server: &Running, text: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    soon(stream.read_to_string(&mut answer)).await.unwrap();
     answer
 }
 
@@ -49,7 +54,7 @@ async fn a_slow_body_and_a_silent_connection_end() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(slow.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
+    soon(stream.read_exact(&mut answer)).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");
 
     // Nothing, half a request line, and half of HTTP/2's preface: each ends without being told to.
@@ -88,12 +93,12 @@ async fn a_client_that_hangs_up_does_not_stop_the_handler() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = "POST /t/waits HTTP/1.1\r\nhost: t\r\ncontent-length: 0\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
-    WAITING.notified().await;
+    soon(WAITING.notified()).await;
     drop(stream);
     // Another request on another connection: time for the server to see the hang-up.
     server.get("/t/open").await;
     RELEASE.notify_one();
-    FINISHED.notified().await;
+    soon(FINISHED.notified()).await;
 }
 
 #[tokio::test]
@@ -103,14 +108,14 @@ async fn shutdown_waits_for_running_requests() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = "POST /t/waits HTTP/1.1\r\nhost: t\r\ncontent-length: 0\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
-    WAITING.notified().await;
+    soon(WAITING.notified()).await;
     let stopping = tokio::spawn(server.stop());
     RELEASE.notify_one();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     stopping.await.unwrap();
-    FINISHED.notified().await;
+    soon(FINISHED.notified()).await;
 }
 
 #[tokio::test]
@@ -169,7 +174,7 @@ async fn a_websocket_echoes_until_the_server_stops() {
     socket.send(Message::text("hello")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
     server.stop().await;
-    match socket.next().await {
+    match soon(socket.next()).await {
         Some(Ok(Message::Close(Some(frame)))) => assert_eq!(frame.code, CloseCode::Away),
         other => panic!("{other:?}"),
     }
@@ -180,7 +185,7 @@ async fn a_message_that_is_too_large_ends_a_websocket() {
     let server = start().await;
     let mut socket = open_socket(&server).await;
     socket.send(Message::text("x".repeat(65 << 10))).await.unwrap();
-    let end = socket.next().await;
+    let end = soon(socket.next()).await;
     assert!(matches!(end, None | Some(Err(_) | Ok(Message::Close(_)))), "{end:?}");
 }
 
