@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 use hrms_core::{Actor, CommonError, RequestId, SessionId, StoreError, UserId};
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 
 use crate::problem::Problem;
@@ -55,7 +57,11 @@ impl From<StoreError> for AuthError {
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Refused { code, detail } => Self::unauthenticated(code, detail),
+            AuthError::Refused { code, detail } => {
+                // RFC 6750, section 3.1: a token was there, so say what is wrong with it.
+                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                Self::unauthenticated(code, detail).with_header(WWW_AUTHENTICATE, challenge)
+            }
             AuthError::Failed(common) => common.into(),
         }
     }

@@ -45,9 +45,14 @@ async fn head_is_get_without_the_body() {
 async fn access_is_decided_before_the_body_is_looked_at() {
     let server = start().await;
     let with = |token: &'static str| [("authorization", token), ("content-type", "application/json")];
-    let nobody = server.send(Method::POST, "/t/things", &[("authorization", "")], "{").await;
-    nobody.problem(401, "auth.invalid-token");
-    assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    let bad = server.send(Method::POST, "/t/things", &with("Bearer bad"), "{").await;
+    bad.problem(401, "auth.invalid-token");
+    assert_eq!(bad.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+    for path in ["/t/mine", "/t/platform", "/api/v1/locations"] {
+        let nobody = server.send(Method::GET, path, &with("-"), "").await;
+        nobody.problem(401, "auth.credential-missing");
+        assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    }
     let forbidden = server.send(Method::POST, "/t/things", &with("Bearer employee"), "{").await;
     forbidden.problem(403, "common.forbidden");
     let operator = server.send(Method::POST, "/t/things", &with("Bearer operator"), "{").await;
