@@ -16,6 +16,7 @@ pub mod hrms;
 pub mod id;
 pub mod idempotency;
 pub mod job;
+pub mod leave;
 pub mod location;
 pub mod organization;
 pub mod page;

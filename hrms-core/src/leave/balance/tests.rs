@@ -1,0 +1,257 @@
+use jiff::civil::date;
+use jiff::{Span, Timestamp, ToSpan};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::id::{EmployeeId, LeavePostingId, LeaveRequestId, LeaveTypeId};
+use crate::leave::{Demand, LeaveLot, LotSource, NewPosting};
+
+/// A ledger that grows as the services make it grow.
+#[derive(Default, Debug)]
+struct Book {
+    ledger: Ledger,
+    ids: u128,
+    approved: Vec<LeaveRequestId>,
+}
+
+impl Book {
+    fn id(&mut self) -> Uuid {
+        self.ids += 1;
+        Uuid::from_u128(self.ids)
+    }
+
+    fn post(&mut self, booked_on: Date, new: Vec<NewPosting>) {
+        for one in new {
+            let posting = LeavePosting {
+                id: LeavePostingId::from_uuid(self.id()),
+                employee_id: EmployeeId::from_uuid(Uuid::nil()),
+                leave_type_id: LeaveTypeId::from_uuid(Uuid::nil()),
+                lot_id: one.lot_id,
+                request_id: one.request_id,
+                kind: one.kind,
+                minutes: one.minutes,
+                effective_on: one.effective_on,
+                booked_on,
+                posted_at: Timestamp::UNIX_EPOCH,
+                posted_by: None,
+                reverses_id: one.reverses_id,
+            };
+            self.ledger.postings.push(posting);
+        }
+    }
+
+    fn grant(&mut self, on: Date, minutes: i64, valid_from: Date, valid_to: Option<Date>) -> LeaveLotId {
+        let id = LeaveLotId::from_uuid(self.id());
+        self.ledger.lots.push(LeaveLot {
+            id,
+            employee_id: EmployeeId::from_uuid(Uuid::nil()),
+            leave_type_id: LeaveTypeId::from_uuid(Uuid::nil()),
+            source: LotSource::Grant,
+            minutes,
+            valid_from,
+            valid_to,
+            granted_on: on,
+            note: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        });
+        let grant = NewPosting {
+            lot_id: Some(id),
+            request_id: None,
+            kind: PostingKind::Grant,
+            minutes,
+            effective_on: valid_from,
+            reverses_id: None,
+        };
+        self.post(on, vec![grant]);
+        self.post(on, self.ledger.settle());
+        id
+    }
+
+    /// Asks for whole days, unless more than `floor` minutes would stay uncovered.
+    fn submit(&mut self, on: Date, first: Date, days: i64, floor: i64) -> Option<LeaveRequestId> {
+        let request_id = LeaveRequestId::from_uuid(self.id());
+        for day in first.series(1.day()).take(usize::try_from(days).unwrap()) {
+            self.ledger.pending.push(Demand { request_id, day, asked_on: on, minutes: 480 });
+        }
+        let uncovered = self.ledger.uncovered(request_id);
+        if uncovered.all > floor {
+            self.ledger.pending.retain(|demand| demand.request_id != request_id);
+            return None;
+        }
+        Some(request_id)
+    }
+
+    fn approve(&mut self, on: Date, request: LeaveRequestId) {
+        let booked = self.ledger.book(request);
+        self.ledger.pending.retain(|demand| demand.request_id != request);
+        self.post(on, booked);
+        self.approved.push(request);
+    }
+
+    fn cancel(&mut self, on: Date, request: LeaveRequestId) {
+        self.ledger.pending.retain(|demand| demand.request_id != request);
+        self.approved.retain(|other| *other != request);
+        self.post(on, self.ledger.undo(request));
+        self.post(on, self.ledger.settle());
+    }
+
+    fn balance(&self, as_of: Date) -> BalanceMinutes {
+        BalanceMinutes::of(&self.ledger, as_of)
+    }
+}
+
+const DAY: i64 = 480;
+
+#[test]
+fn carried_days_are_used_first_and_the_rest_lapses() {
+    let mut book = Book::default();
+    let new_year = date(2026, 1, 1);
+    book.grant(new_year, 5 * DAY, new_year, Some(date(2026, 4, 1)));
+    book.grant(new_year, 9 * DAY / 2, new_year, None);
+    let request = book.submit(new_year, date(2026, 2, 10), 3, 0).unwrap();
+    book.approve(new_year, request);
+    let after = book.balance(date(2026, 4, 1));
+    assert_eq!((after.expired, after.available), (2 * DAY, 9 * DAY / 2));
+    // Cancelled after the expiry: the days go back to their lot, which has expired.
+    book.cancel(date(2026, 4, 10), request);
+    let after = book.balance(date(2026, 4, 10));
+    assert_eq!((after.expired, after.available, after.taken), (5 * DAY, 9 * DAY / 2, 0));
+}
+
+#[test]
+fn a_negative_floor_lends_and_the_next_grant_pays_back() {
+    let mut book = Book::default();
+    let today = date(2026, 1, 1);
+    book.grant(today, DAY, today, None);
+    assert_eq!(book.submit(today, date(2026, 3, 2), 4, 2 * DAY), None);
+    let request = book.submit(today, date(2026, 3, 2), 3, 2 * DAY).unwrap();
+    book.approve(today, request);
+    assert_eq!(book.balance(today).available, -2 * DAY);
+    assert_eq!(book.ledger.advanced(), 2 * DAY);
+    book.grant(date(2026, 5, 1), 10 * DAY, date(2026, 5, 1), None);
+    assert_eq!(book.balance(date(2026, 4, 30)).available, -2 * DAY);
+    assert_eq!(book.balance(date(2026, 5, 1)).available, 8 * DAY);
+    assert_eq!(book.ledger.advanced(), 0);
+}
+
+#[test]
+fn next_years_leave_does_not_touch_this_years_balance() {
+    let mut book = Book::default();
+    let today = date(2026, 11, 21);
+    book.grant(today, 10 * DAY, date(2026, 1, 1), Some(date(2027, 1, 1)));
+    book.grant(today, 10 * DAY, date(2027, 1, 1), Some(date(2028, 1, 1)));
+    let request = book.submit(today, date(2027, 2, 1), 4, 0).unwrap();
+    book.approve(today, request);
+    assert_eq!(book.balance(today).available, 10 * DAY);
+    let next = book.balance(date(2027, 1, 1));
+    assert_eq!(
+        (next.granted, next.taken, next.expired, next.available),
+        (20 * DAY, 4 * DAY, 10 * DAY, 6 * DAY)
+    );
+}
+
+#[test]
+fn an_earlier_day_may_use_what_a_pending_later_day_need_not() {
+    let mut book = Book::default();
+    let today = date(2026, 1, 1);
+    book.grant(today, DAY, date(2026, 1, 1), Some(date(2026, 1, 25)));
+    book.grant(today, DAY, date(2026, 1, 15), None);
+    assert!(book.submit(today, date(2026, 1, 20), 1, 0).is_some());
+    assert!(book.submit(today, date(2026, 1, 10), 1, 0).is_some());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Grant { from: i64, valid: Option<i64>, minutes: i64 },
+    Submit { from: i64, days: i64 },
+    Approve(prop::sample::Index),
+    Cancel(prop::sample::Index),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0i64..700, prop::option::of(1i64..400), 1i64..5000).prop_map(|(from, valid, minutes)| Step::Grant {
+            from,
+            valid,
+            minutes
+        }),
+        (0i64..900, 1i64..12).prop_map(|(from, days)| Step::Submit { from, days }),
+        any::<prop::sample::Index>().prop_map(Step::Approve),
+        any::<prop::sample::Index>().prop_map(Step::Cancel),
+    ]
+}
+
+fn pending(book: &Book) -> Vec<LeaveRequestId> {
+    let mut all: Vec<_> = book.ledger.pending.iter().map(|demand| demand.request_id).collect();
+    all.dedup();
+    all
+}
+
+proptest! {
+    /// P1, P2, P3, P14 on random histories, checked at every month of them and after every step.
+    #[test]
+    fn the_balance_adds_up_at_every_date(steps in prop::collection::vec(step(), 1..40), floor in 0i64..2000) {
+        let start = date(2026, 1, 1);
+        let mut book = Book::default();
+        for (index, step) in steps.into_iter().enumerate() {
+            let today = start + Span::new().days(index as i64 * 10);
+            let rows = book.ledger.postings.len();
+            match step {
+                Step::Grant { from, valid, minutes } => {
+                    let from = start + from.days();
+                    let lot = book.grant(today, minutes, from, valid.map(|days| from + days.days()));
+                    prop_assert!(book.ledger.lots.iter().any(|known| known.id == lot));
+                }
+                Step::Submit { from, days } => {
+                    let before = book.balance(date(2030, 1, 1));
+                    match book.submit(today, start + from.days(), days, floor) {
+                        Some(_) => prop_assert!(book.ledger.advanced() <= floor),
+                        None => prop_assert_eq!(book.balance(date(2030, 1, 1)), before),
+                    }
+                }
+                Step::Approve(which) => {
+                    let pending = pending(&book);
+                    if !pending.is_empty() {
+                        let before = book.balance(date(2030, 1, 1));
+                        book.approve(today, *which.get(&pending));
+                        let after = book.balance(date(2030, 1, 1));
+                        // Approving moves pending to taken and changes nothing else.
+                        prop_assert_eq!(before.pending + before.taken, after.pending + after.taken);
+                        prop_assert_eq!((before.available, before.expired), (after.available, after.expired));
+                    }
+                }
+                Step::Cancel(which) => {
+                    let mut all = pending(&book);
+                    all.extend(&book.approved);
+                    if !all.is_empty() {
+                        let request = *which.get(&all);
+                        book.cancel(today, request);
+                        prop_assert!(book.ledger.live().all(|posting| posting.request_id != Some(request)));
+                    }
+                }
+            }
+            // P14: the ledger only grows.
+            prop_assert!(book.ledger.postings.len() >= rows);
+            let mut granted_before = 0;
+            for month in 0..60 {
+                let as_of = start + Span::new().months(month);
+                let b = book.balance(as_of);
+                // P1
+                prop_assert_eq!(b.granted, b.available + b.taken + b.pending + b.expired + b.encashed);
+                prop_assert!(b.taken >= 0 && b.pending >= 0 && b.expired >= 0);
+                // Granted never shrinks as time goes by.
+                prop_assert!(b.granted >= granted_before);
+                granted_before = b.granted;
+            }
+            // P2: no lot gives more than it has; consumption is on days that its lot covers, or was an advance.
+            for (_, left) in book.ledger.free() {
+                prop_assert!(left >= 0);
+            }
+            for posting in book.ledger.live().filter(|posting| posting.kind == PostingKind::Consumption) {
+                let lot = book.ledger.lots.iter().find(|lot| Some(lot.id) == posting.lot_id);
+                prop_assert!(lot.is_none_or(|lot| !lot.expired_at(posting.effective_on)));
+            }
+        }
+    }
+}

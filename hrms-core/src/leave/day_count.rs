@@ -1,0 +1,254 @@
+//! Which days of a leave count, and why: a named rule with a trace (P9).
+
+use jiff::civil::{Date, Weekday};
+use serde::{Deserialize, Serialize};
+
+coded! {
+    /// Which part of a day.
+    #[derive(Default)]
+    DayPart {
+        /// All of it.
+        #[default]
+        Full = "full",
+        /// The half before the break.
+        FirstHalf = "first_half",
+        /// The half after the break.
+        SecondHalf = "second_half",
+    }
+}
+
+impl DayPart {
+    /// The minutes of this part of a working day.
+    #[must_use]
+    pub const fn minutes(self, minutes_per_day: i64) -> i64 {
+        let first = minutes_per_day / 2;
+        match self {
+            Self::Full => minutes_per_day,
+            Self::FirstHalf => first,
+            Self::SecondHalf => minutes_per_day - first,
+        }
+    }
+
+    /// The numbers of the halves that it covers.
+    #[must_use]
+    pub const fn halves(self) -> &'static [i64] {
+        match self {
+            Self::Full => &[1, 2],
+            Self::FirstHalf => &[1],
+            Self::SecondHalf => &[2],
+        }
+    }
+}
+
+/// The days of a leave as people say them: the last day is included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InclusiveDays {
+    /// The first day.
+    pub starts_on: Date,
+    /// The last day.
+    pub ends_on: Date,
+    /// Which part of the first day.
+    pub start_part: DayPart,
+    /// Which part of the last day; for a leave of one day the same as `start_part`.
+    pub end_part: DayPart,
+}
+
+impl InclusiveDays {
+    /// Every day with the part of it that is meant.
+    pub fn days(self) -> impl Iterator<Item = (Date, DayPart)> {
+        self.starts_on.series(jiff::Span::new().days(1)).take_while(move |day| *day <= self.ends_on).map(
+            move |day| {
+                let part = if day == self.starts_on {
+                    self.start_part
+                } else if day == self.ends_on {
+                    self.end_part
+                } else {
+                    DayPart::Full
+                };
+                (day, part)
+            },
+        )
+    }
+}
+
+/// Which days of the week are worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkWeek {
+    /// Monday first.
+    worked: [bool; 7],
+}
+
+impl Default for WorkWeek {
+    /// Monday to Friday.
+    fn default() -> Self {
+        Self { worked: [true, true, true, true, true, false, false] }
+    }
+}
+
+impl WorkWeek {
+    /// The week with these days worked.
+    #[must_use]
+    pub fn of(days: impl IntoIterator<Item = Weekday>) -> Self {
+        let mut week = Self { worked: [false; 7] };
+        for day in days {
+            if let Some(worked) = week.worked.get_mut(index(day)) {
+                *worked = true;
+            }
+        }
+        week
+    }
+
+    /// Whether a day of the week is worked.
+    #[must_use]
+    pub fn works_on(self, day: Weekday) -> bool {
+        self.worked.get(index(day)).copied().unwrap_or(false)
+    }
+}
+
+fn index(day: Weekday) -> usize {
+    usize::try_from(day.to_monday_zero_offset()).unwrap_or_default()
+}
+
+coded! {
+    /// Why a day counts or doesn't.
+    DayReason {
+        /// It is worked, so it counts.
+        WorkingDay = "working_day",
+        /// A day of the week that isn't worked.
+        WeeklyOff = "weekly_off",
+        /// A holiday of the location.
+        Holiday = "holiday",
+        /// The employee isn't employed then.
+        NotEmployed = "not_employed",
+    }
+}
+
+/// One day of a leave: what it counts for, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CountedDay {
+    /// The day.
+    pub date: Date,
+    /// Which part of it was asked for.
+    pub part: DayPart,
+    /// Minutes that it counts for.
+    pub minutes: i64,
+    /// Why.
+    pub reason: DayReason,
+    /// Name of the holiday, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holiday: Option<String>,
+}
+
+/// What is known of one day at the employee's workplace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayFacts<'a> {
+    /// Whether the employee is employed then.
+    pub employed: bool,
+    /// The working week of the workplace.
+    pub week: WorkWeek,
+    /// The name of the holiday, when it is one.
+    pub holiday: Option<&'a str>,
+}
+
+/// Counts working days of the workplace: weekly offs and holidays inside a leave don't count.
+///
+/// A holiday is named as such also when it falls on a weekly off.
+pub fn count_working_days<'a>(
+    days: InclusiveDays,
+    minutes_per_day: i64,
+    mut facts_of: impl FnMut(Date) -> DayFacts<'a>,
+) -> Vec<CountedDay> {
+    days.days()
+        .map(|(date, part)| {
+            let facts = facts_of(date);
+            let reason = if !facts.employed {
+                DayReason::NotEmployed
+            } else if facts.holiday.is_some() {
+                DayReason::Holiday
+            } else if facts.week.works_on(date.weekday()) {
+                DayReason::WorkingDay
+            } else {
+                DayReason::WeeklyOff
+            };
+            let minutes = if reason == DayReason::WorkingDay { part.minutes(minutes_per_day) } else { 0 };
+            let holiday = if reason == DayReason::Holiday { facts.holiday.map(str::to_owned) } else { None };
+            CountedDay { date, part, minutes, reason, holiday }
+        })
+        .collect()
+}
+
+/// The minutes of a count.
+#[must_use]
+pub fn total_minutes(days: &[CountedDay]) -> i64 {
+    days.iter().map(|day| day.minutes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAIN: DayFacts<'static> = DayFacts {
+        employed: true,
+        week: WorkWeek { worked: [true, true, true, true, true, false, false] },
+        holiday: None,
+    };
+
+    fn days(starts_on: Date, start_part: DayPart, ends_on: Date, end_part: DayPart) -> InclusiveDays {
+        InclusiveDays { starts_on, ends_on, start_part, end_part }
+    }
+
+    #[test]
+    fn a_weekend_inside_does_not_count() {
+        let friday_to_monday = days(date(2026, 6, 5), DayPart::Full, date(2026, 6, 8), DayPart::Full);
+        let trace = count_working_days(friday_to_monday, 480, |_| PLAIN);
+        let reasons: Vec<_> = trace.iter().map(|day| (day.minutes, day.reason.code())).collect();
+        assert_eq!(
+            reasons,
+            [(480, "working_day"), (0, "weekly_off"), (0, "weekly_off"), (480, "working_day")]
+        );
+    }
+
+    #[test]
+    fn halves_at_both_ends_count_half() {
+        // Monday afternoon to Wednesday: 0.5 + 1 + 1.
+        let some = days(date(2026, 6, 8), DayPart::SecondHalf, date(2026, 6, 10), DayPart::Full);
+        assert_eq!(total_minutes(&count_working_days(some, 480, |_| PLAIN)), 1200);
+        let morning = days(date(2026, 6, 8), DayPart::FirstHalf, date(2026, 6, 8), DayPart::FirstHalf);
+        assert_eq!(total_minutes(&count_working_days(morning, 480, |_| PLAIN)), 240);
+        // An odd number of minutes is split without loss.
+        assert_eq!(DayPart::FirstHalf.minutes(455) + DayPart::SecondHalf.minutes(455), 455);
+    }
+
+    #[test]
+    fn holidays_and_days_outside_employment_are_named() {
+        let week = days(date(2026, 6, 4), DayPart::Full, date(2026, 6, 8), DayPart::Full);
+        let trace = count_working_days(week, 480, |day| DayFacts {
+            employed: day < date(2026, 6, 8),
+            holiday: (day == date(2026, 6, 4)).then_some("Corpus Christi"),
+            ..PLAIN
+        });
+        assert_eq!(trace.first().and_then(|day| day.holiday.as_deref()), Some("Corpus Christi"));
+        assert_eq!(trace.last().map(|day| day.reason), Some(DayReason::NotEmployed));
+        assert_eq!(total_minutes(&trace), 480);
+    }
+
+    proptest! {
+        #[test]
+        fn every_day_is_traced_once_in_order(start in 0i64..3000, length in 0i64..400) {
+            let first = date(2020, 1, 1) + start.days();
+            let last = first + length.days();
+            let trace = count_working_days(days(first, DayPart::Full, last, DayPart::Full), 480, |_| PLAIN);
+            prop_assert_eq!(trace.len() as i64, length + 1);
+            for (index, day) in trace.iter().enumerate() {
+                prop_assert_eq!(day.date, first + (index as i64).days());
+                let works = !matches!(day.date.weekday(), Weekday::Saturday | Weekday::Sunday);
+                prop_assert_eq!(day.minutes, if works { 480 } else { 0 });
+            }
+        }
+    }
+}

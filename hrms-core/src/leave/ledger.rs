@@ -1,0 +1,327 @@
+//! The leave ledger: lots, signed postings, and the pure rules by which leave is drawn from lots.
+
+use jiff::{Timestamp, civil::Date};
+use serde::Serialize;
+
+use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, UserId};
+
+coded! {
+    /// Where a lot comes from.
+    #[derive(Default)]
+    LotSource {
+        /// Granted by hand.
+        #[default]
+        Grant = "grant",
+        /// Brought along when this system was introduced.
+        Opening = "opening",
+        /// Carried over from the leave year before.
+        CarryOver = "carry_over",
+        /// Earned by working on a day off.
+        Compensatory = "compensatory",
+    }
+}
+
+/// A dated grant of leave with its own validity, which may outlive its leave year (P3). Never changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveLot {
+    /// Its id.
+    pub id: LeaveLotId,
+    /// Whose leave.
+    pub employee_id: EmployeeId,
+    /// What kind of leave.
+    pub leave_type_id: LeaveTypeId,
+    /// Where it comes from.
+    pub source: LotSource,
+    /// Minutes granted.
+    pub minutes: i64,
+    /// The first day that it can be used for.
+    pub valid_from: Date,
+    /// The first day that it can't be used for any more; `None` when it never expires.
+    pub valid_to: Option<Date>,
+    /// The day on which it was granted, in the employee's work zone.
+    pub granted_on: Date,
+    /// What was said about it.
+    pub note: Option<String>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}
+
+impl LeaveLot {
+    /// Whether it can be used for a day.
+    #[must_use]
+    pub fn covers(&self, day: Date) -> bool {
+        self.valid_from <= day && !self.expired_at(day)
+    }
+
+    /// Whether it can't be used for a day and all days after it.
+    #[must_use]
+    pub fn expired_at(&self, day: Date) -> bool {
+        self.valid_to.is_some_and(|to| to <= day)
+    }
+
+    /// Lots are used up in this order: nearest expiry first, then oldest (P11).
+    fn order(&self) -> (bool, Option<Date>, Date, Date, LeaveLotId) {
+        (self.valid_to.is_none(), self.valid_to, self.valid_from, self.granted_on, self.id)
+    }
+}
+
+coded! {
+    /// What a posting records.
+    PostingKind {
+        /// A lot was granted (plus).
+        Grant = "grant",
+        /// Leave was taken from a lot, or in advance of one (minus).
+        Consumption = "consumption",
+        /// An earlier posting was undone (its opposite).
+        Reversal = "reversal",
+        /// A lot was corrected by hand (plus or minus).
+        Adjustment = "adjustment",
+    }
+}
+
+/// A signed row of the ledger. Rows are only ever added (P14).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeavePosting {
+    /// Its id; ids increase in the order of posting.
+    pub id: LeavePostingId,
+    /// Whose leave.
+    pub employee_id: EmployeeId,
+    /// What kind of leave.
+    pub leave_type_id: LeaveTypeId,
+    /// The lot that it is about; `None` for leave taken in advance of any lot.
+    pub lot_id: Option<LeaveLotId>,
+    /// The request that it belongs to.
+    pub request_id: Option<LeaveRequestId>,
+    /// What it records.
+    pub kind: PostingKind,
+    /// Signed minutes.
+    pub minutes: i64,
+    /// The day that it is about: for consumption the day of leave.
+    pub effective_on: Date,
+    /// The day on which it was booked, in the employee's work zone.
+    pub booked_on: Date,
+    /// When it was recorded.
+    pub posted_at: Timestamp,
+    /// The user who caused it, if a user did.
+    pub posted_by: Option<UserId>,
+    /// The posting that it undoes.
+    pub reverses_id: Option<LeavePostingId>,
+}
+
+impl LeavePosting {
+    /// Whether it records leave taken in advance of any lot.
+    fn is_advance(&self) -> bool {
+        self.kind == PostingKind::Consumption && self.lot_id.is_none()
+    }
+}
+
+/// What a posting will say, before it gets its id, time and author.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewPosting {
+    /// The lot that it is about.
+    pub lot_id: Option<LeaveLotId>,
+    /// The request that it belongs to.
+    pub request_id: Option<LeaveRequestId>,
+    /// What it records.
+    pub kind: PostingKind,
+    /// Signed minutes.
+    pub minutes: i64,
+    /// The day that it is about.
+    pub effective_on: Date,
+    /// The posting that it undoes.
+    pub reverses_id: Option<LeavePostingId>,
+}
+
+impl NewPosting {
+    /// The opposite of a posting, on the same lot and day.
+    #[must_use]
+    pub fn undoing(posting: &LeavePosting) -> Self {
+        Self {
+            lot_id: posting.lot_id,
+            request_id: posting.request_id,
+            kind: PostingKind::Reversal,
+            minutes: -posting.minutes,
+            effective_on: posting.effective_on,
+            reverses_id: Some(posting.id),
+        }
+    }
+}
+
+/// Leave that no lot covers, in minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uncovered {
+    /// Of what one request asks for.
+    pub request: i64,
+    /// Of everything pending, and what was taken in advance already.
+    pub all: i64,
+    /// What was taken in advance already.
+    pub advanced: i64,
+}
+
+/// Leave that a pending request asks for, on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The request.
+    pub request_id: LeaveRequestId,
+    /// The day of leave.
+    pub day: Date,
+    /// The day on which it was asked for.
+    pub asked_on: Date,
+    /// Minutes.
+    pub minutes: i64,
+}
+
+/// The part of a [`Demand`] that one lot covers, or none does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// What is covered.
+    pub demand: Demand,
+    /// By which lot; `None` for leave in advance.
+    pub lot_id: Option<LeaveLotId>,
+    /// Minutes of this part.
+    pub minutes: i64,
+}
+
+/// Everything about one employee's leave of one type.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Every lot.
+    pub lots: Vec<LeaveLot>,
+    /// Every posting.
+    pub postings: Vec<LeavePosting>,
+    /// What pending requests ask for.
+    pub pending: Vec<Demand>,
+}
+
+impl Ledger {
+    /// Postings that weren't undone and don't undo anything.
+    pub fn live(&self) -> impl Iterator<Item = &LeavePosting> {
+        let mut undone: Vec<LeavePostingId> = self.postings.iter().filter_map(|p| p.reverses_id).collect();
+        undone.sort_unstable();
+        self.postings
+            .iter()
+            .filter(move |p| p.kind != PostingKind::Reversal && undone.binary_search(&p.id).is_err())
+    }
+
+    /// Minutes of each lot that no live posting uses, in the order in which lots are used up.
+    #[must_use]
+    pub fn free(&self) -> Vec<(&LeaveLot, i64)> {
+        let mut free: Vec<(&LeaveLot, i64)> = self.lots.iter().map(|lot| (lot, 0)).collect();
+        free.sort_by_key(|(lot, _)| lot.order());
+        for posting in self.live() {
+            if let Some((_, left)) = free.iter_mut().find(|(lot, _)| Some(lot.id) == posting.lot_id) {
+                *left += posting.minutes;
+            }
+        }
+        free
+    }
+
+    /// Minutes taken in advance of any lot.
+    #[must_use]
+    pub fn advanced(&self) -> i64 {
+        self.live().filter(|posting| posting.is_advance()).map(|posting| -posting.minutes).sum()
+    }
+
+    /// Covers what pending requests ask for from the free part of the lots.
+    ///
+    /// Day by day, each day from the lot with the nearest expiry: a lot covers a run of days, so this
+    /// order leaves nothing uncovered that any other order could cover.
+    #[must_use]
+    pub fn allocate(&self) -> Vec<Share> {
+        let mut demands = self.pending.clone();
+        demands.sort_by_key(|demand| (demand.day, demand.request_id));
+        let mut free = self.free();
+        let mut shares = Vec::new();
+        for demand in demands {
+            let mut open = demand.minutes;
+            for (lot, left) in free.iter_mut().filter(|(lot, _)| lot.covers(demand.day)) {
+                let part = open.min((*left).max(0));
+                if part > 0 {
+                    shares.push(Share { demand, lot_id: Some(lot.id), minutes: part });
+                    *left -= part;
+                    open -= part;
+                }
+            }
+            if open > 0 {
+                shares.push(Share { demand, lot_id: None, minutes: open });
+            }
+        }
+        shares
+    }
+
+    /// How much of `request_id`'s demand no lot covers, and how much of all demand.
+    #[must_use]
+    pub fn uncovered(&self, request_id: LeaveRequestId) -> Uncovered {
+        let mut uncovered = Uncovered { request: 0, all: self.advanced(), advanced: self.advanced() };
+        for share in self.allocate().iter().filter(|share| share.lot_id.is_none()) {
+            uncovered.all += share.minutes;
+            if share.demand.request_id == request_id {
+                uncovered.request += share.minutes;
+            }
+        }
+        uncovered
+    }
+
+    /// The postings that take what a pending request asks for, each linked to its lot (P11).
+    #[must_use]
+    pub fn book(&self, request_id: LeaveRequestId) -> Vec<NewPosting> {
+        let shares = self.allocate();
+        let own = shares.into_iter().filter(|share| share.demand.request_id == request_id);
+        own.map(|share| NewPosting {
+            lot_id: share.lot_id,
+            request_id: Some(request_id),
+            kind: PostingKind::Consumption,
+            minutes: -share.minutes,
+            effective_on: share.demand.day,
+            reverses_id: None,
+        })
+        .collect()
+    }
+
+    /// The postings that undo everything a request took (P14).
+    #[must_use]
+    pub fn undo(&self, request_id: LeaveRequestId) -> Vec<NewPosting> {
+        self.live()
+            .filter(|posting| posting.request_id == Some(request_id))
+            .map(NewPosting::undoing)
+            .collect()
+    }
+
+    /// The postings by which lots pay for leave that was taken in advance of them.
+    ///
+    /// A lot pays for an advance unless it had expired on that day.
+    #[must_use]
+    pub fn settle(&self) -> Vec<NewPosting> {
+        let mut free = self.free();
+        let mut advances: Vec<&LeavePosting> = self.live().filter(|posting| posting.is_advance()).collect();
+        advances.sort_by_key(|posting| (posting.effective_on, posting.id));
+        let mut postings = Vec::new();
+        for advance in advances {
+            let mut open = -advance.minutes;
+            let again = |lot_id, minutes: i64| NewPosting {
+                lot_id,
+                minutes: -minutes,
+                reverses_id: None,
+                kind: PostingKind::Consumption,
+                ..NewPosting::undoing(advance)
+            };
+            let before = postings.len();
+            for (lot, left) in free.iter_mut().filter(|(lot, _)| !lot.expired_at(advance.effective_on)) {
+                let part = open.min((*left).max(0));
+                if part > 0 {
+                    postings.push(again(Some(lot.id), part));
+                    *left -= part;
+                    open -= part;
+                }
+            }
+            if postings.len() > before {
+                postings.push(NewPosting::undoing(advance));
+                if open > 0 {
+                    postings.push(again(None, open));
+                }
+            }
+        }
+        postings
+    }
+}
