@@ -12,6 +12,7 @@ use crate::event::EventLog;
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::job::{JobDirectory, JobQueue};
+use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 
@@ -76,6 +77,14 @@ pub trait Tx: Send {
     fn employees(&mut self) -> &mut dyn EmployeeRepo;
     /// Employment records.
     fn employment(&mut self) -> &mut dyn EmploymentRepo;
+    /// Kinds of leave.
+    fn leave_types(&mut self) -> &mut dyn LeaveTypeRepo;
+    /// Leave lots and their postings.
+    fn leave_ledger(&mut self) -> &mut dyn LeaveLedger;
+    /// Requests for leave.
+    fn leave_requests(&mut self) -> &mut dyn LeaveRequestRepo;
+    /// Holidays of locations.
+    fn holidays(&mut self) -> &mut dyn HolidayRepo;
     /// The log of domain events: written if and only if we commit.
     fn events(&mut self) -> &mut dyn EventLog;
     /// Answers kept for repeated requests.

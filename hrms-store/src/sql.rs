@@ -7,6 +7,7 @@ mod employment;
 mod event;
 mod idempotency;
 mod job;
+mod leave;
 mod location;
 mod organization;
 mod visibility;
@@ -20,6 +21,7 @@ use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::EventLog;
 use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::job::JobQueue;
+use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
@@ -57,6 +59,22 @@ impl Tx for SqlTx {
     }
 
     fn employment(&mut self) -> &mut dyn EmploymentRepo {
+        self
+    }
+
+    fn leave_types(&mut self) -> &mut dyn LeaveTypeRepo {
+        self
+    }
+
+    fn leave_ledger(&mut self) -> &mut dyn LeaveLedger {
+        self
+    }
+
+    fn leave_requests(&mut self) -> &mut dyn LeaveRequestRepo {
+        self
+    }
+
+    fn holidays(&mut self) -> &mut dyn HolidayRepo {
         self
     }
 

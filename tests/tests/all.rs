@@ -14,6 +14,7 @@ mod all {
     mod contract;
     mod isolation;
     mod jobs;
+    mod leave;
     mod model;
     mod support;
 }

@@ -3,6 +3,8 @@
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 
+use super::coded;
+
 coded! {
     /// Which part of a day.
     #[derive(Default)]

@@ -1,8 +1,9 @@
 //! The leave ledger: lots, signed postings, and the pure rules by which leave is drawn from lots.
 
 use jiff::{Timestamp, civil::Date};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::coded;
 use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, UserId};
 
 coded! {

@@ -1,0 +1,416 @@
+//! Grants and balances.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::ledger::{Demand, LeaveLot, LeavePosting, Ledger, LotSource, NewPosting, PostingKind};
+use super::request::LeaveRequestView;
+use super::standing::Standing;
+use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, MAX_MINUTES, days_text, minutes_of_days};
+use crate::actor::Actor;
+use crate::error::{CommonError, StoreError};
+use crate::event::{NewEvent, subject};
+use crate::hrms::Work;
+use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveTypeId};
+use crate::policy::{Decision, Permission};
+use crate::store::Tx;
+use crate::validate::Check;
+
+/// What a grant of leave needs: an amount in days or in minutes, and when it can be used.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GrantLeave {
+    /// Whose leave.
+    pub employee_id: EmployeeId,
+    /// What kind of leave.
+    pub leave_type_id: LeaveTypeId,
+    /// How much, as a decimal number of days such as `"1.5"`. Either this or `minutes`.
+    #[serde(default)]
+    pub days: Option<String>,
+    /// How much, in minutes. Either this or `days`.
+    #[serde(default)]
+    pub minutes: Option<i64>,
+    /// The first day that it can be used for.
+    pub valid_from: Date,
+    /// The first day that it can't be used for any more; without it, it never expires.
+    #[serde(default)]
+    pub valid_to: Option<Date>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub source: LotSource,
+    /// Anything to say about it, at most 1000 characters.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// A lot of leave as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeaveLotView {
+    /// Its id.
+    pub id: LeaveLotId,
+    /// Whose leave.
+    pub employee_id: EmployeeId,
+    /// What kind of leave.
+    pub leave_type_id: LeaveTypeId,
+    /// Where it comes from.
+    pub source: LotSource,
+    /// How much was granted, as a decimal number of days.
+    pub days: String,
+    /// How much was granted, in minutes: exact.
+    pub minutes: i64,
+    /// The first day that it can be used for.
+    pub valid_from: Date,
+    /// The first day that it can't be used for any more; `null` when it never expires.
+    pub valid_to: Option<Date>,
+    /// The day on which it was granted, in the employee's work zone.
+    pub granted_on: Date,
+    /// What was said about it.
+    pub note: Option<String>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}
+
+impl LeaveLotView {
+    fn of(lot: &LeaveLot, minutes_per_day: i64) -> Self {
+        Self {
+            id: lot.id,
+            employee_id: lot.employee_id,
+            leave_type_id: lot.leave_type_id,
+            source: lot.source,
+            days: days_text(lot.minutes, minutes_per_day),
+            minutes: lot.minutes,
+            valid_from: lot.valid_from,
+            valid_to: lot.valid_to,
+            granted_on: lot.granted_on,
+            note: lot.note.clone(),
+            created_at: lot.created_at,
+        }
+    }
+}
+
+/// A balance as shown: decimal days, and the exact minutes beside them.
+///
+/// `granted = available + taken + pending + expired + encashed`, on every day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeaveBalance {
+    /// Whose leave.
+    pub employee_id: EmployeeId,
+    /// What kind of leave.
+    pub leave_type_id: LeaveTypeId,
+    /// The day.
+    pub as_of: Date,
+    /// Days granted by lots in force by then.
+    pub granted: String,
+    /// Days of approved leave.
+    pub taken: String,
+    /// Days asked for and not decided yet.
+    pub pending: String,
+    /// Days left of lots when they expired.
+    pub expired: String,
+    /// Days paid out.
+    pub encashed: String,
+    /// Days that can still be asked for.
+    pub available: String,
+    /// The same in exact minutes.
+    pub minutes: BalanceMinutes,
+}
+
+impl LeaveBalance {
+    fn of(ledger: &Ledger, employee_id: EmployeeId, leave_type: &LeaveType, as_of: Date) -> Self {
+        let minutes = BalanceMinutes::of(ledger, as_of);
+        let days = |minutes| days_text(minutes, leave_type.minutes_per_day);
+        Self {
+            employee_id,
+            leave_type_id: leave_type.id,
+            as_of,
+            granted: days(minutes.granted),
+            taken: days(minutes.taken),
+            pending: days(minutes.pending),
+            expired: days(minutes.expired),
+            encashed: days(minutes.encashed),
+            available: days(minutes.available),
+            minutes,
+        }
+    }
+}
+
+/// A balance with everything that it is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeaveAccount {
+    /// The balance.
+    #[serde(flatten)]
+    pub balance: LeaveBalance,
+    /// Every lot.
+    pub lots: Vec<LeaveLotView>,
+    /// Every posting, in the order of posting.
+    pub postings: Vec<LeavePosting>,
+}
+
+const NO_EMPLOYEE: CommonError = CommonError::NotFound { what: "employee" };
+
+impl LeaveService<'_> {
+    /// Grants leave by hand. Leave that was taken in advance is paid from it first.
+    ///
+    /// # Errors
+    /// [`CommonError::Forbidden`]; faulty fields, an unknown employee or leave type among them.
+    pub async fn grant(&self, actor: &Actor, new: GrantLeave) -> Result<LeaveLotView, LeaveError> {
+        let unknown = || CommonError::unknown_reference("/employee_id");
+        let mut work = self.0.begin(actor).await?;
+        let now = work.now();
+        let standing = Standing::load(&mut *work, new.employee_id, now).await?.ok_or_else(unknown)?;
+        let resource = standing.resource(new.valid_from);
+        if self.0.policy().decide(actor, Permission::LeaveGrant, &resource) == Decision::Deny {
+            return Err(unknown().into());
+        }
+        let leave_type = work.leave_types().get(new.leave_type_id).await?;
+        let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
+        let lot = LeaveLot {
+            id: LeaveLotId::from_uuid(self.0.ids().next()),
+            employee_id: new.employee_id,
+            leave_type_id: new.leave_type_id,
+            source: new.source,
+            minutes: check(&new, &leave_type)?,
+            valid_from: new.valid_from,
+            valid_to: new.valid_to,
+            granted_on: standing.today,
+            note: new.note,
+            created_at: now,
+        };
+        work.leave_ledger().lock_account(lot.employee_id, lot.leave_type_id).await?;
+        work.leave_ledger().insert_lot(&lot).await?;
+        let mut ledger = read_ledger(&mut *work, lot.employee_id, lot.leave_type_id).await?;
+        let grant = NewPosting {
+            lot_id: Some(lot.id),
+            request_id: None,
+            kind: PostingKind::Grant,
+            minutes: lot.minutes,
+            effective_on: lot.valid_from,
+            reverses_id: None,
+        };
+        let postings = self.post(actor, &mut work, &standing, &lot.key(), &mut ledger, vec![grant]);
+        work.leave_ledger().append(&postings).await?;
+        work.emit(NewEvent {
+            kind: "leave.granted",
+            subject: subject("leave-grants", lot.id.as_uuid()),
+            data: serde_json::json!({
+                "leave_grant_id": lot.id,
+                "employee_id": lot.employee_id,
+                "leave_type_id": lot.leave_type_id,
+            }),
+            permission: Permission::LeaveRead,
+            resource,
+        });
+        Ok(work.commit(LeaveLotView::of(&lot, leave_type.minutes_per_day)).await?)
+    }
+
+    /// A lot of leave.
+    ///
+    /// # Errors
+    /// When it isn't there or may not be seen.
+    pub async fn lot(&self, actor: &Actor, id: LeaveLotId) -> Result<LeaveLotView, LeaveError> {
+        const NOT_FOUND: CommonError = CommonError::NotFound { what: "leave grant" };
+        self.0.visibility(actor, Permission::LeaveRead)?;
+        let mut tx = self.0.read(actor).await?;
+        let lot = tx.leave_ledger().lot(id).await?.ok_or(NOT_FOUND)?;
+        self.visible(&mut *tx, actor, lot.employee_id).await?.ok_or(NOT_FOUND)?;
+        let leave_type = tx.leave_types().get(lot.leave_type_id).await?.ok_or(NOT_FOUND)?;
+        Ok(LeaveLotView::of(&lot, leave_type.minutes_per_day))
+    }
+
+    /// The balances of an employee (without one: of the actor's own), one for each leave type, as of a day
+    /// (without one: today at the workplace).
+    ///
+    /// # Errors
+    /// When the employee isn't there or their leave may not be seen.
+    pub async fn balances(
+        &self,
+        actor: &Actor,
+        employee: Option<EmployeeId>,
+        as_of: Option<Date>,
+    ) -> Result<Vec<LeaveBalance>, LeaveError> {
+        self.0.visibility(actor, Permission::LeaveRead)?;
+        let missing = || CommonError::invalid("/employee_id", "required", "say whose balance");
+        let employee = employee.or(actor.employee()).ok_or_else(missing)?;
+        check_as_of(as_of)?;
+        let mut tx = self.0.read(actor).await?;
+        let standing = self.visible(&mut *tx, actor, employee).await?.ok_or(NO_EMPLOYEE)?;
+        let as_of = as_of.unwrap_or(standing.today);
+        let types = tx.leave_types().all().await?;
+        let lots = tx.leave_ledger().lots(employee, None).await?;
+        let postings = tx.leave_ledger().postings(employee, None).await?;
+        let pending = tx.leave_requests().pending(employee, None).await?;
+        let balance = |leave_type: &LeaveType| {
+            let id = leave_type.id;
+            let of_type = |one: &&LeaveRequestView| one.request.leave_type_id == id;
+            let ledger = Ledger {
+                lots: lots.iter().filter(|one| one.leave_type_id == id).cloned().collect(),
+                postings: postings.iter().filter(|one| one.leave_type_id == id).cloned().collect(),
+                pending: pending.iter().filter(of_type).flat_map(demands).collect(),
+            };
+            LeaveBalance::of(&ledger, employee, leave_type, as_of)
+        };
+        Ok(types.iter().map(balance).collect())
+    }
+
+    /// One balance with the lots and postings that it is made from.
+    ///
+    /// # Errors
+    /// When the employee or leave type isn't there or the leave may not be seen.
+    pub async fn account(
+        &self,
+        actor: &Actor,
+        employee: EmployeeId,
+        leave_type: LeaveTypeId,
+        as_of: Option<Date>,
+    ) -> Result<LeaveAccount, LeaveError> {
+        self.0.visibility(actor, Permission::LeaveRead)?;
+        check_as_of(as_of)?;
+        let mut tx = self.0.read(actor).await?;
+        let standing = self.visible(&mut *tx, actor, employee).await?.ok_or(NO_EMPLOYEE)?;
+        let no_type = CommonError::NotFound { what: "leave type" };
+        let leave_type = tx.leave_types().get(leave_type).await?.ok_or(no_type)?;
+        let ledger = read_ledger(&mut *tx, employee, leave_type.id).await?;
+        Ok(LeaveAccount {
+            balance: LeaveBalance::of(&ledger, employee, &leave_type, as_of.unwrap_or(standing.today)),
+            lots: ledger.lots.iter().map(|lot| LeaveLotView::of(lot, leave_type.minutes_per_day)).collect(),
+            postings: ledger.postings,
+        })
+    }
+
+    /// The employee's standing, if the actor may see their leave.
+    async fn visible(
+        &self,
+        tx: &mut dyn Tx,
+        actor: &Actor,
+        employee: EmployeeId,
+    ) -> Result<Option<Standing>, CommonError> {
+        let standing = Standing::load(tx, employee, self.0.clock().now()).await?;
+        Ok(standing.filter(|standing| self.may_see(actor, &standing.resource(standing.today))))
+    }
+
+    /// Makes postings of what is to be posted and of what lots can pay back then, and adds them to the
+    /// ledger in memory. Storing them is left to the caller.
+    pub(super) fn post(
+        &self,
+        actor: &Actor,
+        work: &mut Work,
+        standing: &Standing,
+        account: &AccountKey,
+        ledger: &mut Ledger,
+        new: Vec<NewPosting>,
+    ) -> Vec<LeavePosting> {
+        let posted_at = work.now();
+        let stamp = |new: NewPosting| LeavePosting {
+            id: LeavePostingId::from_uuid(self.0.ids().next()),
+            employee_id: account.employee_id,
+            leave_type_id: account.leave_type_id,
+            lot_id: new.lot_id,
+            request_id: new.request_id,
+            kind: new.kind,
+            minutes: new.minutes,
+            effective_on: new.effective_on,
+            booked_on: standing.today,
+            posted_at,
+            posted_by: actor.user_id(),
+            reverses_id: new.reverses_id,
+        };
+        let before = ledger.postings.len();
+        ledger.postings.extend(new.into_iter().map(stamp));
+        let settled = ledger.settle();
+        ledger.postings.extend(settled.into_iter().map(stamp));
+        ledger.postings.split_off(before)
+    }
+}
+
+/// Whose account a posting belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AccountKey {
+    pub(super) employee_id: EmployeeId,
+    pub(super) leave_type_id: LeaveTypeId,
+}
+
+impl LeaveLot {
+    fn key(&self) -> AccountKey {
+        AccountKey { employee_id: self.employee_id, leave_type_id: self.leave_type_id }
+    }
+}
+
+/// Reads everything about one employee's leave of one type.
+pub(super) async fn read_ledger(
+    tx: &mut dyn Tx,
+    employee: EmployeeId,
+    leave_type: LeaveTypeId,
+) -> Result<Ledger, StoreError> {
+    let lots = tx.leave_ledger().lots(employee, Some(leave_type)).await?;
+    let postings = tx.leave_ledger().postings(employee, Some(leave_type)).await?;
+    let pending = tx.leave_requests().pending(employee, Some(leave_type)).await?;
+    Ok(Ledger { lots, postings, pending: pending.iter().flat_map(demands).collect() })
+}
+
+/// What a request asks for, day by day.
+pub(super) fn demands(view: &LeaveRequestView) -> Vec<Demand> {
+    let counted = view.day_count.iter().filter(|day| day.minutes > 0);
+    counted
+        .map(|day| Demand {
+            request_id: view.request.id,
+            day: day.date,
+            asked_on: view.request.submitted_on,
+            minutes: day.minutes,
+        })
+        .collect()
+}
+
+fn check_as_of(as_of: Option<Date>) -> Result<(), CommonError> {
+    let mut check = Check::new();
+    if let Some(as_of) = as_of {
+        check.date("/as_of", as_of);
+    }
+    check.done()
+}
+
+/// The minutes of a grant, if it makes sense.
+fn check(new: &GrantLeave, leave_type: &LeaveType) -> Result<i64, CommonError> {
+    let mut check = Check::new();
+    check.date("/valid_from", new.valid_from);
+    if let Some(to) = new.valid_to {
+        check.date("/valid_to", to);
+        if to <= new.valid_from {
+            check.fault(
+                "/valid_to",
+                "before-start",
+                "it must be after valid_from: it is the first day without validity",
+            );
+        }
+    }
+    if let Some(note) = &new.note {
+        check.text("/note", note, 1..=1000);
+    }
+    let (pointer, minutes) = match (&new.days, new.minutes) {
+        (Some(days), None) => {
+            let minutes = minutes_of_days(days, leave_type.minutes_per_day);
+            if minutes.is_none() {
+                check.fault(
+                    "/days",
+                    "not-an-amount",
+                    "this is not a decimal number of days that makes whole minutes",
+                );
+            }
+            ("/days", minutes)
+        }
+        (None, Some(minutes)) => ("/minutes", Some(minutes)),
+        _ => {
+            check.fault("/days", "one-of", "say the amount either in days or in minutes");
+            ("/days", None)
+        }
+    };
+    if minutes.is_some_and(|minutes| !(1..=MAX_MINUTES).contains(&minutes)) {
+        check.fault(pointer, "out-of-range", format!("a grant has 1 to {MAX_MINUTES} minutes"));
+    }
+    check.done()?;
+    Ok(minutes.unwrap_or_default())
+}

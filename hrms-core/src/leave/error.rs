@@ -1,0 +1,115 @@
+//! Why something about leave was refused.
+
+use jiff::civil::Date;
+
+use super::amount::days_text;
+use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+
+/// Why something about leave was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// The code is another leave type's.
+    #[error("another leave type has this code")]
+    TypeCodeTaken,
+    /// The location has a holiday on this day already.
+    #[error("this day is a holiday there already")]
+    HolidayTaken,
+    /// More was asked for than is left.
+    #[error(
+        "{} days were asked for, {} are left",
+        days_text(*asked, *minutes_per_day),
+        days_text(*left, *minutes_per_day)
+    )]
+    InsufficientBalance {
+        /// Minutes asked for.
+        asked: i64,
+        /// Minutes that could be asked for on these days.
+        left: i64,
+        /// The minutes of one day, to say it in days.
+        minutes_per_day: i64,
+    },
+    /// Another request of the employee covers a part of these days.
+    #[error("another request covers some of these days")]
+    Overlaps,
+    /// Nothing of what was asked for is working time.
+    #[error("there is no working day in this period")]
+    NoWorkingDay,
+    /// The request was decided or withdrawn already.
+    #[error("this request isn't pending any more")]
+    NotPending,
+    /// The request can't be cancelled in its state.
+    #[error("this request can't be cancelled any more")]
+    NotCancellable,
+    /// Nobody decides on their own leave, by whatever right.
+    #[error("nobody decides on their own leave")]
+    SelfApproval,
+    /// The employee isn't employed on a day of the request.
+    #[error("not employed on {on}")]
+    NotEmployed {
+        /// The first such day.
+        on: Date,
+    },
+    /// The request is too long.
+    #[error("a request may cover at most {most} days")]
+    TooLong {
+        /// Most days of one request.
+        most: i64,
+    },
+    /// A failure that any feature can have.
+    #[error(transparent)]
+    Common(CommonError),
+}
+
+impl DomainError for LeaveError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoWorkingDay | Self::NotEmployed { .. } | Self::TooLong { .. } => ErrorKind::Invalid,
+            Self::SelfApproval => ErrorKind::Forbidden,
+            Self::Common(common) => common.kind(),
+            _ => ErrorKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::TypeCodeTaken => "leave-type.code-taken",
+            Self::HolidayTaken => "holiday.taken",
+            Self::InsufficientBalance { .. } => "leave.insufficient-balance",
+            Self::Overlaps => "leave.overlaps",
+            Self::NoWorkingDay => "leave.no-working-day",
+            Self::NotPending => "leave.not-pending",
+            Self::NotCancellable => "leave.not-cancellable",
+            Self::SelfApproval => "leave.self-approval",
+            Self::NotEmployed { .. } => "leave.not-employed",
+            Self::TooLong { .. } => "leave.too-long",
+            Self::Common(common) => common.code(),
+        }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Common(common) => common.fields(),
+            _ => &[],
+        }
+    }
+}
+
+impl From<CommonError> for LeaveError {
+    fn from(error: CommonError) -> Self {
+        Self::Common(error)
+    }
+}
+
+impl From<StoreError> for LeaveError {
+    fn from(error: StoreError) -> Self {
+        match error.constraint() {
+            Some("leave_type_code_key") => Self::TypeCodeTaken,
+            Some("holiday_pkey") => Self::HolidayTaken,
+            Some("leave_request_no_overlap") => Self::Overlaps,
+            // Another unit of work undid the same posting.
+            Some("leave_posting_undone_once") => Self::NotCancellable,
+            _ => Self::Common(error.into()),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is asked of storage for leave.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::day_count::CountedDay;
+use super::ledger::{LeaveLot, LeavePosting};
+use super::request::{LeaveRequest, LeaveRequestView, RequestStatus};
+use crate::error::StoreError;
+use crate::id::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
+use crate::page::PageRequest;
+use crate::policy::Visibility;
+use crate::store::Version;
+
+/// Which requests to list.
+#[derive(Clone, Debug)]
+pub struct LeaveRequestFilter {
+    /// The rows that the caller may see, by the employment record in force `today`.
+    pub visible: Visibility,
+    /// Not those of this employee.
+    pub not_of: Option<EmployeeId>,
+    /// The date for `visible`.
+    pub today: Date,
+    /// Only this employee's.
+    pub employee_id: Option<EmployeeId>,
+    /// Only those that stand like this.
+    pub status: Option<RequestStatus>,
+    /// Only of this kind of leave.
+    pub leave_type_id: Option<LeaveTypeId>,
+    /// Only those with a day at or after this one.
+    pub from: Option<Date>,
+    /// Only those with a day at or before this one.
+    pub to: Option<Date>,
+    /// Only those changed at or after this instant.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// Orders of a list of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeaveRequestSort {
+    /// By first day.
+    #[default]
+    StartsOn,
+    /// By the instant of submission.
+    CreatedAt,
+}
+
+/// Requests in storage.
+#[async_trait]
+pub trait LeaveRequestRepo: Send {
+    /// The request with this id and its count.
+    async fn get(&mut self, id: LeaveRequestId) -> Result<Option<LeaveRequestView>, StoreError>;
+    /// Up to `limit + 1` requests in the order asked for.
+    async fn list(
+        &mut self,
+        filter: &LeaveRequestFilter,
+        page: &PageRequest<LeaveRequestSort>,
+    ) -> Result<Vec<LeaveRequest>, StoreError>;
+    /// The pending requests of an employee, of one type or of all.
+    async fn pending(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: Option<LeaveTypeId>,
+    ) -> Result<Vec<LeaveRequestView>, StoreError>;
+    /// Whether another request occupies a half day of this period.
+    async fn is_occupied(&mut self, employee: EmployeeId, slots: &[(Date, i64)]) -> Result<bool, StoreError>;
+    /// Adds a request and occupies its half days; `leave_request_no_overlap` gives each half day to one
+    /// request of the employee.
+    async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError>;
+    /// Writes a request's status and decision if its stored version is still `expected`; its half days
+    /// become free unless it still occupies them.
+    async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError>;
+}
+
+/// The leave ledger in storage. Lots and postings are only ever added: the database refuses anything else.
+#[async_trait]
+pub trait LeaveLedger: Send {
+    /// Waits until no other unit of work is changing this employee's leave of this type, and keeps it
+    /// that way until this one ends (P13).
+    async fn lock_account(&mut self, employee: EmployeeId, leave_type: LeaveTypeId)
+    -> Result<(), StoreError>;
+    /// A lot.
+    async fn lot(&mut self, id: LeaveLotId) -> Result<Option<LeaveLot>, StoreError>;
+    /// The lots of an employee, of one type or of all.
+    async fn lots(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: Option<LeaveTypeId>,
+    ) -> Result<Vec<LeaveLot>, StoreError>;
+    /// The postings of an employee, of one type or of all, in the order of posting.
+    async fn postings(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: Option<LeaveTypeId>,
+    ) -> Result<Vec<LeavePosting>, StoreError>;
+    /// Adds a lot.
+    async fn insert_lot(&mut self, lot: &LeaveLot) -> Result<(), StoreError>;
+    /// Adds postings; `leave_posting_undone_once` lets a posting be undone once.
+    async fn append(&mut self, postings: &[LeavePosting]) -> Result<(), StoreError>;
+}

@@ -1,0 +1,89 @@
+//! What leave needs to know of an employee: today at their workplace, who manages them, where they work.
+
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::day_count::{CountedDay, DayFacts, InclusiveDays, WorkWeek, count_working_days};
+use crate::employment::{Record, Timeline};
+use crate::error::StoreError;
+use crate::id::{EmployeeId, LocationId};
+use crate::policy::Resource;
+use crate::store::Tx;
+use crate::validate::time_zone;
+
+/// An employee's employment, and today's date where they work.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    employee: EmployeeId,
+    timeline: Timeline,
+    /// Today in the employee's work zone (P19); UTC for somebody without a workplace.
+    pub(crate) today: Date,
+}
+
+impl Standing {
+    /// Reads it; `None` for an employee who isn't there.
+    pub(crate) async fn load(
+        tx: &mut dyn Tx,
+        employee: EmployeeId,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let mut timelines = tx.employment().timelines_of(&[employee]).await?;
+        let Some(timeline) = timelines.remove(&employee) else { return Ok(None) };
+        let utc = now.to_zoned(TimeZone::UTC).date();
+        let location = nearest(&timeline, utc).and_then(|record| record.facts.location_id);
+        let location = match location {
+            Some(location) => tx.locations().get(location).await?,
+            None => None,
+        };
+        let zone = location.and_then(|location| time_zone(&location.time_zone)).unwrap_or(TimeZone::UTC);
+        Ok(Some(Self { employee, timeline, today: now.to_zoned(zone).date() }))
+    }
+
+    /// What decisions about a leave rest on: manager and department by the record in force today. When
+    /// there is none (somebody who hasn't joined yet or has left), by the one nearest to `first_day`.
+    ///
+    /// So after a change of manager the new one decides on what is still open.
+    pub(crate) fn resource(&self, first_day: Date) -> Resource {
+        let record = self.timeline.at(self.today).or_else(|| nearest(&self.timeline, first_day));
+        let facts = record.map(|record| record.facts).unwrap_or_default();
+        Resource::of(self.employee, facts.manager_id, facts.department_id)
+    }
+
+    /// The first of these days without employment.
+    pub(crate) fn first_day_outside(&self, days: InclusiveDays) -> Option<Date> {
+        days.days().map(|(day, _)| day).find(|day| self.timeline.at(*day).is_none())
+    }
+
+    /// Counts working days of the workplaces that the employee has on these days.
+    pub(crate) async fn count(
+        &self,
+        tx: &mut dyn Tx,
+        days: InclusiveDays,
+        minutes_per_day: i64,
+    ) -> Result<Vec<CountedDay>, StoreError> {
+        let mut locations: Vec<LocationId> = self.timeline.history().iter().filter_map(place).collect();
+        locations.sort_unstable();
+        locations.dedup();
+        let holidays = tx.holidays().between(&locations, days.starts_on, days.ends_on).await?;
+        Ok(count_working_days(days, minutes_per_day, |day| {
+            let record = self.timeline.at(day);
+            let here = record.and_then(place);
+            let holiday = holidays.iter().find(|one| one.on_date == day && Some(one.location_id) == here);
+            DayFacts {
+                employed: record.is_some(),
+                week: WorkWeek::default(),
+                holiday: holiday.map(|holiday| holiday.name.as_str()),
+            }
+        }))
+    }
+}
+
+fn place(record: &Record) -> Option<LocationId> {
+    record.facts.location_id
+}
+
+/// The record in force on a day, or else the last one before it, or else the first one.
+fn nearest(timeline: &Timeline, day: Date) -> Option<&Record> {
+    let history = timeline.history();
+    history.iter().rfind(|record| record.period.from() <= day).or_else(|| history.first())
+}

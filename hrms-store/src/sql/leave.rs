@@ -1,0 +1,386 @@
+//! Leave in SQL: types, holidays, the ledger. Requests are in `leave/request.rs`.
+
+mod request;
+
+use async_trait::async_trait;
+use jiff::civil::Date;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use hrms_core::leave::{
+    Holiday, HolidayRepo, LeaveLedger, LeaveLot, LeavePosting, LeaveType, LeaveTypeFilter, LeaveTypeRepo,
+    LeaveTypeSort, LotSource, PostingKind,
+};
+use hrms_core::{
+    EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, LocationId, PageRequest, StoreError,
+    UserId, Version,
+};
+
+use crate::instant::Instant;
+use crate::query::{Query, insert_many, params};
+use crate::sql::{SqlTx, corrupt};
+
+#[derive(FromRow)]
+struct LeaveTypeRow {
+    id: Uuid,
+    code: String,
+    name: String,
+    paid: bool,
+    allow_negative_minutes: i64,
+    minutes_per_day: i64,
+    created_at: Instant,
+    updated_at: Instant,
+    version: i64,
+}
+
+impl From<LeaveTypeRow> for LeaveType {
+    fn from(row: LeaveTypeRow) -> Self {
+        Self {
+            id: LeaveTypeId::from_uuid(row.id),
+            code: row.code,
+            name: row.name,
+            paid: row.paid,
+            allow_negative_minutes: row.allow_negative_minutes,
+            minutes_per_day: row.minutes_per_day,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            version: Version::from_i64(row.version),
+        }
+    }
+}
+
+const SELECT_TYPE: &str = "SELECT id, code, name, paid, allow_negative_minutes, minutes_per_day, created_at, \
+     updated_at, version FROM leave_type WHERE tenant_id = ";
+
+#[async_trait]
+impl LeaveTypeRepo for SqlTx {
+    async fn get(&mut self, id: LeaveTypeId) -> Result<Option<LeaveType>, StoreError> {
+        let mut query = Query::new(SELECT_TYPE);
+        query.bind(self.tenant).push(" AND id = ").bind(id);
+        Ok(query.optional::<LeaveTypeRow>(&mut self.conn).await?.map(Into::into))
+    }
+
+    async fn list(
+        &mut self,
+        filter: &LeaveTypeFilter,
+        page: &PageRequest<LeaveTypeSort>,
+    ) -> Result<Vec<LeaveType>, StoreError> {
+        let mut query = Query::new(SELECT_TYPE);
+        query.bind(self.tenant);
+        if let Some(code) = &filter.code {
+            query.push(" AND code = ").bind(code.as_str());
+        }
+        if let Some(after) = filter.updated_after {
+            query.push(" AND updated_at >= ").bind(after);
+        }
+        let column = match page.sort {
+            LeaveTypeSort::Name => "name",
+            LeaveTypeSort::Code => "code",
+        };
+        query.page(column, "id", page, |key| key.into());
+        Ok(query.all::<LeaveTypeRow>(&mut self.conn).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn all(&mut self) -> Result<Vec<LeaveType>, StoreError> {
+        let mut query = Query::new(SELECT_TYPE);
+        query.bind(self.tenant).push(" ORDER BY name, id");
+        Ok(query.all::<LeaveTypeRow>(&mut self.conn).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn insert(&mut self, leave_type: &LeaveType) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "INSERT INTO leave_type (tenant_id, id, code, name, paid, allow_negative_minutes, \
+                 minutes_per_day, created_at, updated_at, version) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                params![
+                    self.tenant,
+                    leave_type.id,
+                    leave_type.code.as_str(),
+                    leave_type.name.as_str(),
+                    leave_type.paid,
+                    leave_type.allow_negative_minutes,
+                    leave_type.minutes_per_day,
+                    leave_type.created_at,
+                    leave_type.updated_at,
+                    leave_type.version,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn update(&mut self, leave_type: &LeaveType, expected: Version) -> Result<(), StoreError> {
+        self.conn
+            .execute_expecting_one(
+                "UPDATE leave_type SET code = $4, name = $5, paid = $6, allow_negative_minutes = $7, \
+                 updated_at = $8, version = $9 WHERE tenant_id = $1 AND id = $2 AND version = $3",
+                params![
+                    self.tenant,
+                    leave_type.id,
+                    expected,
+                    leave_type.code.as_str(),
+                    leave_type.name.as_str(),
+                    leave_type.paid,
+                    leave_type.allow_negative_minutes,
+                    leave_type.updated_at,
+                    leave_type.version,
+                ],
+            )
+            .await
+    }
+}
+
+#[derive(FromRow)]
+struct HolidayRow {
+    location_id: Uuid,
+    on_date: jiff_sqlx::Date,
+    name: String,
+    created_at: Instant,
+}
+
+impl From<HolidayRow> for Holiday {
+    fn from(row: HolidayRow) -> Self {
+        Self {
+            location_id: LocationId::from_uuid(row.location_id),
+            on_date: row.on_date.to_jiff(),
+            name: row.name,
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+#[async_trait]
+impl HolidayRepo for SqlTx {
+    async fn between(
+        &mut self,
+        locations: &[LocationId],
+        from: Date,
+        last: Date,
+    ) -> Result<Vec<Holiday>, StoreError> {
+        if locations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query =
+            Query::new("SELECT location_id, on_date, name, created_at FROM holiday WHERE tenant_id = ");
+        query.bind(self.tenant).push(" AND location_id IN ").list(locations.iter().copied());
+        query.push(" AND on_date >= ").bind(from).push(" AND on_date <= ").bind(last);
+        query.push(" ORDER BY on_date, location_id");
+        Ok(query.all::<HolidayRow>(&mut self.conn).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn insert(&mut self, holiday: &Holiday) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "INSERT INTO holiday (tenant_id, location_id, on_date, name, created_at) \
+                 VALUES ($1, $2, $3, $4, $5)",
+                params![
+                    self.tenant,
+                    holiday.location_id,
+                    holiday.on_date,
+                    holiday.name.as_str(),
+                    holiday.created_at,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn remove(&mut self, location: LocationId, on: Date) -> Result<bool, StoreError> {
+        let removed = self
+            .conn
+            .execute(
+                "DELETE FROM holiday WHERE tenant_id = $1 AND location_id = $2 AND on_date = $3",
+                params![self.tenant, location, on],
+            )
+            .await?;
+        Ok(removed > 0)
+    }
+}
+
+#[derive(FromRow)]
+struct LotRow {
+    id: Uuid,
+    employee_id: Uuid,
+    leave_type_id: Uuid,
+    source: String,
+    minutes: i64,
+    valid_from: jiff_sqlx::Date,
+    valid_to: Option<jiff_sqlx::Date>,
+    granted_on: jiff_sqlx::Date,
+    note: Option<String>,
+    created_at: Instant,
+}
+
+impl TryFrom<LotRow> for LeaveLot {
+    type Error = StoreError;
+
+    fn try_from(row: LotRow) -> Result<Self, StoreError> {
+        let source = LotSource::from_code(&row.source);
+        Ok(Self {
+            id: LeaveLotId::from_uuid(row.id),
+            employee_id: EmployeeId::from_uuid(row.employee_id),
+            leave_type_id: LeaveTypeId::from_uuid(row.leave_type_id),
+            source: source.ok_or_else(|| corrupt("leave_lot", format!("source {}", row.source)))?,
+            minutes: row.minutes,
+            valid_from: row.valid_from.to_jiff(),
+            valid_to: row.valid_to.map(jiff_sqlx::Date::to_jiff),
+            granted_on: row.granted_on.to_jiff(),
+            note: row.note,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+const SELECT_LOT: &str = "SELECT id, employee_id, leave_type_id, source, minutes, valid_from, valid_to, granted_on, \
+     note, created_at FROM leave_lot WHERE tenant_id = ";
+
+#[derive(FromRow)]
+struct PostingRow {
+    id: Uuid,
+    employee_id: Uuid,
+    leave_type_id: Uuid,
+    lot_id: Option<Uuid>,
+    request_id: Option<Uuid>,
+    kind: String,
+    minutes: i64,
+    effective_on: jiff_sqlx::Date,
+    booked_on: jiff_sqlx::Date,
+    posted_at: Instant,
+    posted_by: Option<Uuid>,
+    reverses_id: Option<Uuid>,
+}
+
+impl TryFrom<PostingRow> for LeavePosting {
+    type Error = StoreError;
+
+    fn try_from(row: PostingRow) -> Result<Self, StoreError> {
+        let kind = PostingKind::from_code(&row.kind);
+        Ok(Self {
+            id: LeavePostingId::from_uuid(row.id),
+            employee_id: EmployeeId::from_uuid(row.employee_id),
+            leave_type_id: LeaveTypeId::from_uuid(row.leave_type_id),
+            lot_id: row.lot_id.map(LeaveLotId::from_uuid),
+            request_id: row.request_id.map(LeaveRequestId::from_uuid),
+            kind: kind.ok_or_else(|| corrupt("leave_posting", format!("kind {}", row.kind)))?,
+            minutes: row.minutes,
+            effective_on: row.effective_on.to_jiff(),
+            booked_on: row.booked_on.to_jiff(),
+            posted_at: row.posted_at.0,
+            posted_by: row.posted_by.map(UserId::from_uuid),
+            reverses_id: row.reverses_id.map(LeavePostingId::from_uuid),
+        })
+    }
+}
+
+/// Ends a statement about an employee's leave, of one type or of all.
+fn of_account(query: &mut Query, employee: EmployeeId, leave_type: Option<LeaveTypeId>) {
+    query.push(" AND employee_id = ").bind(employee);
+    if let Some(leave_type) = leave_type {
+        query.push(" AND leave_type_id = ").bind(leave_type);
+    }
+}
+
+#[async_trait]
+impl LeaveLedger for SqlTx {
+    async fn lock_account(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: LeaveTypeId,
+    ) -> Result<(), StoreError> {
+        // The row stays locked by the write until we end; SQLite has one writer anyway.
+        self.conn
+            .execute(
+                "INSERT INTO leave_account (tenant_id, employee_id, leave_type_id, changes) VALUES ($1, $2, $3, 1) \
+                 ON CONFLICT (tenant_id, employee_id, leave_type_id) \
+                 DO UPDATE SET changes = leave_account.changes + 1",
+                params![self.tenant, employee, leave_type],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn lot(&mut self, id: LeaveLotId) -> Result<Option<LeaveLot>, StoreError> {
+        let mut query = Query::new(SELECT_LOT);
+        query.bind(self.tenant).push(" AND id = ").bind(id);
+        query.optional::<LotRow>(&mut self.conn).await?.map(TryInto::try_into).transpose()
+    }
+
+    async fn lots(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: Option<LeaveTypeId>,
+    ) -> Result<Vec<LeaveLot>, StoreError> {
+        let mut query = Query::new(SELECT_LOT);
+        of_account(query.bind(self.tenant), employee, leave_type);
+        query.push(" ORDER BY id");
+        query.all::<LotRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn postings(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: Option<LeaveTypeId>,
+    ) -> Result<Vec<LeavePosting>, StoreError> {
+        let mut query = Query::new(
+            "SELECT id, employee_id, leave_type_id, lot_id, request_id, kind, minutes, effective_on, booked_on, \
+             posted_at, posted_by, reverses_id FROM leave_posting WHERE tenant_id = ",
+        );
+        of_account(query.bind(self.tenant), employee, leave_type);
+        query.push(" ORDER BY id");
+        query.all::<PostingRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn insert_lot(&mut self, lot: &LeaveLot) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "INSERT INTO leave_lot (tenant_id, id, employee_id, leave_type_id, source, minutes, valid_from, \
+                 valid_to, granted_on, note, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                params![
+                    self.tenant,
+                    lot.id,
+                    lot.employee_id,
+                    lot.leave_type_id,
+                    lot.source.code(),
+                    lot.minutes,
+                    lot.valid_from,
+                    lot.valid_to,
+                    lot.granted_on,
+                    lot.note.clone(),
+                    lot.created_at,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn append(&mut self, postings: &[LeavePosting]) -> Result<(), StoreError> {
+        let tenant = self.tenant;
+        let rows = postings.iter().map(|posting| {
+            params![
+                tenant,
+                posting.id,
+                posting.employee_id,
+                posting.leave_type_id,
+                posting.lot_id,
+                posting.request_id,
+                posting.kind.code(),
+                posting.minutes,
+                posting.effective_on,
+                posting.booked_on,
+                posting.posted_at,
+                posting.posted_by,
+                posting.reverses_id,
+            ]
+        });
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO leave_posting (tenant_id, id, employee_id, leave_type_id, lot_id, request_id, kind, \
+             minutes, effective_on, booked_on, posted_at, posted_by, reverses_id) VALUES ",
+            rows.collect::<Vec<_>>(),
+            "",
+        )
+        .await?;
+        Ok(())
+    }
+}

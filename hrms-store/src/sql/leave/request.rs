@@ -1,0 +1,260 @@
+//! Requests for leave in SQL.
+
+use async_trait::async_trait;
+use jiff::civil::Date;
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use hrms_core::leave::{
+    CountedDay, DayPart, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort,
+    LeaveRequestView, RequestStatus, days_text, slots,
+};
+use hrms_core::{EmployeeId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version};
+
+use crate::instant::Instant;
+use crate::query::{Param, Query, insert_many, params};
+use crate::sql::visibility::visible;
+use crate::sql::{SqlTx, corrupt};
+
+const TABLE: &str = "leave_request";
+
+#[derive(FromRow)]
+struct RequestRow {
+    id: Uuid,
+    employee_id: Uuid,
+    leave_type_id: Uuid,
+    starts_on: jiff_sqlx::Date,
+    ends_on: jiff_sqlx::Date,
+    start_part: String,
+    end_part: String,
+    minutes: i64,
+    minutes_per_day: i64,
+    status: String,
+    note: Option<String>,
+    submitted_by: Option<Uuid>,
+    submitted_on: jiff_sqlx::Date,
+    decided_by: Option<Uuid>,
+    decided_at: Option<Instant>,
+    decision_note: Option<String>,
+    created_at: Instant,
+    updated_at: Instant,
+    version: i64,
+}
+
+#[derive(FromRow)]
+struct CountedRow {
+    #[sqlx(flatten)]
+    request: RequestRow,
+    day_count: Value,
+}
+
+/// The columns of [`RequestRow`]; what follows names further ones.
+const SELECT: &str = "SELECT r.id, r.employee_id, r.leave_type_id, r.starts_on, r.ends_on, r.start_part, r.end_part, \
+     r.minutes, t.minutes_per_day, r.status, r.note, r.submitted_by, r.submitted_on, r.decided_by, r.decided_at, \
+     r.decision_note, r.created_at, r.updated_at, r.version";
+const FROM: &str = " FROM leave_request AS r JOIN leave_type AS t \
+     ON t.tenant_id = r.tenant_id AND t.id = r.leave_type_id";
+
+impl TryFrom<RequestRow> for LeaveRequest {
+    type Error = StoreError;
+
+    fn try_from(row: RequestRow) -> Result<Self, StoreError> {
+        let part =
+            |code: &str| DayPart::from_code(code).ok_or_else(|| corrupt(TABLE, format!("part {code}")));
+        let status = RequestStatus::from_code(&row.status);
+        Ok(Self {
+            id: LeaveRequestId::from_uuid(row.id),
+            employee_id: EmployeeId::from_uuid(row.employee_id),
+            leave_type_id: LeaveTypeId::from_uuid(row.leave_type_id),
+            starts_on: row.starts_on.to_jiff(),
+            ends_on: row.ends_on.to_jiff(),
+            start_part: part(&row.start_part)?,
+            end_part: part(&row.end_part)?,
+            minutes: row.minutes,
+            days: days_text(row.minutes, row.minutes_per_day),
+            status: status.ok_or_else(|| corrupt(TABLE, format!("status {}", row.status)))?,
+            note: row.note,
+            submitted_by: row.submitted_by.map(UserId::from_uuid),
+            submitted_on: row.submitted_on.to_jiff(),
+            decided_by: row.decided_by.map(UserId::from_uuid),
+            decided_at: row.decided_at.map(|at| at.0),
+            decision_note: row.decision_note,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            version: Version::from_i64(row.version),
+        })
+    }
+}
+
+impl TryFrom<CountedRow> for LeaveRequestView {
+    type Error = StoreError;
+
+    fn try_from(row: CountedRow) -> Result<Self, StoreError> {
+        let day_count = serde_json::from_value(row.day_count);
+        let day_count = day_count.map_err(|error| corrupt(TABLE, format!("day_count: {error}")))?;
+        Ok(Self { request: row.request.try_into()?, day_count })
+    }
+}
+
+#[async_trait]
+impl LeaveRequestRepo for SqlTx {
+    async fn get(&mut self, id: LeaveRequestId) -> Result<Option<LeaveRequestView>, StoreError> {
+        let mut query = Query::new(SELECT);
+        query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
+        query.push(" AND r.id = ").bind(id);
+        query.optional::<CountedRow>(&mut self.conn).await?.map(TryInto::try_into).transpose()
+    }
+
+    async fn list(
+        &mut self,
+        filter: &LeaveRequestFilter,
+        page: &PageRequest<LeaveRequestSort>,
+    ) -> Result<Vec<LeaveRequest>, StoreError> {
+        let mut query = Query::new(SELECT);
+        query.push(FROM);
+        query.push(
+            " LEFT JOIN employment_record AS e ON e.tenant_id = r.tenant_id AND e.employee_id = r.employee_id \
+             AND e.valid_from <= ",
+        );
+        query.bind(filter.today).push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(filter.today);
+        query.push(") WHERE r.tenant_id = ").bind(self.tenant);
+        visible(&mut query, &filter.visible, "r.employee_id", "e.manager_id", "e.department_id");
+        if let Some(employee) = filter.not_of {
+            query.push(" AND r.employee_id <> ").bind(employee);
+        }
+        if let Some(employee) = filter.employee_id {
+            query.push(" AND r.employee_id = ").bind(employee);
+        }
+        if let Some(status) = filter.status {
+            query.push(" AND r.status = ").bind(status.code());
+        }
+        if let Some(leave_type) = filter.leave_type_id {
+            query.push(" AND r.leave_type_id = ").bind(leave_type);
+        }
+        if let Some(from) = filter.from {
+            query.push(" AND r.ends_on >= ").bind(from);
+        }
+        if let Some(to) = filter.to {
+            query.push(" AND r.starts_on <= ").bind(to);
+        }
+        if let Some(after) = filter.updated_after {
+            query.push(" AND r.updated_at >= ").bind(after);
+        }
+        match page.sort {
+            LeaveRequestSort::StartsOn => {
+                query.page("r.starts_on", "r.id", page, |key| Param::Date(key.parse().ok()));
+            }
+            LeaveRequestSort::CreatedAt => {
+                query.page("r.created_at", "r.id", page, |key| Param::Instant(key.parse().ok()));
+            }
+        }
+        query.all::<RequestRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn pending(
+        &mut self,
+        employee: EmployeeId,
+        leave_type: Option<LeaveTypeId>,
+    ) -> Result<Vec<LeaveRequestView>, StoreError> {
+        let mut query = Query::new(SELECT);
+        query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
+        query.push(" AND r.employee_id = ").bind(employee).push(" AND r.status = 'pending'");
+        if let Some(leave_type) = leave_type {
+            query.push(" AND r.leave_type_id = ").bind(leave_type);
+        }
+        query.push(" ORDER BY r.id");
+        query.all::<CountedRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn is_occupied(
+        &mut self,
+        employee: EmployeeId,
+        wanted: &[(Date, i64)],
+    ) -> Result<bool, StoreError> {
+        let days = wanted.iter().map(|(day, _)| *day);
+        let (Some(first), Some(last)) = (days.clone().min(), days.max()) else { return Ok(false) };
+        let taken: Vec<(jiff_sqlx::Date, i64)> = self
+            .conn
+            .all(
+                "SELECT day, half FROM leave_slot WHERE tenant_id = $1 AND employee_id = $2 \
+                 AND day >= $3 AND day <= $4",
+                params![self.tenant, employee, first, last],
+            )
+            .await?;
+        Ok(taken.into_iter().any(|(day, half)| wanted.contains(&(day.to_jiff(), half))))
+    }
+
+    async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError> {
+        let day_count = serde_json::to_value(days).map_err(|error| corrupt(TABLE, error))?;
+        self.conn
+            .execute(
+                "INSERT INTO leave_request (tenant_id, id, employee_id, leave_type_id, starts_on, ends_on, \
+                 start_part, end_part, minutes, day_count, status, note, submitted_by, submitted_on, decided_by, \
+                 decided_at, decision_note, created_at, updated_at, version) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                params![
+                    self.tenant,
+                    request.id,
+                    request.employee_id,
+                    request.leave_type_id,
+                    request.starts_on,
+                    request.ends_on,
+                    request.start_part.code(),
+                    request.end_part.code(),
+                    request.minutes,
+                    day_count,
+                    request.status.code(),
+                    request.note.clone(),
+                    request.submitted_by,
+                    request.submitted_on,
+                    request.decided_by,
+                    request.decided_at,
+                    request.decision_note.clone(),
+                    request.created_at,
+                    request.updated_at,
+                    request.version,
+                ],
+            )
+            .await?;
+        let (tenant, id, employee) = (self.tenant, request.id, request.employee_id);
+        let rows = slots(days).map(|(day, half)| params![tenant, id, employee, day, half]);
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO leave_slot (tenant_id, request_id, employee_id, day, half) VALUES ",
+            rows.collect::<Vec<_>>(),
+            "",
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError> {
+        self.conn
+            .execute_expecting_one(
+                "UPDATE leave_request SET status = $4, decided_by = $5, decided_at = $6, decision_note = $7, \
+                 updated_at = $8, version = $9 WHERE tenant_id = $1 AND id = $2 AND version = $3",
+                params![
+                    self.tenant,
+                    request.id,
+                    expected,
+                    request.status.code(),
+                    request.decided_by,
+                    request.decided_at,
+                    request.decision_note.clone(),
+                    request.updated_at,
+                    request.version,
+                ],
+            )
+            .await?;
+        if !request.status.occupies_days() {
+            self.conn
+                .execute(
+                    "DELETE FROM leave_slot WHERE tenant_id = $1 AND request_id = $2",
+                    params![self.tenant, request.id],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+}
