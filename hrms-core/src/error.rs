@@ -42,6 +42,11 @@ pub trait DomainError: std::error::Error + Send + Sync + 'static {
     fn fields(&self) -> &[FieldError] {
         &[]
     }
+
+    /// Seconds after which trying again makes sense, when the error knows.
+    fn retry_after(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// One field of the input that breaks a rule.

@@ -14,6 +14,8 @@ use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
 use crate::id::{IdSource, RandomIds, TenantId};
 use crate::idempotency::KEPT_FOR;
+use crate::identity;
+use crate::password::HashingPool;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Visibility};
 use crate::store::{Directory, Store, Tx};
 
@@ -31,6 +33,7 @@ struct Parts {
     policy: Arc<dyn Policy>,
     bus: EventBus,
     job_bell: Notify,
+    identity: identity::State,
 }
 
 impl fmt::Debug for Hrms {
@@ -92,6 +95,7 @@ impl Hrms {
                 policy: Arc::new(RolePolicy),
                 bus: EventBus::default(),
                 job_bell: Notify::new(),
+                identity: identity::State::default(),
             },
         }
     }
@@ -123,6 +127,21 @@ impl Hrms {
     #[must_use]
     pub fn directory(&self) -> &(dyn Directory + Send + Sync) {
         &*self.0.directory
+    }
+
+    /// Where passwords are hashed; started at its first use.
+    pub(crate) fn hashing(&self) -> &HashingPool {
+        self.0.identity.hashing()
+    }
+
+    /// What the identity service remembers in this process.
+    pub(crate) fn identity_state(&self) -> &identity::State {
+        &self.0.identity
+    }
+
+    /// Opens units of work without an actor: to find out who acts.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
     }
 
     /// Tells listeners in this process that a tenant's event log has grown.

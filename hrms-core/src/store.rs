@@ -13,8 +13,10 @@ use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
+use crate::identity::IdentityDirectory;
 use crate::location::LocationRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
+use crate::user::UserRepo;
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub trait Store: Send + Sync {
 pub trait Tx: Send {
     /// The tenant's own row.
     fn organization(&mut self) -> &mut dyn OrganizationRepo;
+    /// Who can log in.
+    fn users(&mut self) -> &mut dyn UserRepo;
     /// Workplaces.
     fn locations(&mut self) -> &mut dyn LocationRepo;
     /// Job titles.
@@ -97,6 +101,6 @@ pub trait Tx: Send {
 }
 
 /// What crosses tenants: the registry of organisations, log-in, claiming jobs. Nothing else.
-pub trait Directory: OrganizationDirectory + JobDirectory {}
+pub trait Directory: OrganizationDirectory + JobDirectory + IdentityDirectory {}
 
-impl<T: OrganizationDirectory + JobDirectory> Directory for T {}
+impl<T: OrganizationDirectory + JobDirectory + IdentityDirectory> Directory for T {}

@@ -35,6 +35,11 @@ impl Check {
         self.0.push(FieldError::new(pointer, code, detail));
     }
 
+    /// Takes over the fault of a check made elsewhere.
+    pub fn add(&mut self, checked: Result<(), FieldError>) {
+        self.0.extend(checked.err());
+    }
+
     /// Text with a length in characters, without control characters or blanks at its ends.
     pub fn text(&mut self, pointer: &'static str, text: &str, length: RangeInclusive<usize>) {
         let count = text.chars().count();

@@ -1,0 +1,489 @@
+//! Log-in, refresh, log-out: who is behind a request, and for how long.
+//!
+//! A log-in opens a *session*: the family of one refresh token, rotated at each use. Access tokens are the
+//! front end's affair; whatever it hands out stands for the session and is worth what
+//! [`IdentityService::standing`] says at that moment.
+
+mod refresh;
+mod throttle;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::email;
+use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+use crate::hrms::Hrms;
+use crate::id::{EmployeeId, SessionId, TenantId, UserId};
+use crate::operator::{Operator, OperatorAccount};
+use crate::password::{HashingPool, Verdict};
+use crate::policy::{Permission, Role, Scope};
+use crate::secret::Secret;
+use crate::user::{Account, Standing};
+use crate::validate::fold;
+
+use refresh::{RefreshToken, Refreshing};
+use throttle::Throttle;
+
+/// A session ends when it isn't refreshed for this long…
+pub const IDLE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// …and this long after the log-in in any case.
+pub const LASTS_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What the service remembers in this process.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    hashing: OnceLock<HashingPool>,
+    throttle: Throttle,
+    refreshing: Refreshing,
+}
+
+impl State {
+    pub(crate) fn hashing(&self) -> &HashingPool {
+        self.hashing.get_or_init(HashingPool::start)
+    }
+}
+
+/// What somebody logs in with.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LogIn {
+    /// The organisation's short name; operators of the service leave it out.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// The account's address.
+    pub email: String,
+    /// The password.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password))]
+    pub password: Secret,
+    /// A one-time code, for accounts with a second factor.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub otp: Option<Secret>,
+}
+
+/// From where somebody logs in.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// Their network address, as far as it is known for certain.
+    pub address: Option<IpAddr>,
+    /// What their program calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// Who a session is for. Without a tenant: an operator of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// The organisation.
+    pub tenant: Option<TenantId>,
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// A session that was opened or refreshed.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Who it is for.
+    pub subject: Subject,
+    /// What it is refreshed with, once.
+    pub refresh_token: Secret,
+}
+
+/// Who I am, and what I may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// Me.
+    pub user: MyUser,
+    /// My organisation; `null` for an operator of the service.
+    pub organization: Option<MyOrganization>,
+    /// Whether I operate the service.
+    pub operator: bool,
+    /// My roles in the organisation.
+    pub roles: Vec<Role>,
+    /// What the roles grant, each once.
+    pub permissions: Vec<MyPermission>,
+    /// The employee that I am.
+    pub employee_id: Option<EmployeeId>,
+}
+
+/// Me, as a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MyUser {
+    /// My id.
+    pub id: UserId,
+    /// The address I log in with.
+    pub email: String,
+    /// My name.
+    pub name: String,
+}
+
+/// My organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MyOrganization {
+    /// Its id.
+    pub id: TenantId,
+    /// Its short name, to log in with.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Something I may do, and on whose things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MyPermission {
+    /// What.
+    pub permission: Permission,
+    /// On whose things.
+    pub scope: Scope,
+}
+
+/// Why a log-in or a refresh was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// Organisation, address or password is wrong, or log-in isn't possible; nobody is told which.
+    #[error("the organisation, the e-mail address or the password is wrong")]
+    InvalidCredentials,
+    /// Too many failed attempts from there, or for that account.
+    #[error("too many failed attempts; try again in {seconds} seconds")]
+    TooManyAttempts {
+        /// How long to wait.
+        seconds: u32,
+    },
+    /// The refresh token isn't good, or not any more.
+    #[error("this refresh token is not valid any more; log in again")]
+    RefreshRefused,
+    /// A one-time code was sent for an account without second factor.
+    #[error("no second factor is set up; log in without a one-time code")]
+    OtpNotEnrolled,
+    /// A failure that any feature can have.
+    #[error(transparent)]
+    Common(CommonError),
+}
+
+crate::lift_common_errors!(IdentityError);
+
+impl DomainError for IdentityError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidCredentials | Self::RefreshRefused => ErrorKind::Unauthenticated,
+            Self::TooManyAttempts { .. } => ErrorKind::Throttled,
+            Self::OtpNotEnrolled => ErrorKind::Invalid,
+            Self::Common(common) => common.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "auth.invalid-credentials",
+            Self::TooManyAttempts { .. } => "auth.too-many-attempts",
+            Self::RefreshRefused => "auth.invalid-refresh-token",
+            Self::OtpNotEnrolled => "auth.otp-not-enrolled",
+            Self::Common(common) => common.code(),
+        }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Common(common) => common.fields(),
+            _ => &[],
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooManyAttempts { seconds } => Some(*seconds),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody who could log in, if the password is right.
+#[derive(Clone)]
+pub struct Candidate {
+    /// The organisation; `None` for an operator.
+    pub tenant: Option<TenantId>,
+    /// The user.
+    pub user: UserId,
+    /// The password's hash.
+    pub password_hash: String,
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate").field("tenant", &self.tenant).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// A session to be stored.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Who it is for.
+    pub subject: Subject,
+    /// Hash of the part of the refresh token that stays.
+    pub family_hash: [u8; 32],
+    /// Hash of the part that changes.
+    pub refresh_hash: [u8; 32],
+    /// Now.
+    pub created_at: Timestamp,
+    /// When it ends unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// When it ends in any case.
+    pub ends_at: Timestamp,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// With what; at most 200 characters.
+    pub user_agent: Option<String>,
+}
+
+/// One use of a refresh token.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// The organisation; `None` for an operator.
+    pub tenant: Option<TenantId>,
+    /// The session.
+    pub session: SessionId,
+    /// Hash of the part that stays.
+    pub family_hash: [u8; 32],
+    /// Hash of the part that was presented.
+    pub presented: [u8; 32],
+    /// Hash of the part that takes its place.
+    pub next: [u8; 32],
+    /// Now.
+    pub now: Timestamp,
+    /// When the session ends unless it is refreshed again; its own last day comes first.
+    pub expires_at: Timestamp,
+}
+
+/// Accounts and sessions, across tenants.
+#[async_trait]
+pub trait IdentityDirectory: Send + Sync {
+    /// Who may log in under this address: a member of the organisation with this slug, or an operator.
+    /// Only where account, membership and organisation are all active.
+    async fn candidate(&self, organization: Option<&str>, email: &str) -> Result<Option<Candidate>, StoreError>;
+
+    /// Stores a session, and the password's new hash if it was renewed.
+    async fn insert_session(
+        &self,
+        session: &NewSession,
+        renewed_password_hash: Option<&str>,
+    ) -> Result<(), StoreError>;
+
+    /// Puts `next` in the place of `presented`, in one atomic statement: of any number of callers with the
+    /// same token, one gets the user. Nobody does when session, account, membership or organisation have ended.
+    async fn rotate_session(&self, rotation: &Rotation) -> Result<Option<UserId>, StoreError>;
+
+    /// Ends the session if the token belongs to it but isn't its present one; whether it did.
+    async fn end_reused_session(&self, rotation: &Rotation) -> Result<bool, StoreError>;
+
+    /// Ends a session of this subject.
+    async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The operator behind a session, if both are alive at `now`.
+    async fn operator(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<OperatorAccount>, StoreError>;
+
+    /// Adds an account that operates the service.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with `user_account_email_key`.
+    async fn insert_operator(&self, account: &Account) -> Result<(), StoreError>;
+}
+
+/// What can be done about one's identity.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentityService<'a>(&'a Hrms);
+
+impl Hrms {
+    /// Log-in, refresh, log-out.
+    #[must_use]
+    pub fn identity(&self) -> IdentityService<'_> {
+        IdentityService(self)
+    }
+}
+
+impl IdentityService<'_> {
+    /// Opens a session.
+    ///
+    /// Takes the same steps and the same work whether the account exists or not.
+    ///
+    /// # Errors
+    /// [`IdentityError::InvalidCredentials`], [`IdentityError::TooManyAttempts`], [`CommonError::Busy`].
+    pub async fn log_in(&self, with: LogIn, client: Client) -> Result<Opened, IdentityError> {
+        if with.otp.is_some() {
+            return Err(IdentityError::OtpNotEnrolled);
+        }
+        let now = self.0.clock().now();
+        let organization = with.organization.as_deref().map(|slug| fold(slug.trim()));
+        // What can't be an address is looked up all the same, and not found.
+        let email = email::normalize("/email", &with.email).unwrap_or_default();
+        let throttle = &self.0.identity_state().throttle;
+        let attempt = throttle
+            .admit((organization.as_deref().unwrap_or_default(), &email), client.address, now)
+            .map_err(|seconds| IdentityError::TooManyAttempts { seconds })?;
+        let candidate = self.0.directory().candidate(organization.as_deref(), &email).await?;
+        let stored = candidate.as_ref().map(|candidate| candidate.password_hash.clone());
+        let verdict = self.0.hashing().verify(with.password, stored).await.inspect_err(|_| {
+            // Our trouble, not a wrong guess.
+            throttle.forgive(&attempt);
+        })?;
+        let (candidate, renewed) = match (candidate, verdict) {
+            (Some(candidate), Verdict::Right) => (candidate, None),
+            (Some(candidate), Verdict::RightButStale(hash)) => (candidate, Some(hash)),
+            (candidate, _) => {
+                let user = candidate.map(|candidate| candidate.user);
+                tracing::info!(?user, address = ?client.address, "log-in refused");
+                return Err(IdentityError::InvalidCredentials);
+            }
+        };
+        throttle.forgive(&attempt);
+        let session = SessionId::from_uuid(self.0.ids().next());
+        let subject = Subject { tenant: candidate.tenant, user: candidate.user, session };
+        let token = RefreshToken::first(subject.tenant, session)?;
+        let session = NewSession {
+            subject,
+            family_hash: token.family_hash(),
+            refresh_hash: token.hash(),
+            created_at: now,
+            expires_at: now + IDLE_FOR,
+            ends_at: now + LASTS_FOR,
+            address: client.address,
+            user_agent: client.user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
+        };
+        self.0.directory().insert_session(&session, renewed.as_deref()).await?;
+        tracing::info!(user = %subject.user, session = %subject.session, "logged in");
+        Ok(Opened { subject, refresh_token: token.to_secret() })
+    }
+
+    /// Exchanges a refresh token for a new one. Each token works once; presenting an old one again ends
+    /// the session, because one of its two holders must have stolen it.
+    ///
+    /// # Errors
+    /// [`IdentityError::RefreshRefused`].
+    pub async fn refresh(&self, token: &Secret) -> Result<Opened, IdentityError> {
+        let token = RefreshToken::read(token).ok_or(IdentityError::RefreshRefused)?;
+        let place = self.0.identity_state().refreshing.enter(token.session);
+        let _turn = place.wait().await;
+        let next = token.next()?;
+        let now = self.0.clock().now();
+        let rotation = Rotation {
+            tenant: token.tenant,
+            session: token.session,
+            family_hash: token.family_hash(),
+            presented: token.hash(),
+            next: next.hash(),
+            now,
+            expires_at: now + IDLE_FOR,
+        };
+        if let Some(user) = self.0.directory().rotate_session(&rotation).await? {
+            place.rotated();
+            let subject = Subject { tenant: token.tenant, user, session: token.session };
+            return Ok(Opened { subject, refresh_token: next.to_secret() });
+        }
+        if !place.was_overtaken() && self.0.directory().end_reused_session(&rotation).await? {
+            tracing::warn!(session = %token.session, "an old refresh token was presented: the session is ended");
+        }
+        Err(IdentityError::RefreshRefused)
+    }
+
+    /// Ends a session. Ending one that has ended does nothing.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn log_out(&self, subject: &Subject) -> Result<(), IdentityError> {
+        self.0.directory().end_session(subject, self.0.clock().now()).await?;
+        tracing::info!(user = %subject.user, session = %subject.session, "logged out");
+        Ok(())
+    }
+
+    /// What a member's session is worth at this moment; `None` when it is worth nothing (any more).
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn standing(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<Standing>, CommonError> {
+        let clock = self.0.clock();
+        let mut tx = self.0.store().read(tenant).await?;
+        Ok(tx.users().standing(user, session, clock.now(), clock.today(&TimeZone::UTC)).await?)
+    }
+
+    /// The operator behind a session; `None` when either is gone.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn operator(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Option<OperatorAccount>, CommonError> {
+        Ok(self.0.directory().operator(user, session, self.0.clock().now()).await?)
+    }
+
+    /// Who the actor is and what they may do.
+    ///
+    /// # Errors
+    /// When the actor isn't a user of the organisation.
+    pub async fn me(&self, actor: &Actor) -> Result<Me, IdentityError> {
+        const NOT_FOUND: CommonError = CommonError::NotFound { what: "user" };
+        let id = actor.user_id().ok_or(NOT_FOUND)?;
+        let mut tx = self.0.read(actor).await?;
+        let user = tx.users().get(id).await?.ok_or(NOT_FOUND)?;
+        let organization = tx.organization().get().await?.ok_or(NOT_FOUND)?;
+        let permissions = actor.grants().iter();
+        Ok(Me {
+            user: MyUser { id, email: user.email, name: user.name },
+            organization: Some(MyOrganization {
+                id: organization.id,
+                slug: organization.slug,
+                name: organization.name,
+            }),
+            operator: false,
+            roles: actor.roles().to_vec(),
+            permissions: permissions
+                .map(|grant| MyPermission { permission: grant.permission, scope: grant.scope })
+                .collect(),
+            employee_id: actor.employee(),
+        })
+    }
+
+    /// Who the operator is.
+    ///
+    /// # Errors
+    /// When it isn't somebody who logged in.
+    pub async fn me_operator(&self, by: &Operator) -> Result<Me, IdentityError> {
+        const NOT_FOUND: CommonError = CommonError::NotFound { what: "operator" };
+        let (Some(user), Some(session)) = (by.user_id(), by.session()) else {
+            return Err(NOT_FOUND.into());
+        };
+        let account = self.operator(user, session).await?.ok_or(NOT_FOUND)?;
+        Ok(Me {
+            user: MyUser { id: account.id, email: account.email, name: account.name },
+            organization: None,
+            operator: true,
+            roles: Vec::new(),
+            permissions: Vec::new(),
+            employee_id: None,
+        })
+    }
+}

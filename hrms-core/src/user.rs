@@ -1,0 +1,497 @@
+//! Users of an organisation: who can log in, with which roles, as which employee.
+//!
+//! The account (address, password) belongs to the platform; what an organisation sees and manages is its
+//! *membership*. Nobody hands out what they don't hold, and an organisation always keeps an admin.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::email;
+use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+use crate::event::{NewEvent, subject};
+use crate::hrms::{Hrms, Work};
+use crate::id::{DepartmentId, EmployeeId, SessionId, UserId};
+use crate::page::{Page, PageRequest, Position};
+use crate::password;
+use crate::patch::Patch;
+use crate::policy::{Grant, Permission, Resource, Role, Scope};
+use crate::secret::Secret;
+use crate::store::{Version, Versioned};
+use crate::validate::Check;
+
+/// Whether a user can use the organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// Can log in.
+    Active,
+    /// Can't log in, and whatever was open has ended.
+    Disabled,
+}
+
+impl UserStatus {
+    /// The stable name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The status with this stable name.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Active, Self::Disabled].into_iter().find(|status| status.code() == code)
+    }
+}
+
+/// A user as their organisation sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct User {
+    /// Their id.
+    pub id: UserId,
+    /// The address they log in with, in its normal form.
+    pub email: String,
+    /// Name shown to people.
+    pub name: String,
+    /// What they may do.
+    pub roles: Vec<Role>,
+    /// The employee that they are; at most one user is a given employee.
+    pub employee_id: Option<EmployeeId>,
+    /// Whether they can log in.
+    pub status: UserStatus,
+    /// When they were added.
+    pub created_at: Timestamp,
+    /// When they last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes.
+    pub version: Version,
+}
+
+impl Versioned for User {
+    fn version(&self) -> Version {
+        self.version
+    }
+}
+
+impl User {
+    fn is_active_admin(&self) -> bool {
+        self.status == UserStatus::Active && self.roles.contains(&Role::Admin)
+    }
+}
+
+/// A log-in of the platform.
+#[derive(Clone)]
+pub struct Account {
+    /// The user.
+    pub id: UserId,
+    /// The address to log in with, in its normal form; unique on the platform.
+    pub email: String,
+    /// Name shown to people.
+    pub name: String,
+    /// The password's hash, with its parameters.
+    pub password_hash: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a new user needs.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The address to log in with.
+    pub email: String,
+    /// Name shown to people, at most 200 characters.
+    pub name: String,
+    /// What they may do; at least one role.
+    pub roles: Vec<Role>,
+    /// The employee that they are.
+    #[serde(default)]
+    pub employee_id: Option<EmployeeId>,
+    /// Their first password, 15 to 256 characters.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password))]
+    pub password: Secret,
+}
+
+/// What can be changed of a user.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct UserPatch {
+    /// New name.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub name: Patch<String>,
+    /// All roles from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Role>>))]
+    pub roles: Patch<Vec<Role>>,
+    /// The employee that they are; `null` for none.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<EmployeeId>))]
+    pub employee_id: Patch<EmployeeId>,
+    /// Whether they can log in.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<UserStatus>))]
+    pub status: Patch<UserStatus>,
+}
+
+/// Which users to list.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Only the one with this address.
+    pub email: Option<String>,
+    /// Only the one who is this employee.
+    pub employee: Option<EmployeeId>,
+    /// Only those with this status.
+    pub status: Option<UserStatus>,
+    /// Only those changed at or after this instant.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// Orders of a list of users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UserSort {
+    /// By name.
+    #[default]
+    Name,
+    /// By address.
+    Email,
+}
+
+/// Why something about a user was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UserError {
+    /// The e-mail address is another account's.
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    /// Another user is that employee.
+    #[error("another user is this employee")]
+    EmployeeTaken,
+    /// The role holds more than the actor could hand out.
+    #[error("you can't give or take the role {}: it holds more than you do", role.code())]
+    RoleNotYours {
+        /// The role.
+        role: Role,
+    },
+    /// The organisation would be left without an admin.
+    #[error("this is the organisation's last admin")]
+    LastAdmin,
+    /// A failure that any feature can have.
+    #[error(transparent)]
+    Common(CommonError),
+}
+
+impl DomainError for UserError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::EmailTaken | Self::EmployeeTaken | Self::LastAdmin => ErrorKind::Conflict,
+            Self::RoleNotYours { .. } => ErrorKind::Forbidden,
+            Self::Common(common) => common.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::EmailTaken => "user.email-taken",
+            Self::EmployeeTaken => "user.employee-taken",
+            Self::RoleNotYours { .. } => "user.role-not-yours",
+            Self::LastAdmin => "user.last-admin",
+            Self::Common(common) => common.code(),
+        }
+    }
+
+    fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Common(common) => common.fields(),
+            _ => &[],
+        }
+    }
+}
+
+impl From<CommonError> for UserError {
+    fn from(error: CommonError) -> Self {
+        Self::Common(error)
+    }
+}
+
+impl From<StoreError> for UserError {
+    fn from(error: StoreError) -> Self {
+        match error.constraint() {
+            Some("user_account_email_key") => Self::EmailTaken,
+            Some("membership_employee_key") => Self::EmployeeTaken,
+            // The only reference that comes from outside.
+            Some("membership_employee_fkey" | "foreign_key") => {
+                Self::Common(CommonError::unknown_reference("/employee_id"))
+            }
+            _ => Self::Common(error.into()),
+        }
+    }
+}
+
+/// What a user may rely on at this moment: the answer to "who is this session?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The user's roles.
+    pub roles: Vec<Role>,
+    /// The employee that the user is.
+    pub employee: Option<EmployeeId>,
+    /// That employee's department by the record in force.
+    pub department: Option<DepartmentId>,
+}
+
+/// The organisation's users in storage.
+#[async_trait]
+pub trait UserRepo: Send {
+    /// The user with this id.
+    async fn get(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Up to `limit + 1` users in the order asked for.
+    async fn list(
+        &mut self,
+        filter: &UserFilter,
+        page: &PageRequest<UserSort>,
+    ) -> Result<Vec<User>, StoreError>;
+
+    /// Adds a new account and its membership here.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with `user_account_email_key`, `membership_employee_key`, or a foreign key.
+    async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError>;
+
+    /// Writes the membership if its stored version is still `expected`.
+    async fn update(&mut self, user: &User, expected: Version) -> Result<(), StoreError>;
+
+    /// Active users with the role, who stay so until we commit: nobody else can change them meanwhile.
+    async fn hold_active_with_role(&mut self, role: Role) -> Result<Vec<UserId>, StoreError>;
+
+    /// Ends all log-ins of a user in this organisation; how many there were.
+    async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// What a session stands for, in one statement; `None` unless session, membership and organisation
+    /// are all alive at `now`. `today` picks the employment record in force.
+    async fn standing(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+        today: Date,
+    ) -> Result<Option<Standing>, StoreError>;
+}
+
+/// What can be done with users.
+#[derive(Clone, Copy, Debug)]
+pub struct UserService<'a>(&'a Hrms);
+
+impl Hrms {
+    /// Users of an organisation.
+    #[must_use]
+    pub fn users(&self) -> UserService<'_> {
+        UserService(self)
+    }
+}
+
+const NOT_FOUND: CommonError = CommonError::NotFound { what: "user" };
+
+impl UserService<'_> {
+    /// One user.
+    ///
+    /// # Errors
+    /// When it isn't there or may not be seen.
+    pub async fn get(&self, actor: &Actor, id: UserId) -> Result<User, UserError> {
+        self.0.require(actor, Permission::UserRead, &Resource::organization())?;
+        let mut tx = self.0.read(actor).await?;
+        Ok(tx.users().get(id).await?.ok_or(NOT_FOUND)?)
+    }
+
+    /// A page of users.
+    ///
+    /// # Errors
+    /// When they may not be seen.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &UserFilter,
+        page: &PageRequest<UserSort>,
+    ) -> Result<Page<User>, UserError> {
+        self.0.require(actor, Permission::UserRead, &Resource::organization())?;
+        let mut tx = self.0.read(actor).await?;
+        let rows = tx.users().list(filter, page).await?;
+        Ok(Page::from_rows(rows, page.limit, |last| Position {
+            key: match page.sort {
+                UserSort::Name => last.name.clone(),
+                UserSort::Email => last.email.clone(),
+            },
+            id: last.id.as_uuid(),
+        }))
+    }
+
+    /// Adds a user with a new account.
+    ///
+    /// # Errors
+    /// [`UserError::EmailTaken`], also when the address has an account in another organisation;
+    /// [`UserError::RoleNotYours`]; [`UserError::EmployeeTaken`]; faulty fields; [`CommonError::Busy`].
+    pub async fn create(&self, actor: &Actor, new: NewUser) -> Result<User, UserError> {
+        self.0.require(actor, Permission::UserManage, &Resource::organization())?;
+        let email = email::normalize("/email", &new.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
+        let roles = normal_roles(new.roles);
+        let organization = self.0.read(actor).await?.organization().get().await?;
+        let (slug, title) = organization.map(|own| (own.slug, own.name)).unwrap_or_default();
+        let mut check = Check::new();
+        check.text("/name", &new.name, 1..=200);
+        check_roles(&mut check, &roles);
+        check.add(password::check(&new.password, &[&email, &new.name, &slug, &title]));
+        check.done()?;
+        for &role in &roles {
+            require_grantable(actor, role)?;
+        }
+        // Before the unit of work: hashing takes long, and a change holds locks.
+        let password_hash = self.0.hashing().hash(new.password).await?;
+        let mut work = self.0.begin(actor).await?;
+        let user = User {
+            id: UserId::from_uuid(self.0.ids().next()),
+            email,
+            name: new.name,
+            roles,
+            employee_id: new.employee_id,
+            status: UserStatus::Active,
+            created_at: work.now(),
+            updated_at: work.now(),
+            version: Version::FIRST,
+        };
+        work.users().insert(&user, &password_hash).await?;
+        work.emit(event("user.created", &user, &[]));
+        Ok(work.commit(user).await?)
+    }
+
+    /// Changes a user who is still at version `expected`. Disabling ends all their log-ins.
+    ///
+    /// # Errors
+    /// [`CommonError::Stale`]; [`UserError::RoleNotYours`]; [`UserError::LastAdmin`];
+    /// [`UserError::EmployeeTaken`]; faulty fields.
+    pub async fn change(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        expected: Version,
+        patch: UserPatch,
+    ) -> Result<User, UserError> {
+        self.0.require(actor, Permission::UserManage, &Resource::organization())?;
+        let mut work = self.0.begin(actor).await?;
+        let before = work.users().get(id).await?.ok_or(NOT_FOUND)?;
+        if before.version != expected {
+            return Err(CommonError::Stale.into());
+        }
+        let mut user = before.clone();
+        patch.name.required("/name", &mut user.name)?;
+        patch.roles.required("/roles", &mut user.roles)?;
+        patch.status.required("/status", &mut user.status)?;
+        patch.employee_id.apply(&mut user.employee_id);
+        user.roles = normal_roles(user.roles);
+        if user == before {
+            return Ok(work.commit(user).await?);
+        }
+        let mut check = Check::new();
+        check.text("/name", &user.name, 1..=200);
+        check_roles(&mut check, &user.roles);
+        check.done()?;
+        if (&user.roles, user.status, user.employee_id) != (&before.roles, before.status, before.employee_id) {
+            require_reach(actor, &before, &user)?;
+        }
+        if before.is_active_admin() && !user.is_active_admin() {
+            keep_an_admin(&mut work, id).await?;
+        }
+        user.updated_at = work.now();
+        user.version = expected.next();
+        work.users().update(&user, expected).await?;
+        if user.status == UserStatus::Disabled {
+            let now = work.now();
+            work.users().end_sessions(id, now).await?;
+        }
+        work.emit(event("user.changed", &user, &changed(&before, &user)));
+        Ok(work.commit(user).await?)
+    }
+}
+
+/// Each role once, in order.
+fn normal_roles(mut roles: Vec<Role>) -> Vec<Role> {
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+fn check_roles(check: &mut Check, roles: &[Role]) {
+    if roles.is_empty() {
+        check.fault("/roles", "too-short", "a user needs at least one role");
+    }
+}
+
+/// Whether the actor's own grants include everything the role holds.
+fn holds(actor: &Actor, role: Role) -> bool {
+    let held = |wanted: &Grant| {
+        actor.grants().iter().any(|own| {
+            own.permission == wanted.permission
+                && (own.scope == wanted.scope || own.scope == Scope::Organization)
+        })
+    };
+    role.grants().iter().all(held)
+}
+
+/// Nobody hands out what they don't hold; an admin appoints to any role, that being the office.
+fn require_grantable(actor: &Actor, role: Role) -> Result<(), UserError> {
+    if actor.roles().contains(&Role::Admin) || holds(actor, role) {
+        Ok(())
+    } else {
+        Err(UserError::RoleNotYours { role })
+    }
+}
+
+/// Refuses to touch somebody who holds more than the actor could hand out, to hand that out,
+/// or to appoint oneself to more than one holds.
+fn require_reach(actor: &Actor, before: &User, after: &User) -> Result<(), UserError> {
+    for &role in before.roles.iter().chain(&after.roles) {
+        require_grantable(actor, role)?;
+    }
+    let mut added = after.roles.iter().copied().filter(|role| !before.roles.contains(role));
+    match added.find(|&role| actor.user_id() == Some(after.id) && !holds(actor, role)) {
+        Some(role) => Err(UserError::RoleNotYours { role }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses unless somebody else is an active admin, and stays so until we commit.
+async fn keep_an_admin(work: &mut Work, leaving: UserId) -> Result<(), UserError> {
+    let admins = work.users().hold_active_with_role(Role::Admin).await?;
+    if admins.iter().any(|&admin| admin != leaving) { Ok(()) } else { Err(UserError::LastAdmin) }
+}
+
+fn changed(before: &User, after: &User) -> Vec<&'static str> {
+    let fields = [
+        ("name", before.name != after.name),
+        ("roles", before.roles != after.roles),
+        ("employee_id", before.employee_id != after.employee_id),
+        ("status", before.status != after.status),
+    ];
+    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+}
+
+fn event(kind: &'static str, user: &User, changed: &[&'static str]) -> NewEvent {
+    NewEvent {
+        kind,
+        subject: subject("users", user.id.as_uuid()),
+        data: serde_json::json!({ "user_id": user.id, "changed": changed }),
+        permission: Permission::UserRead,
+        resource: Resource::organization(),
+    }
+}
