@@ -224,7 +224,10 @@ pub struct Candidate {
 
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Candidate").field("tenant", &self.tenant).field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Candidate")
+            .field("tenant", &self.tenant)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -273,7 +276,11 @@ pub struct Rotation {
 pub trait IdentityDirectory: Send + Sync {
     /// Who may log in under this address: a member of the organisation with this slug, or an operator.
     /// Only where account, membership and organisation are all active.
-    async fn candidate(&self, organization: Option<&str>, email: &str) -> Result<Option<Candidate>, StoreError>;
+    async fn candidate(
+        &self,
+        organization: Option<&str>,
+        email: &str,
+    ) -> Result<Option<Candidate>, StoreError>;
 
     /// Stores a session, and the password's new hash if it was renewed.
     async fn insert_session(
@@ -365,7 +372,9 @@ impl IdentityService<'_> {
             expires_at: now + IDLE_FOR,
             ends_at: now + LASTS_FOR,
             address: client.address,
-            user_agent: client.user_agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
+            user_agent: client
+                .user_agent
+                .map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
         };
         self.0.directory().insert_session(&session, renewed.as_deref()).await?;
         tracing::info!(user = %subject.user, session = %subject.session, "logged in");

@@ -158,7 +158,8 @@ impl OperatorService<'_> {
     /// # Errors
     /// [`OperatorError::EmailTaken`]; faulty fields; [`CommonError::Busy`].
     pub async fn create(&self, by: &Operator, new: NewOperator) -> Result<OperatorAccount, OperatorError> {
-        let email = email::normalize("/email", &new.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
+        let email =
+            email::normalize("/email", &new.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
         let mut check = Check::new();
         check.text("/name", &new.name, 1..=200);
         check.add(password::check(&new.password, &[&email, &new.name]));

@@ -112,7 +112,10 @@ pub struct CreatedAdmin {
 
 impl fmt::Debug for CreatedAdmin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CreatedAdmin").field("id", &self.id).field("email", &self.email).finish_non_exhaustive()
+        f.debug_struct("CreatedAdmin")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .finish_non_exhaustive()
     }
 }
 
@@ -381,7 +384,10 @@ impl OrganizationService<'_> {
         page: &PageRequest<OrganizationSort>,
     ) -> Result<Page<Organization>, OrganizationError> {
         let rows = self.0.directory().organizations(filter, page).await?;
-        Ok(Page::from_rows(rows, page.limit, |last| Position { key: last.slug.clone(), id: last.id.as_uuid() }))
+        Ok(Page::from_rows(rows, page.limit, |last| Position {
+            key: last.slug.clone(),
+            id: last.id.as_uuid(),
+        }))
     }
 
     /// Any organisation.

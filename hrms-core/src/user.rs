@@ -344,7 +344,8 @@ impl UserService<'_> {
     /// [`UserError::RoleNotYours`]; [`UserError::EmployeeTaken`]; faulty fields; [`CommonError::Busy`].
     pub async fn create(&self, actor: &Actor, new: NewUser) -> Result<User, UserError> {
         self.0.require(actor, Permission::UserManage, &Resource::organization())?;
-        let email = email::normalize("/email", &new.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
+        let email =
+            email::normalize("/email", &new.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
         let roles = normal_roles(new.roles);
         let organization = self.0.read(actor).await?.organization().get().await?;
         let (slug, title) = organization.map(|own| (own.slug, own.name)).unwrap_or_default();
@@ -406,7 +407,8 @@ impl UserService<'_> {
         check.text("/name", &user.name, 1..=200);
         check_roles(&mut check, &user.roles);
         check.done()?;
-        if (&user.roles, user.status, user.employee_id) != (&before.roles, before.status, before.employee_id) {
+        if (&user.roles, user.status, user.employee_id) != (&before.roles, before.status, before.employee_id)
+        {
             require_reach(actor, &before, &user)?;
         }
         if before.is_active_admin() && !user.is_active_admin() {

@@ -6,6 +6,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 
 use hrms_core::StoreError;
 
+use crate::query::Param;
 use crate::sqlite::ConstraintNames;
 
 /// An open transaction on either engine.
@@ -21,6 +22,23 @@ impl Conn {
             Self::Postgres(tx) => tx.commit().await.map_err(crate::postgres::error),
             Self::Sqlite(tx, names) => tx.commit().await.map_err(|error| crate::sqlite::error(error, &names)),
         }
+    }
+
+    /// Runs one statement of a tenant's change as the directory: what it writes is shared by all tenants,
+    /// and is committed with the rest or not at all. If it fails, so does the whole transaction.
+    pub(crate) async fn execute_as_directory(
+        &mut self,
+        sql: &'static str,
+        params: impl IntoIterator<Item = Param> + Send,
+    ) -> Result<u64, StoreError> {
+        if let Self::Postgres(_) = self {
+            self.execute("SET LOCAL ROLE hrms_directory", []).await?;
+        }
+        let touched = self.execute(sql, params).await?;
+        if let Self::Postgres(_) = self {
+            self.execute("SET LOCAL ROLE hrms_app", []).await?;
+        }
+        Ok(touched)
     }
 
     /// Text to append to a `SELECT` so that the rows stay as they are until we commit.

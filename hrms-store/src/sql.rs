@@ -8,9 +8,11 @@ mod event;
 mod idempotency;
 mod job;
 mod leave;
+mod identity;
 mod location;
 mod organization;
 mod visibility;
+mod user;
 
 use async_trait::async_trait;
 
@@ -25,6 +27,8 @@ use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo
 use hrms_core::location::LocationRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
+use hrms_core::user::UserRepo;
+use hrms_core::{StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
 use crate::query::params;
@@ -39,6 +43,10 @@ pub(crate) struct SqlTx {
 #[async_trait]
 impl Tx for SqlTx {
     fn organization(&mut self) -> &mut dyn OrganizationRepo {
+        self
+    }
+
+    fn users(&mut self) -> &mut dyn UserRepo {
         self
     }
 

@@ -161,7 +161,8 @@ mod tests {
     fn what_is_no_token_is_not_read() {
         let good = RefreshToken::first(None, session()).unwrap().to_secret();
         let good = good.expose();
-        let mut wrong = vec![String::new(), "x".into(), format!("{good}A"), format!("{good}="), "=".repeat(good.len())];
+        let mut wrong =
+            vec![String::new(), "x".into(), format!("{good}A"), format!("{good}="), "=".repeat(good.len())];
         wrong.push(good[1..].to_owned());
         wrong.push("A".repeat(1 << 20));
         for token in wrong {

@@ -51,7 +51,10 @@ pub fn check(password: &Secret, context: &[&str]) -> Result<(), FieldError> {
         return fault("common-password", "this password is one of the first to be guessed".into());
     }
     if own_characters(&folded, context) < OWN_CHARACTERS {
-        return fault("password-about-you", "this password is made of your name, address or organisation".into());
+        return fault(
+            "password-about-you",
+            "this password is made of your name, address or organisation".into(),
+        );
     }
     Ok(())
 }
@@ -62,8 +65,7 @@ fn is_pattern(folded: &str) -> bool {
     let repeats = |piece: usize| characters.iter().zip(characters.iter().skip(piece)).all(|(a, b)| a == b);
     let walk = |run: &str| run.repeat(2).contains(folded);
     let backwards = || characters.iter().rev().collect::<String>();
-    (1..=4).any(repeats)
-        || RUNS.iter().any(|run| walk(run) || run.repeat(2).contains(&backwards()))
+    (1..=4).any(repeats) || RUNS.iter().any(|run| walk(run) || run.repeat(2).contains(&backwards()))
 }
 
 /// How many characters are left without the words that are easy to guess.
@@ -123,9 +125,13 @@ mod tests {
     #[test]
     fn what_is_about_the_owner_is_refused() {
         let about = ["jane.doe@example.com", "Jane Doe", "Acme Industries"];
-        for password in
-            ["jane.doe@example.com", "JaneDoe-Acme-2026", "Acme Industries 1", "example.com jane.doe", "industries-acme!"]
-        {
+        for password in [
+            "jane.doe@example.com",
+            "JaneDoe-Acme-2026",
+            "Acme Industries 1",
+            "example.com jane.doe",
+            "industries-acme!",
+        ] {
             assert_eq!(code(password, &about).as_deref(), Some("password-about-you"), "{password}");
         }
         assert_eq!(code("my acme ships anvils daily", &about), None);

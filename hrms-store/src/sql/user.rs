@@ -1,0 +1,231 @@
+//! Memberships in SQL: an organisation's users.
+
+use async_trait::async_trait;
+use jiff::{Timestamp, civil::Date};
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use hrms_core::user::{Standing, User, UserFilter, UserRepo, UserSort, UserStatus};
+use hrms_core::{DepartmentId, EmployeeId, PageRequest, Role, SessionId, StoreError, UserId, Version};
+
+use crate::engine::Conn;
+use crate::instant::Instant;
+use crate::query::{Param, Query, params};
+use crate::sql::{SqlTx, corrupt};
+
+#[derive(FromRow)]
+struct UserRow {
+    user_id: Uuid,
+    email: String,
+    name: String,
+    roles: Value,
+    employee_id: Option<Uuid>,
+    status: String,
+    created_at: Instant,
+    updated_at: Instant,
+    version: i64,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: UserId::from_uuid(row.user_id),
+            email: row.email,
+            name: row.name,
+            roles: roles(row.roles)?,
+            employee_id: row.employee_id.map(EmployeeId::from_uuid),
+            status: UserStatus::from_code(&row.status)
+                .ok_or_else(|| corrupt("membership", format!("status {}", row.status)))?,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+            version: Version::from_i64(row.version),
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct StandingRow {
+    roles: Value,
+    employee_id: Option<Uuid>,
+    department_id: Option<Uuid>,
+}
+
+fn roles(stored: Value) -> Result<Vec<Role>, StoreError> {
+    serde_json::from_value(stored).map_err(|error| corrupt("membership", error))
+}
+
+fn role_codes(roles: &[Role]) -> Value {
+    roles.iter().map(|role| role.code()).collect()
+}
+
+const INSERT_ACCOUNT: &str = "INSERT INTO user_account (id, email, name, password_hash, status, created_at, updated_at, version) \
+     VALUES ($1, $2, $3, $4, 'active', $5, $5, 1)";
+
+/// The parameters of a new account.
+fn account(user: &User, password_hash: &str) -> [Param; 5] {
+    params![user.id, user.email.as_str(), user.name.as_str(), password_hash, user.created_at]
+}
+
+/// Adds a membership.
+async fn insert_membership(
+    conn: &mut Conn,
+    tenant: hrms_core::TenantId,
+    user: &User,
+) -> Result<(), StoreError> {
+    conn.execute(
+        "INSERT INTO membership (tenant_id, user_id, email, name, roles, employee_id, status, created_at, updated_at, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        params![
+            tenant,
+            user.id,
+            user.email.as_str(),
+            user.name.as_str(),
+            role_codes(&user.roles),
+            user.employee_id,
+            user.status.code(),
+            user.created_at,
+            user.updated_at,
+            user.version,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Adds an account and its membership, as the directory.
+pub(crate) async fn insert_first(
+    conn: &mut Conn,
+    tenant: hrms_core::TenantId,
+    user: &User,
+    password_hash: &str,
+) -> Result<(), StoreError> {
+    conn.execute(INSERT_ACCOUNT, account(user, password_hash)).await?;
+    insert_membership(conn, tenant, user).await
+}
+
+#[async_trait]
+impl UserRepo for SqlTx {
+    async fn get(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let row: Option<UserRow> = self
+            .conn
+            .optional(
+                "SELECT user_id, email, name, roles, employee_id, status, created_at, updated_at, version \
+                 FROM membership WHERE tenant_id = $1 AND user_id = $2",
+                params![self.tenant, id],
+            )
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    async fn list(
+        &mut self,
+        filter: &UserFilter,
+        page: &PageRequest<UserSort>,
+    ) -> Result<Vec<User>, StoreError> {
+        let mut query = Query::new(
+            "SELECT user_id, email, name, roles, employee_id, status, created_at, updated_at, version \
+             FROM membership WHERE tenant_id = ",
+        );
+        query.bind(self.tenant);
+        if let Some(email) = &filter.email {
+            query.push(" AND email = ").bind(email.as_str());
+        }
+        if let Some(employee) = filter.employee {
+            query.push(" AND employee_id = ").bind(employee);
+        }
+        if let Some(status) = filter.status {
+            query.push(" AND status = ").bind(status.code());
+        }
+        if let Some(after) = filter.updated_after {
+            query.push(" AND updated_at >= ").bind(after);
+        }
+        let column = match page.sort {
+            UserSort::Name => "name",
+            UserSort::Email => "email",
+        };
+        query.page(column, "user_id", page, |key| key.into());
+        query.all::<UserRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError> {
+        self.conn.execute_as_directory(INSERT_ACCOUNT, account(user, password_hash)).await?;
+        insert_membership(&mut self.conn, self.tenant, user).await
+    }
+
+    async fn update(&mut self, user: &User, expected: Version) -> Result<(), StoreError> {
+        self.conn
+            .execute_expecting_one(
+                "UPDATE membership SET name = $4, roles = $5, employee_id = $6, status = $7, updated_at = $8, version = $9 \
+                 WHERE tenant_id = $1 AND user_id = $2 AND version = $3",
+                params![
+                    self.tenant,
+                    user.id,
+                    expected,
+                    user.name.as_str(),
+                    role_codes(&user.roles),
+                    user.employee_id,
+                    user.status.code(),
+                    user.updated_at,
+                    user.version,
+                ],
+            )
+            .await
+    }
+
+    async fn hold_active_with_role(&mut self, role: Role) -> Result<Vec<UserId>, StoreError> {
+        // In the order of the key, so that two of these can't wait for each other. Who was changed
+        // while we waited is looked at again and left out.
+        let mut query =
+            Query::new("SELECT user_id, roles FROM membership WHERE status = 'active' AND tenant_id = ");
+        query.bind(self.tenant).push(" AND CAST(roles AS text) LIKE ").bind(format!("%\"{}\"%", role.code()));
+        query.push(" ORDER BY user_id").push(self.conn.for_update());
+        let rows: Vec<(Uuid, Value)> = query.all(&mut self.conn).await?;
+        let mut users = Vec::with_capacity(rows.len());
+        for (user, stored) in rows {
+            if roles(stored)?.contains(&role) {
+                users.push(UserId::from_uuid(user));
+            }
+        }
+        Ok(users)
+    }
+
+    async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        self.conn
+            .execute(
+                "UPDATE auth_session SET revoked_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL",
+                params![self.tenant, user, now],
+            )
+            .await
+    }
+
+    async fn standing(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+        today: Date,
+    ) -> Result<Option<Standing>, StoreError> {
+        let row: Option<StandingRow> = self
+            .conn
+            .optional(
+                "SELECT m.roles, m.employee_id, r.department_id FROM auth_session AS s \
+                 JOIN membership AS m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id \
+                 JOIN organization AS o ON o.id = s.tenant_id \
+                 LEFT JOIN employment_record AS r ON r.tenant_id = m.tenant_id AND r.employee_id = m.employee_id \
+                   AND r.valid_from <= $5 AND (r.valid_to IS NULL OR r.valid_to > $5) \
+                 WHERE s.tenant_id = $1 AND s.id = $2 AND s.user_id = $3 AND s.revoked_at IS NULL \
+                   AND s.expires_at > $4 AND m.status = 'active' AND o.status = 'active'",
+                params![self.tenant, session, user, now, today],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Standing {
+            roles: roles(row.roles)?,
+            employee: row.employee_id.map(EmployeeId::from_uuid),
+            department: row.department_id.map(DepartmentId::from_uuid),
+        }))
+    }
+}
