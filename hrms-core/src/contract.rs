@@ -20,6 +20,11 @@ pub use fixture::*;
 pub use foundation::*;
 pub use job::*;
 pub use people::*;
+mod identity;
+
+pub use fixture::*;
+pub use foundation::*;
+pub use identity::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -59,6 +64,19 @@ macro_rules! store_contract {
             the_list_of_employees_filters_sorts_and_pages,
             visibility_narrows_the_list_by_the_record_in_force,
             ten_thousand_people_are_written_in_bulk,
+            users_read_back_as_written,
+            an_email_has_one_account,
+            dropped_work_leaves_no_account,
+            memberships_never_cross_tenants,
+            a_membership_names_a_real_employee,
+            only_the_active_can_log_in,
+            operators_stand_outside_tenants,
+            a_refresh_token_is_used_once,
+            reuse_ends_the_session,
+            sessions_expire,
+            standing_follows_membership_and_organization,
+            admins_are_held_until_commit,
+            an_organization_comes_with_its_admin,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

@@ -72,3 +72,24 @@ pub fn event(kind: &str) -> Event {
         request: RequestId::from_uuid(id()),
     }
 }
+
+/// Runs futures side by side, on any runtime; their results in order.
+pub async fn all_at_once<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|cx| {
+        for (future, result) in &mut running {
+            if result.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(cx)
+            {
+                *result = Some(ready);
+            }
+        }
+        if running.iter().all(|(_, result)| result.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, result)| result).collect()
+}
