@@ -13,18 +13,15 @@
 
 mod fixture;
 mod foundation;
+mod identity;
 mod job;
 mod people;
 
 pub use fixture::*;
 pub use foundation::*;
+pub use identity::*;
 pub use job::*;
 pub use people::*;
-mod identity;
-
-pub use fixture::*;
-pub use foundation::*;
-pub use identity::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).

@@ -14,6 +14,7 @@ use crate::idempotency::IdempotencyRepo;
 use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::identity::IdentityDirectory;
+use crate::job::{JobDirectory, JobQueue};
 use crate::location::LocationRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 use crate::user::UserRepo;

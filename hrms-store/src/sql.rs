@@ -9,10 +9,11 @@ mod idempotency;
 mod job;
 mod leave;
 mod identity;
+mod job;
 mod location;
 mod organization;
-mod visibility;
 mod user;
+mod visibility;
 
 use async_trait::async_trait;
 
@@ -26,8 +27,8 @@ use hrms_core::job::JobQueue;
 use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
 use hrms_core::organization::OrganizationRepo;
-use hrms_core::{Period, StoreError, TenantId, Tx};
 use hrms_core::user::UserRepo;
+use hrms_core::{Period, StoreError, TenantId, Tx};
 use hrms_core::{StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
