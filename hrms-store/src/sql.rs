@@ -29,7 +29,6 @@ use hrms_core::location::LocationRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::user::UserRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
-use hrms_core::{StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
 use crate::query::params;
