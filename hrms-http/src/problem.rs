@@ -80,7 +80,7 @@ impl Problem {
         let mut problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "common.unavailable", "the service is unavailable");
         problem.0.cause = Some(cause);
-        problem.with_retry_after(UNAVAILABLE_RETRY)
+        problem.with_retry_after(retry_after.unwrap_or(UNAVAILABLE_RETRY))
     }
 
     /// 405 that names the methods that are allowed.
@@ -174,16 +174,17 @@ impl<E: DomainError> From<E> for Problem {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             return Self::internal(error);
         }
+        let retry_after = error.retry_after();
         let mut problem = Self::new(status, error.code(), error.to_string());
         problem.0.fields = error.fields().to_vec();
         match status {
             StatusCode::UNAUTHORIZED => {
                 problem.with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
-            StatusCode::TOO_MANY_REQUESTS => problem.with_retry_after(THROTTLED_RETRY),
+            StatusCode::TOO_MANY_REQUESTS => problem.with_retry_after(retry_after.unwrap_or(THROTTLED_RETRY)),
             StatusCode::SERVICE_UNAVAILABLE => {
                 problem.0.cause = Some(error.into());
-                problem.with_retry_after(UNAVAILABLE_RETRY)
+                problem.with_retry_after(retry_after.unwrap_or(UNAVAILABLE_RETRY))
             }
             _ => problem,
         }

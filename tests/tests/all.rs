@@ -12,6 +12,7 @@
 mod all {
     mod catalogue;
     mod contract;
+    mod identity;
     mod isolation;
     mod jobs;
     mod leave;

@@ -22,6 +22,10 @@ macro_rules! catalogue {
 
 catalogue! {
     "auth.credential-missing": "The request needs a bearer token.";
+    "auth.invalid-credentials": "Organisation, e-mail address or password is wrong, or log-in isn't possible.";
+    "auth.invalid-refresh-token": "The refresh token isn't good, or not any more; log in again.";
+    "auth.otp-not-enrolled": "A one-time code was sent for an account without second factor.";
+    "auth.too-many-attempts": "Too many attempts to log in failed; wait as long as `Retry-After` says.";
     "common.busy": "The service has as much to do as it can; try again.";
     "common.conflict": "The present state of things forbids it.";
     "common.forbidden": "The caller may not do this.";
@@ -60,6 +64,12 @@ catalogue! {
     "job.ended": "The job has ended.";
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
+    "operator.email-taken": "Another account has this e-mail address.";
+    "organization.slug-taken": "Another organisation has this short name.";
+    "user.email-taken": "Another account has this e-mail address.";
+    "user.employee-taken": "Another user is this employee.";
+    "user.last-admin": "The organisation would be left without an admin.";
+    "user.role-not-yours": "The role holds more than the caller could give or take.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";
     "websocket.upgrade-required": "The address is a WebSocket.";
 }

@@ -1,0 +1,331 @@
+//! Identity through the services, on every engine; and what the database itself refuses.
+
+use std::collections::HashSet;
+
+use hrms_core::contract::{id, tenant};
+use hrms_core::identity::{Client, IdentityError, LogIn, Opened};
+use hrms_core::operator::NewOperator;
+use hrms_core::organization::{CreatedOrganization, NewAdmin, NewOrganization};
+use hrms_core::user::{NewUser, User, UserError, UserPatch, UserStatus};
+use hrms_core::{
+    Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, Secret,
+    UserId, Who,
+};
+use hrms_store::SqlStore;
+use hrms_tests::Fresh;
+use sqlx::{Connection, PgConnection};
+
+const PASSWORD: &str = "seven anvils on a roof";
+
+fn request() -> RequestId {
+    RequestId::from_uuid(id())
+}
+
+fn actor(organization: &CreatedOrganization, user: UserId, roles: &[Role]) -> Actor {
+    let who = Who::User { user, session: None, employee: None, department: None };
+    Actor::user(organization.organization.id, who, roles, Cause::Request, request())
+}
+
+fn log_in(slug: Option<&str>, email: &str, password: &str) -> LogIn {
+    LogIn {
+        organization: slug.map(str::to_owned),
+        email: email.to_owned(),
+        password: Secret::new(password),
+        otp: None,
+    }
+}
+
+async fn organization(hrms: &Hrms, slug: &str) -> CreatedOrganization {
+    let new = NewOrganization {
+        slug: slug.into(),
+        name: "Acme Industries".into(),
+        admin: NewAdmin {
+            email: format!("Admin@{slug}.Example"),
+            name: "Ada".into(),
+            password: Some(Secret::new(PASSWORD)),
+        },
+    };
+    hrms.organizations().create(&Operator::command(request()), new).await.unwrap()
+}
+
+fn new_user(email: &str, roles: &[Role]) -> NewUser {
+    NewUser {
+        email: email.into(),
+        name: "Jane Doe".into(),
+        roles: roles.to_vec(),
+        employee_id: None,
+        password: Secret::new(PASSWORD),
+    }
+}
+
+async fn standing(hrms: &Hrms, opened: &Opened) -> bool {
+    let subject = opened.subject;
+    let found = hrms.identity().standing(subject.tenant.unwrap(), subject.user, subject.session).await;
+    found.unwrap().is_some()
+}
+
+fn kind(error: &impl DomainError) -> (ErrorKind, &'static str) {
+    (error.kind(), error.code())
+}
+
+async fn a_log_in_is_refreshed_and_ends(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let acme = organization(&hrms, "acme").await;
+    assert_eq!(acme.admin.email, "admin@acme.example");
+    let with = log_in(Some(" ACME "), " ADMIN@acme.example", PASSWORD);
+    let first = hrms.identity().log_in(with, Client::default()).await.unwrap();
+    assert_eq!(first.subject.user, acme.admin.id);
+    assert!(standing(&hrms, &first).await);
+    let second = hrms.identity().refresh(&first.refresh_token).await.unwrap();
+    assert_eq!(second.subject, first.subject);
+    assert!(standing(&hrms, &second).await);
+
+    // The old token again: one of two holders stole it, so both are out.
+    let refused = hrms.identity().refresh(&first.refresh_token).await.unwrap_err();
+    assert_eq!(kind(&refused), (ErrorKind::Unauthenticated, "auth.invalid-refresh-token"));
+    assert!(!standing(&hrms, &second).await);
+    assert!(hrms.identity().refresh(&second.refresh_token).await.is_err());
+
+    let third = hrms
+        .identity()
+        .log_in(log_in(Some("acme"), "admin@acme.example", PASSWORD), Client::default())
+        .await
+        .unwrap();
+    hrms.identity().log_out(&third.subject).await.unwrap();
+    assert!(!standing(&hrms, &third).await);
+    assert!(hrms.identity().refresh(&third.refresh_token).await.is_err());
+}
+
+async fn crossing_refreshes_have_one_winner_who_lives(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    organization(&hrms, "acme").await;
+    let with = log_in(Some("acme"), "admin@acme.example", PASSWORD);
+    let opened = hrms.identity().log_in(with, Client::default()).await.unwrap();
+    let crossing = (0..8).map(async |_| hrms.identity().refresh(&opened.refresh_token).await);
+    let answers = hrms_core::contract::all_at_once(crossing).await;
+    let winners: Vec<_> = answers.into_iter().flatten().collect();
+    let [winner] = &winners[..] else { panic!("{} winners", winners.len()) };
+    assert!(hrms.identity().refresh(&winner.refresh_token).await.is_ok(), "the winner goes on");
+    assert!(hrms.identity().refresh(&opened.refresh_token).await.is_err());
+    assert!(!standing(&hrms, &opened).await, "a late old token ends the session");
+}
+
+async fn nobody_learns_why_a_log_in_fails(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let acme = organization(&hrms, "acme").await;
+    organization(&hrms, "other").await;
+    let closed = organization(&hrms, "closed").await;
+    let operator = Operator::command(request());
+    hrms.organizations().suspend(&operator, closed.organization.id).await.unwrap();
+    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let gone = hrms.users().create(&admin, new_user("gone@acme.example", &[Role::Employee])).await.unwrap();
+    let patch = UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() };
+    hrms.users().change(&admin, gone.id, gone.version, patch).await.unwrap();
+    let mut answers = HashSet::new();
+    for with in [
+        log_in(Some("acme"), "admin@acme.example", "not the password at all"),
+        log_in(Some("acme"), "nobody@acme.example", PASSWORD),
+        log_in(Some("acme"), "not an address", PASSWORD),
+        log_in(Some("nowhere"), "admin@acme.example", PASSWORD),
+        log_in(Some("other"), "admin@acme.example", PASSWORD),
+        log_in(None, "admin@acme.example", PASSWORD),
+        log_in(Some("closed"), "admin@closed.example", PASSWORD),
+        log_in(Some("acme"), "gone@acme.example", PASSWORD),
+    ] {
+        let refused = hrms.identity().log_in(with, Client::default()).await.unwrap_err();
+        answers.insert((refused.kind(), refused.code(), refused.to_string()));
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    hrms.organizations().resume(&operator, closed.organization.id).await.unwrap();
+    let with = log_in(Some("closed"), "admin@closed.example", PASSWORD);
+    hrms.identity().log_in(with, Client::default()).await.unwrap();
+}
+
+async fn guessing_is_slowed_down(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    organization(&hrms, "acme").await;
+    let from = |last| Client { address: Some([192, 0, 2, last].into()), user_agent: None };
+    let wrong = || log_in(Some("acme"), "admin@acme.example", "not the password at all");
+    for _ in 0..10 {
+        let refused = hrms.identity().log_in(wrong(), from(1)).await.unwrap_err();
+        assert!(matches!(refused, IdentityError::InvalidCredentials));
+    }
+    let refused = hrms.identity().log_in(wrong(), from(1)).await.unwrap_err();
+    assert_eq!(kind(&refused), (ErrorKind::Throttled, "auth.too-many-attempts"));
+    assert!((1..=30).contains(&refused.retry_after().unwrap()));
+    let right = log_in(Some("acme"), "admin@acme.example", PASSWORD);
+    hrms.identity().log_in(right, from(2)).await.expect("the owner, elsewhere");
+}
+
+async fn operators_log_in_without_an_organization(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let new = NewOperator {
+        email: "Olga@Service.example".into(),
+        name: "Olga".into(),
+        password: Secret::new(PASSWORD),
+    };
+    let by = Operator::command(request());
+    hrms.operators().create(&by, new.clone()).await.unwrap();
+    let taken = hrms.operators().create(&by, new).await.unwrap_err();
+    assert_eq!(kind(&taken), (ErrorKind::Conflict, "operator.email-taken"));
+    let with = log_in(None, "olga@service.example", PASSWORD);
+    let opened = hrms.identity().log_in(with, Client::default()).await.unwrap();
+    assert_eq!(opened.subject.tenant, None);
+    let operator = Operator::user(opened.subject.user, Some(opened.subject.session), request());
+    let me = hrms.identity().me_operator(&operator).await.unwrap();
+    assert!(me.operator && me.organization.is_none() && me.permissions.is_empty());
+    let opened = hrms.identity().refresh(&opened.refresh_token).await.unwrap();
+    hrms.identity().log_out(&opened.subject).await.unwrap();
+    assert!(hrms.identity().me_operator(&operator).await.is_err());
+}
+
+async fn nobody_hands_out_what_they_lack(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let acme = organization(&hrms, "acme").await;
+    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let hr = hrms.users().create(&admin, new_user("hr@acme.example", &[Role::Hr])).await.unwrap();
+    let lesser = actor(&acme, hr.id, &[Role::Hr]);
+    let denied = hrms.users().create(&lesser, new_user("x@acme.example", &[Role::Admin])).await.unwrap_err();
+    assert!(matches!(denied, UserError::Common(CommonError::Forbidden { .. })));
+    // Somebody who may manage users, but holds little else.
+    let clerk = Actor::system(
+        acme.organization.id,
+        "clerk",
+        &[hrms_core::Permission::UserManage, hrms_core::Permission::UserRead],
+        Cause::Embedder,
+        request(),
+    );
+    for role in [Role::Admin, Role::Hr, Role::Manager, Role::Employee] {
+        let denied = hrms.users().create(&clerk, new_user("x@acme.example", &[role])).await.unwrap_err();
+        assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
+    }
+    let own = hrms.users().get(&admin, acme.admin.id).await.unwrap();
+    for patch in [
+        UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() },
+        UserPatch { roles: Patch::Set(vec![Role::Employee]), ..Default::default() },
+    ] {
+        let denied = hrms.users().change(&clerk, own.id, own.version, patch).await.unwrap_err();
+        assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
+    }
+    // An admin appoints others, not themselves.
+    let patch = UserPatch { roles: Patch::Set(vec![Role::Admin, Role::Hr]), ..Default::default() };
+    let denied = hrms.users().change(&admin, own.id, own.version, patch).await.unwrap_err();
+    assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
+    let patch = UserPatch { roles: Patch::Set(vec![Role::Hr, Role::Admin, Role::Hr]), ..Default::default() };
+    let hr = hrms.users().change(&admin, hr.id, hr.version, patch).await.unwrap();
+    assert_eq!(hr.roles, [Role::Admin, Role::Hr]);
+}
+
+async fn the_last_admin_stays(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let acme = organization(&hrms, "acme").await;
+    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let first = hrms.users().get(&admin, acme.admin.id).await.unwrap();
+    let step_down = || UserPatch { roles: Patch::Set(vec![Role::Employee]), ..Default::default() };
+    let disable = || UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() };
+    // As another admin sees it, who isn't one in the store.
+    let other = actor(&acme, UserId::from_uuid(id()), &[Role::Admin]);
+    for patch in [step_down(), disable()] {
+        let refused = hrms.users().change(&other, first.id, first.version, patch).await.unwrap_err();
+        assert_eq!(kind(&refused), (ErrorKind::Conflict, "user.last-admin"));
+    }
+    let second = hrms.users().create(&admin, new_user("b@acme.example", &[Role::Admin])).await.unwrap();
+    let leaving = [(&first, step_down()), (&second, disable())];
+    let steps = leaving.map(|(user, patch): (&User, _)| async {
+        hrms.users().change(&other, user.id, user.version, patch).await
+    });
+    let answers = hrms_core::contract::all_at_once(steps).await;
+    let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    let [refused] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!(kind(refused), (ErrorKind::Conflict, "user.last-admin"));
+}
+
+async fn a_disabled_user_is_out(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let acme = organization(&hrms, "acme").await;
+    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let jane = hrms.users().create(&admin, new_user("jane@acme.example", &[Role::Employee])).await.unwrap();
+    let with = log_in(Some("acme"), "jane@acme.example", PASSWORD);
+    let opened = hrms.identity().log_in(with.clone(), Client::default()).await.unwrap();
+    let patch = UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() };
+    let jane = hrms.users().change(&admin, jane.id, jane.version, patch).await.unwrap();
+    assert!(!standing(&hrms, &opened).await);
+    let patch = UserPatch { status: Patch::Set(UserStatus::Active), ..Default::default() };
+    hrms.users().change(&admin, jane.id, jane.version, patch).await.unwrap();
+    assert!(!standing(&hrms, &opened).await, "what was open stays closed");
+    assert!(hrms.identity().refresh(&opened.refresh_token).await.is_err());
+    hrms.identity().log_in(with, Client::default()).await.unwrap();
+}
+
+async fn faulty_users_are_refused(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let (acme, other) = (organization(&hrms, "acme").await, organization(&hrms, "other").await);
+    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let good = || new_user("jane@acme.example", &[Role::Employee]);
+    for (new, pointer, code) in [
+        (NewUser { email: "jane".into(), ..good() }, "/email", "not-an-email"),
+        (NewUser { name: "".into(), ..good() }, "/name", "too-short"),
+        (NewUser { roles: vec![], ..good() }, "/roles", "too-short"),
+        (NewUser { password: Secret::new("short"), ..good() }, "/password", "too-short"),
+        (NewUser { password: Secret::new("Jane Doe @ Acme"), ..good() }, "/password", "password-about-you"),
+        (
+            NewUser { employee_id: Some(hrms_core::EmployeeId::from_uuid(id())), ..good() },
+            "/employee_id",
+            "unknown-reference",
+        ),
+    ] {
+        let refused = hrms.users().create(&admin, new).await.unwrap_err();
+        let fault = &refused.fields()[0];
+        assert_eq!((fault.pointer.as_ref(), fault.code.as_ref()), (pointer, code));
+    }
+    // An address that another organisation knows.
+    let taken =
+        hrms.users().create(&admin, new_user("admin@OTHER.example", &[Role::Employee])).await.unwrap_err();
+    assert_eq!(kind(&taken), (ErrorKind::Conflict, "user.email-taken"));
+    let stranger = hrms.users().get(&admin, other.admin.id).await.unwrap_err();
+    assert_eq!(kind(&stranger), (ErrorKind::NotFound, "common.not-found"));
+}
+
+hrms_tests::on_every_engine!(
+    a_log_in_is_refreshed_and_ends,
+    crossing_refreshes_have_one_winner_who_lives,
+    nobody_learns_why_a_log_in_fails,
+    guessing_is_slowed_down,
+    operators_log_in_without_an_organization,
+    nobody_hands_out_what_they_lack,
+    the_last_admin_stays,
+    a_disabled_user_is_out,
+    faulty_users_are_refused,
+);
+
+/// The application's own role can read neither accounts nor what refreshes a session.
+#[tokio::test]
+async fn secrets_are_out_of_the_applications_reach() {
+    let fresh = crate::all::support::postgres().await;
+    let tenant = tenant(&*fresh).await;
+    let (_, app) = fresh.urls.clone().unwrap();
+    let mut conn = PgConnection::connect(&app).await.unwrap();
+    for (role, statement, allowed) in [
+        ("hrms_app", "SELECT count(*) FROM membership", true),
+        ("hrms_app", "SELECT count(user_agent) FROM auth_session", true),
+        ("hrms_app", "SELECT count(*) FROM user_account", false),
+        ("hrms_app", "SELECT count(*) FROM platform_operator", false),
+        ("hrms_app", "SELECT count(*) FROM operator_session", false),
+        ("hrms_app", "SELECT count(refresh_hash) FROM auth_session", false),
+        ("hrms_app", "SELECT count(family_hash) FROM auth_session", false),
+        ("hrms_app", "UPDATE auth_session SET refresh_hash = ''", false),
+        ("hrms_directory", "SELECT count(*) FROM membership", true),
+        ("hrms_directory", "SELECT count(*) FROM user_account", true),
+        ("hrms_directory", "UPDATE membership SET roles = '[\"admin\"]'", false),
+        ("hrms_directory", "SELECT count(*) FROM location", false),
+        ("hrms_directory", "SELECT count(*) FROM employee", false),
+        ("hrms_directory", "SELECT count(*) FROM event", false),
+    ] {
+        let begin =
+            format!("BEGIN; SET LOCAL ROLE {role}; SET LOCAL hrms.tenant_id = '{}'", tenant.as_uuid());
+        sqlx::raw_sql(sqlx::AssertSqlSafe(begin)).execute(&mut conn).await.unwrap();
+        let answer = sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut conn).await;
+        assert_eq!(answer.is_ok(), allowed, "{role}: {statement}: {answer:?}");
+        sqlx::raw_sql("ROLLBACK").execute(&mut conn).await.unwrap();
+    }
+}
