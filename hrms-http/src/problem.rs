@@ -80,7 +80,7 @@ impl Problem {
         let mut problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "common.unavailable", "the service is unavailable");
         problem.0.cause = Some(cause);
-        problem.with_retry_after(retry_after.unwrap_or(UNAVAILABLE_RETRY))
+        problem.with_retry_after(UNAVAILABLE_RETRY)
     }
 
     /// 405 that names the methods that are allowed.
