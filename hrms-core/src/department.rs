@@ -1,5 +1,7 @@
 //! Departments: a tree, and who heads each department when.
 
+mod service;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -7,12 +9,15 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::employee::EmployeeRef;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::id::{DepartmentId, EmployeeId};
 use crate::page::PageRequest;
 use crate::patch::Patch;
 use crate::period::Period;
 use crate::store::{Version, Versioned};
+
+pub use service::DepartmentService;
 
 /// A node of the department tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -100,22 +105,24 @@ pub struct Head {
     pub period: Period,
 }
 
-/// A department's head, as shown.
+/// A department's head during a period, as shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeadView {
     /// The head.
-    pub employee_id: EmployeeId,
+    pub employee: EmployeeRef,
     /// First day.
     pub from: Date,
     /// First day after it; `null` while nobody else is named.
     pub to: Option<Date>,
 }
 
-impl From<&Head> for HeadView {
-    fn from(head: &Head) -> Self {
-        Self { employee_id: head.employee_id, from: head.period.from(), to: head.period.to() }
-    }
+/// Who headed, heads and will head a department, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DepartmentHeads {
+    /// The heads.
+    pub items: Vec<HeadView>,
 }
 
 /// Names a head of a department for a period.
@@ -245,6 +252,8 @@ pub trait DepartmentRepo: Send {
         &mut self,
         departments: &[DepartmentId],
     ) -> Result<HashMap<DepartmentId, Vec<Head>>, StoreError>;
+    /// The heads of a department over all time with their names, oldest first: one statement.
+    async fn list_heads(&mut self, department: DepartmentId) -> Result<Vec<HeadView>, StoreError>;
     /// Replaces all heads of each of these departments; `department_head_no_overlap` keeps periods apart.
     async fn replace_heads(&mut self, heads: &[(DepartmentId, Vec<Head>)]) -> Result<(), StoreError>;
 }

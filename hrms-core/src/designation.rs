@@ -1,5 +1,7 @@
 //! Designations: job titles.
 
+mod service;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use crate::id::DesignationId;
 use crate::page::PageRequest;
 use crate::patch::Patch;
 use crate::store::{Version, Versioned};
+
+pub use service::DesignationService;
 
 /// A job title.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

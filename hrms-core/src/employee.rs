@@ -1,7 +1,9 @@
 //! Employees: people's employment in an organisation. Nobody is deleted; history stays.
 
 mod error;
+mod input;
 mod repo;
+mod service;
 mod view;
 
 use jiff::Timestamp;
@@ -14,8 +16,12 @@ use crate::store::{Version, Versioned};
 use crate::validate::fold;
 
 pub use error::EmployeeError;
+pub use input::{
+    ChangeEmployment, CorrectEmployment, EmployeePatch, EmployeeSearch, EndEmployment, NewEmployee, Rehire,
+};
 pub use repo::{EmployeeFilter, EmployeeRepo, EmployeeRow, EmployeeSort};
-pub use view::{EmployeeView, EmploymentView, ManagerRef, Named};
+pub use service::{EmployeeService, check};
+pub use view::{EmployeeRef, EmployeeView, EmploymentHistory, EmploymentView, Named};
 
 coded! {
     /// Gender, as the employee gives it.

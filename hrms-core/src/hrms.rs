@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -109,6 +111,12 @@ impl Hrms {
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.clock
+    }
+
+    /// Today's date in UTC: by it the rows are chosen that an actor may see, and lists are shown.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.0.clock.today(&TimeZone::UTC)
     }
 
     /// The source of ids.

@@ -21,6 +21,7 @@ pub mod job;
 pub mod leave;
 pub mod location;
 pub mod operator;
+pub mod org_chart;
 pub mod organization;
 pub mod page;
 pub mod password;

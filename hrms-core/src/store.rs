@@ -15,6 +15,7 @@ use crate::identity::IdentityDirectory;
 use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
+use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 use crate::user::UserRepo;
 
@@ -89,6 +90,8 @@ pub trait Tx: Send {
     fn leave_requests(&mut self) -> &mut dyn LeaveRequestRepo;
     /// Holidays of locations.
     fn holidays(&mut self) -> &mut dyn HolidayRepo;
+    /// The org chart.
+    fn org_chart(&mut self) -> &mut dyn OrgChartRepo;
     /// The log of domain events: written if and only if we commit.
     fn events(&mut self) -> &mut dyn EventLog;
     /// Answers kept for repeated requests.

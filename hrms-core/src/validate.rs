@@ -8,6 +8,7 @@ use jiff::{
 };
 
 use crate::error::{CommonError, FieldError};
+use crate::period::Period;
 
 /// The first date that can be stored.
 pub const FIRST_DATE: Date = date(1900, 1, 1);
@@ -67,6 +68,25 @@ impl Check {
         if on < FIRST_DATE || on > LAST_DATE {
             self.fault(pointer, "out-of-range", format!("dates go from {FIRST_DATE} to {LAST_DATE}"));
         }
+    }
+
+    /// A half-open period of dates that can be stored, with at least one day.
+    pub fn period(
+        &mut self,
+        from_pointer: &'static str,
+        from: Date,
+        to_pointer: &'static str,
+        to: Option<Date>,
+    ) -> Option<Period> {
+        self.date(from_pointer, from);
+        if let Some(to) = to {
+            self.date(to_pointer, to);
+        }
+        let period = Period::new(from, to);
+        if period.is_none() {
+            self.fault(to_pointer, "not-after-start", "this must lie after the first day");
+        }
+        period
     }
 
     /// The name of a zone in the IANA time zone database.

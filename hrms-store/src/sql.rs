@@ -10,6 +10,7 @@ mod identity;
 mod job;
 mod leave;
 mod location;
+mod org_chart;
 mod organization;
 mod user;
 mod visibility;
@@ -25,6 +26,7 @@ use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::job::JobQueue;
 use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
+use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::user::UserRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
@@ -82,6 +84,10 @@ impl Tx for SqlTx {
     }
 
     fn holidays(&mut self) -> &mut dyn HolidayRepo {
+        self
+    }
+
+    fn org_chart(&mut self) -> &mut dyn OrgChartRepo {
         self
     }
 

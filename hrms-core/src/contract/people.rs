@@ -111,6 +111,8 @@ pub async fn people_are_read_back_with_their_records(store: &impl Subject) {
     assert_eq!(tx.departments().list(&parts, &PageRequest::default()).await.unwrap(), vec![below.clone()]);
     assert!(tx.departments().tree().await.unwrap().is_within(below.id, top.id));
     assert_eq!(tx.departments().heads_of(&[top.id, below.id]).await.unwrap().get(&top.id), Some(&vec![head]));
+    let heads = tx.departments().list_heads(top.id).await.unwrap();
+    assert_eq!(heads.first().map(|head| head.employee.name.as_str()), Some("Given 1 Family"));
     assert_eq!(tx.designations().get(title.id).await.unwrap(), Some(title.clone()));
     assert_eq!(tx.designations().find_by_codes(&["dev".into()]).await.unwrap(), vec![title.clone()]);
     assert_eq!(tx.employees().get(worker.id).await.unwrap(), Some(worker.clone()));
@@ -194,6 +196,7 @@ pub async fn people_of_tenants_never_meet(store: &impl Subject) {
     assert!(tx.departments().list(&DepartmentFilter::default(), &page).await.unwrap().is_empty());
     assert!(!tx.departments().tree().await.unwrap().contains(unit.id));
     assert!(tx.departments().heads_of(&[unit.id]).await.unwrap().is_empty());
+    assert!(tx.departments().list_heads(unit.id).await.unwrap().is_empty());
     tx.departments().replace_heads(&[(unit.id, vec![])]).await.unwrap();
     assert!(matches!(tx.departments().update(&unit, unit.version).await, Err(StoreError::Stale)));
     assert!(matches!(tx.departments().remove(unit.id, unit.version).await, Err(StoreError::Stale)));

@@ -80,6 +80,8 @@ pub struct EmployeeRow {
     pub view: EmployeeView,
     /// Owner, manager and department by the record in force today.
     pub resource: Resource,
+    /// The time zone of the location in the record shown.
+    pub time_zone: Option<String>,
 }
 
 /// Employees in storage.

@@ -19,11 +19,11 @@ pub struct Named<Id> {
     pub name: String,
 }
 
-/// Id, number and name of a manager.
+/// Id, number and name of an employee.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ManagerRef {
-    /// The manager's id.
+pub struct EmployeeRef {
+    /// Their id.
     pub id: EmployeeId,
     /// Their number.
     pub number: String,
@@ -46,7 +46,7 @@ pub struct EmploymentView {
     /// Location.
     pub location: Option<Named<LocationId>>,
     /// Whom the employee reports to.
-    pub manager: Option<ManagerRef>,
+    pub manager: Option<EmployeeRef>,
     /// Kind of contract.
     pub employment_type: EmploymentType,
     /// How the employment stands.
@@ -55,6 +55,14 @@ pub struct EmploymentView {
     pub corrected: bool,
     /// Why the employment ends with this record; `null` when it goes on or nobody said why.
     pub end_reason: Option<EndReason>,
+}
+
+/// Every employment record of an employee, oldest first. A day in none of them is one without employment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EmploymentHistory {
+    /// The records.
+    pub items: Vec<EmploymentView>,
 }
 
 /// An employee with the employment record in force on a date.

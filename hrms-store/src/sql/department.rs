@@ -7,12 +7,14 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::department::{
-    Department, DepartmentFilter, DepartmentRepo, DepartmentSort, DepartmentTree, Head,
+    Department, DepartmentFilter, DepartmentRepo, DepartmentSort, DepartmentTree, Head, HeadView,
 };
+use hrms_core::employee::EmployeeRef;
 use hrms_core::{DepartmentId, EmployeeId, PageRequest, StoreError, Version};
 
 use crate::instant::Instant;
 use crate::query::{CHUNK, Query, insert_many, params};
+use crate::sql::employee::full_name;
 use crate::sql::{SqlTx, period};
 
 #[derive(FromRow)]
@@ -44,6 +46,16 @@ impl From<DepartmentRow> for Department {
 struct HeadRow {
     department_id: Uuid,
     employee_id: Uuid,
+    valid_from: jiff_sqlx::Date,
+    valid_to: Option<jiff_sqlx::Date>,
+}
+
+#[derive(FromRow)]
+struct HeadViewRow {
+    id: Uuid,
+    number: String,
+    given_name: String,
+    family_name: String,
     valid_from: jiff_sqlx::Date,
     valid_to: Option<jiff_sqlx::Date>,
 }
@@ -189,6 +201,28 @@ impl DepartmentRepo for SqlTx {
             }
         }
         Ok(heads)
+    }
+
+    async fn list_heads(&mut self, department: DepartmentId) -> Result<Vec<HeadView>, StoreError> {
+        let rows: Vec<HeadViewRow> = self
+            .conn
+            .all(
+                "SELECT e.id, e.number, e.given_name, e.family_name, h.valid_from, h.valid_to \
+                 FROM department_head AS h JOIN employee AS e ON e.tenant_id = h.tenant_id AND e.id = h.employee_id \
+                 WHERE h.tenant_id = $1 AND h.department_id = $2 ORDER BY h.valid_from",
+                params![self.tenant, department],
+            )
+            .await?;
+        let head = |row: HeadViewRow| HeadView {
+            employee: EmployeeRef {
+                id: EmployeeId::from_uuid(row.id),
+                number: row.number,
+                name: full_name(row.given_name, &row.family_name),
+            },
+            from: row.valid_from.to_jiff(),
+            to: row.valid_to.map(jiff_sqlx::Date::to_jiff),
+        };
+        Ok(rows.into_iter().map(head).collect())
     }
 
     async fn replace_heads(&mut self, heads: &[(DepartmentId, Vec<Head>)]) -> Result<(), StoreError> {

@@ -18,6 +18,7 @@ use crate::query::{CHUNK, Param, Query, insert_many, params};
 use crate::sql::{SqlTx, corrupt};
 
 use view::{HistoryRow, ViewRow};
+pub(super) use view::{full_name, named};
 
 macro_rules! columns {
     () => {

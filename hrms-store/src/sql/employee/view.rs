@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use hrms_core::employee::{EmployeeFilter, EmployeeRow, EmployeeView, EmploymentView, ManagerRef, Named};
+use hrms_core::employee::{EmployeeFilter, EmployeeRef, EmployeeRow, EmployeeView, EmploymentView, Named};
 use hrms_core::{
     DepartmentId, DesignationId, EmployeeId, LocationId, Resource, StoreError, TenantId, Version,
 };
@@ -20,7 +20,7 @@ macro_rules! record_columns {
         "r.valid_from, r.valid_to, r.employment_type, r.status, r.corrected, r.end_reason, \
          d.id AS department_id, d.name AS department_name, \
          g.id AS designation_id, g.name AS designation_name, \
-         l.id AS location_id, l.name AS location_name, \
+         l.id AS location_id, l.name AS location_name, l.time_zone AS location_time_zone, \
          m.id AS manager_id, m.number AS manager_number, \
          m.given_name AS manager_given_name, m.family_name AS manager_family_name"
     };
@@ -135,6 +135,7 @@ pub(super) struct HistoryRow {
     designation_name: Option<String>,
     location_id: Option<Uuid>,
     location_name: Option<String>,
+    location_time_zone: Option<String>,
     manager_id: Option<Uuid>,
     manager_number: Option<String>,
     manager_given_name: Option<String>,
@@ -150,7 +151,7 @@ impl TryFrom<HistoryRow> for EmploymentView {
             row.manager_given_name.unwrap_or_default(),
             &row.manager_family_name.unwrap_or_default(),
         );
-        let manager = row.manager_id.zip(row.manager_number).map(|(id, number)| ManagerRef {
+        let manager = row.manager_id.zip(row.manager_number).map(|(id, number)| EmployeeRef {
             id: EmployeeId::from_uuid(id),
             number,
             name: manager_name,
@@ -175,6 +176,7 @@ impl TryFrom<ViewRow> for EmployeeRow {
 
     fn try_from(row: ViewRow) -> Result<Self, StoreError> {
         let id = EmployeeId::from_uuid(row.id);
+        let time_zone = row.record.location_time_zone.clone();
         let employment = if row.record.valid_from.is_some() { Some(row.record.try_into()?) } else { None };
         let view = EmployeeView {
             id,
@@ -195,11 +197,16 @@ impl TryFrom<ViewRow> for EmployeeRow {
             row.manager_today.map(EmployeeId::from_uuid),
             row.department_today.map(DepartmentId::from_uuid),
         );
-        Ok(Self { view, resource })
+        Ok(Self { view, resource, time_zone })
     }
 }
 
-fn named<Id>(id: Option<Uuid>, name: Option<String>, wrap: impl FnOnce(Uuid) -> Id) -> Option<Named<Id>> {
+/// The id and name of something, when it is there.
+pub(in crate::sql) fn named<Id>(
+    id: Option<Uuid>,
+    name: Option<String>,
+    wrap: impl FnOnce(Uuid) -> Id,
+) -> Option<Named<Id>> {
     id.zip(name).map(|(id, name)| Named { id: wrap(id), name })
 }
 

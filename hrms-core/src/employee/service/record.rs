@@ -1,0 +1,232 @@
+//! Changes of the employment record: change, correct, end, rehire.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+
+use crate::actor::Actor;
+use crate::employee::service::{EmployeeService, NOT_FOUND};
+use crate::employee::{
+    ChangeEmployment, CorrectEmployment, EmployeeError, EmployeeView, EndEmployment, Rehire,
+};
+use crate::employment::{Change, Facts, ReportingLine, Timeline};
+use crate::error::CommonError;
+use crate::hrms::Work;
+use crate::id::EmployeeId;
+use crate::period::Period;
+use crate::validate::Check;
+
+/// One change of a timeline, and what it needs to be checked and announced.
+struct Step<'a> {
+    kind: &'static str,
+    /// The first day that it is about.
+    on: Date,
+    /// The facts that it sets.
+    facts: Facts,
+    /// The names of those facts.
+    fields: &'a [&'static str],
+}
+
+impl EmployeeService<'_> {
+    /// Changes facts of an employment from a day on, which may lie in the future. Shown as of that day.
+    ///
+    /// # Errors
+    /// [`EmployeeError::NotEmployed`]; [`EmployeeError::ReportingCycle`];
+    /// [`EmployeeError::ManagerNotEmployed`]; faulty fields.
+    pub async fn change_employment(
+        &self,
+        actor: &Actor,
+        id: EmployeeId,
+        input: ChangeEmployment,
+    ) -> Result<EmployeeView, EmployeeError> {
+        let mut check = Check::new();
+        check.date("/from", input.from);
+        check.done()?;
+        let change = named(input.change()?)?;
+        let fields = fields_of(&change);
+        let facts = change.applied_to(&Facts::default());
+        let step = Step { kind: "employee.changed", on: input.from, facts, fields: &fields };
+        self.rewrite(actor, id, step, |timeline| Ok(timeline.change_from(input.from, &change)?)).await
+    }
+
+    /// Corrects facts of an employment during a period. Shown as of its first day.
+    ///
+    /// # Errors
+    /// Those of [`change_employment`](Self::change_employment).
+    pub async fn correct_employment(
+        &self,
+        actor: &Actor,
+        id: EmployeeId,
+        input: CorrectEmployment,
+    ) -> Result<EmployeeView, EmployeeError> {
+        let mut check = Check::new();
+        let period = check.period("/from", input.from, "/to", input.to);
+        check.done()?;
+        let period = period.unwrap_or(Period::since(input.from));
+        let change = if input.extend { input.change()? } else { named(input.change()?)? };
+        let fields = fields_of(&change);
+        let facts = change.applied_to(&Facts::default());
+        let step = Step { kind: "employee.corrected", on: input.from, facts, fields: &fields };
+        self.rewrite(actor, id, step, |timeline| Ok(timeline.correct(period, &change, input.extend)?)).await
+    }
+
+    /// Ends an employment. Shown as of its last day.
+    ///
+    /// # Errors
+    /// [`EmployeeError::NotEmployed`]; faulty fields.
+    pub async fn end_employment(
+        &self,
+        actor: &Actor,
+        id: EmployeeId,
+        input: EndEmployment,
+    ) -> Result<EmployeeView, EmployeeError> {
+        let mut check = Check::new();
+        check.date("/last_day", input.last_day);
+        check.done()?;
+        let step = Step { kind: "employee.ended", on: input.last_day, facts: Facts::default(), fields: &[] };
+        self.rewrite(actor, id, step, |timeline| Ok(timeline.end(input.last_day, input.reason)?)).await
+    }
+
+    /// Employs somebody again who had left. Shown as of the first day.
+    ///
+    /// # Errors
+    /// [`EmployeeError::StillEmployed`]; [`EmployeeError::ReportingCycle`];
+    /// [`EmployeeError::ManagerNotEmployed`]; faulty fields.
+    pub async fn rehire(
+        &self,
+        actor: &Actor,
+        id: EmployeeId,
+        input: Rehire,
+    ) -> Result<EmployeeView, EmployeeError> {
+        let mut check = Check::new();
+        check.date("/from", input.from);
+        check.done()?;
+        let facts = input.facts();
+        let step = Step { kind: "employee.rehired", on: input.from, facts, fields: &[] };
+        self.rewrite(actor, id, step, |timeline| Ok(timeline.rehire(input.from, facts)?)).await
+    }
+
+    /// Changes a timeline under the locks that it needs, checks the reporting line, and announces it.
+    async fn rewrite(
+        &self,
+        actor: &Actor,
+        id: EmployeeId,
+        step: Step<'_>,
+        change: impl FnOnce(&mut Timeline) -> Result<(), EmployeeError> + Send,
+    ) -> Result<EmployeeView, EmployeeError> {
+        let mut work = self.0.begin(actor).await?;
+        self.manage(actor, &mut work, id).await?;
+        let manager = step.facts.manager_id;
+        if manager.is_some() {
+            work.employment().lock_reporting_line().await?;
+        }
+        let mut employee = work.employees().get_for_change(id).await?.ok_or(NOT_FOUND)?;
+        let before = work.employment().timelines_of(&[id]).await?.remove(&id).unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after)?;
+        check_references(&mut work, &step.facts).await?;
+        if let Some(manager) = manager {
+            if manager == id {
+                return Err(crate::employment::Cycle { employee: id, on: step.on }.into());
+            }
+            check_manager(&mut work, manager, step.on).await?;
+            check_line(&mut work, id, &after).await?;
+        }
+        if after == before {
+            let row = work.employees().view(id, step.on, self.0.today()).await?.ok_or(NOT_FOUND)?;
+            return Ok(work.commit(self.shown(actor, row)).await?);
+        }
+        // A hiring date before the first record (imported history) stays, unless this moves the first day.
+        if let Some(first) = after.first_day().filter(|_| after.first_day() != before.first_day()) {
+            employee.hired_on = first;
+            super::check(&employee)?;
+        }
+        employee.updated_at = work.now();
+        employee.version = employee.version.next();
+        work.employees().update_many(std::slice::from_ref(&employee)).await?;
+        work.employment().replace_timelines(&[(id, after)]).await?;
+        self.finish(actor, work, id, step.kind, step.on, step.fields).await
+    }
+}
+
+/// Refuses ids of departments, designations and locations that don't exist here.
+pub(super) async fn check_references(work: &mut Work, facts: &Facts) -> Result<(), EmployeeError> {
+    let mut unknown = Vec::new();
+    if let Some(id) = facts.department_id
+        && work.departments().get(id).await?.is_none()
+    {
+        unknown.push("/department_id");
+    }
+    if let Some(id) = facts.designation_id
+        && work.designations().get(id).await?.is_none()
+    {
+        unknown.push("/designation_id");
+    }
+    if let Some(id) = facts.location_id
+        && work.locations().get(id).await?.is_none()
+    {
+        unknown.push("/location_id");
+    }
+    match unknown.first() {
+        Some(pointer) => Err(CommonError::unknown_reference(*pointer).into()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a manager who doesn't exist here or isn't employed on the first day of the relation.
+pub(super) async fn check_manager(
+    work: &mut Work,
+    manager: EmployeeId,
+    on: Date,
+) -> Result<(), EmployeeError> {
+    let timelines = work.employment().timelines_of(&[manager]).await?;
+    match timelines.get(&manager) {
+        Some(timeline) if timeline.at(on).is_some() => Ok(()),
+        Some(_) => Err(EmployeeError::manager_not_employed(on)),
+        None if work.employees().existing(&[manager]).await?.is_empty() => {
+            Err(CommonError::unknown_reference("/manager_id").into())
+        }
+        None => Err(EmployeeError::manager_not_employed(on)),
+    }
+}
+
+/// Refuses a timeline that would put the employee above themselves on any day (P24). The reporting line
+/// must be locked. One statement for each level above the employee.
+async fn check_line(work: &mut Work, id: EmployeeId, timeline: &Timeline) -> Result<(), EmployeeError> {
+    let mut line = ReportingLine::default();
+    line.set(id, timeline);
+    let mut level: Vec<EmployeeId> = line.managers_of(id).collect();
+    while !level.is_empty() {
+        let known: HashMap<EmployeeId, Timeline> = work.employment().timelines_of(&level).await?;
+        let mut next = Vec::new();
+        for manager in level {
+            line.set(manager, known.get(&manager).unwrap_or(&Timeline::default()));
+            next.extend(line.managers_of(manager));
+        }
+        next.retain(|manager| !line.knows(*manager));
+        next.sort_unstable();
+        next.dedup();
+        level = next;
+    }
+    line.cycle_through(id).map_or(Ok(()), |cycle| Err(cycle.into()))
+}
+
+/// Refuses a change that names nothing.
+fn named(change: Change) -> Result<Change, CommonError> {
+    if change.is_empty() {
+        return Err(CommonError::invalid("", "nothing-to-change", "name at least one fact to change"));
+    }
+    Ok(change)
+}
+
+fn fields_of(change: &Change) -> Vec<&'static str> {
+    let fields = [
+        ("department_id", !change.department_id.is_keep()),
+        ("designation_id", !change.designation_id.is_keep()),
+        ("location_id", !change.location_id.is_keep()),
+        ("manager_id", !change.manager_id.is_keep()),
+        ("employment_type", change.employment_type.is_some()),
+        ("status", change.status.is_some()),
+    ];
+    fields.into_iter().filter(|(_, named)| *named).map(|(name, _)| name).collect()
+}
