@@ -1,10 +1,11 @@
 //! `/api/v1/departments`: a tree, and who heads each department when.
 
 use hrms_core::DepartmentId;
-use hrms_core::jiff::Timestamp;
 use hrms_core::department::{
-    Department, DepartmentError, DepartmentFilter, DepartmentHeads, DepartmentPatch, DepartmentSort, NewDepartment, NewHead,
+    Department, DepartmentError, DepartmentFilter, DepartmentHeads, DepartmentPatch, DepartmentSort,
+    NewDepartment, NewHead,
 };
+use hrms_core::jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -60,7 +61,11 @@ impl ListQuery for DepartmentQuery {
 }
 
 async fn list(cx: Cx, list: List<DepartmentQuery>) -> Result<Listed<Department>, DepartmentError> {
-    let filter = DepartmentFilter { code: list.filter.code.clone(), parent_id: list.filter.parent_id, updated_after: list.filter.updated_after };
+    let filter = DepartmentFilter {
+        code: list.filter.code.clone(),
+        parent_id: list.filter.parent_id,
+        updated_after: list.filter.updated_after,
+    };
     let page = cx.hrms.departments().list(&cx.actor, &filter, &list.page).await?;
     Ok(list.answer(page))
 }
@@ -82,7 +87,11 @@ async fn change(
     cx.hrms.departments().change(&cx.actor, id, version, patch).await.map(Found)
 }
 
-async fn remove(cx: Cx, Id(id): Id<DepartmentId>, IfMatch(version): IfMatch) -> Result<Deleted, DepartmentError> {
+async fn remove(
+    cx: Cx,
+    Id(id): Id<DepartmentId>,
+    IfMatch(version): IfMatch,
+) -> Result<Deleted, DepartmentError> {
     cx.hrms.departments().remove(&cx.actor, id, version).await?;
     Ok(Deleted)
 }

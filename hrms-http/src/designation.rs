@@ -1,10 +1,10 @@
 //! `/api/v1/designations`: job titles.
 
 use hrms_core::DesignationId;
-use hrms_core::jiff::Timestamp;
 use hrms_core::designation::{
     Designation, DesignationError, DesignationFilter, DesignationPatch, DesignationSort, NewDesignation,
 };
+use hrms_core::jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -50,7 +50,8 @@ impl ListQuery for DesignationQuery {
 }
 
 async fn list(cx: Cx, list: List<DesignationQuery>) -> Result<Listed<Designation>, DesignationError> {
-    let filter = DesignationFilter { code: list.filter.code.clone(), updated_after: list.filter.updated_after };
+    let filter =
+        DesignationFilter { code: list.filter.code.clone(), updated_after: list.filter.updated_after };
     let page = cx.hrms.designations().list(&cx.actor, &filter, &list.page).await?;
     Ok(list.answer(page))
 }
@@ -72,7 +73,11 @@ async fn change(
     cx.hrms.designations().change(&cx.actor, id, version, patch).await.map(Found)
 }
 
-async fn remove(cx: Cx, Id(id): Id<DesignationId>, IfMatch(version): IfMatch) -> Result<Deleted, DesignationError> {
+async fn remove(
+    cx: Cx,
+    Id(id): Id<DesignationId>,
+    IfMatch(version): IfMatch,
+) -> Result<Deleted, DesignationError> {
     cx.hrms.designations().remove(&cx.actor, id, version).await?;
     Ok(Deleted)
 }

@@ -7,13 +7,17 @@ mod api;
 mod auth;
 mod config;
 mod cursor;
+mod department;
+mod designation;
 mod dispatch;
+mod employee;
 mod endpoint;
 mod etag;
 mod extract;
 mod idempotency;
 mod location;
 mod openapi;
+mod org_chart;
 mod problem;
 mod request;
 mod server;
@@ -30,4 +34,10 @@ pub use server::{Server, openapi};
 use endpoint::Endpoint;
 
 /// Every endpoint there is, by feature.
-pub(crate) const TABLES: &[&[Endpoint]] = &[location::ENDPOINTS];
+pub(crate) const TABLES: &[&[Endpoint]] = &[
+    department::ENDPOINTS,
+    designation::ENDPOINTS,
+    employee::ENDPOINTS,
+    location::ENDPOINTS,
+    org_chart::ENDPOINTS,
+];

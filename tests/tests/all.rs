@@ -17,5 +17,6 @@ mod all {
     mod jobs;
     mod leave;
     mod model;
+    mod people;
     mod support;
 }
