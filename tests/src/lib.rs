@@ -34,7 +34,8 @@ macro_rules! on_every_engine {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    super::$promise(&$crate::sqlite_memory().await).await;
+                    let store = $crate::sqlite_memory().await;
+                    super::$promise(&store).await;
                 }
             )+
         }
@@ -42,7 +43,8 @@ macro_rules! on_every_engine {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    super::$promise(&$crate::postgres().await).await;
+                    let store = $crate::postgres().await;
+                    super::$promise(&store).await;
                 }
             )+
         }
