@@ -70,6 +70,11 @@ impl FieldError {
     ) -> Self {
         Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
     }
+
+    /// A field that refers to something that isn't there (or belongs to somebody else).
+    pub fn unknown_reference(pointer: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(pointer, "unknown-reference", "this refers to nothing that exists here")
+    }
 }
 
 /// How storage can fail. Closed and small on purpose: "not found" is a domain decision.
@@ -166,7 +171,7 @@ impl CommonError {
 
     /// A field that refers to something that isn't there (or belongs to somebody else).
     pub fn unknown_reference(pointer: impl Into<Cow<'static, str>>) -> Self {
-        Self::invalid(pointer, "unknown-reference", "this refers to nothing that exists here")
+        Self::Invalid(vec![FieldError::unknown_reference(pointer)])
     }
 }
 

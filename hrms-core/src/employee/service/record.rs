@@ -10,7 +10,7 @@ use crate::employee::{
     ChangeEmployment, CorrectEmployment, EmployeeError, EmployeeView, EndEmployment, Rehire,
 };
 use crate::employment::{Change, Facts, ReportingLine, Timeline};
-use crate::error::CommonError;
+use crate::error::{CommonError, FieldError};
 use crate::hrms::Work;
 use crate::id::EmployeeId;
 use crate::period::Period;
@@ -167,10 +167,8 @@ pub(super) async fn check_references(work: &mut Work, facts: &Facts) -> Result<(
     {
         unknown.push("/location_id");
     }
-    match unknown.first() {
-        Some(pointer) => Err(CommonError::unknown_reference(*pointer).into()),
-        None => Ok(()),
-    }
+    let unknown = unknown.into_iter().map(FieldError::unknown_reference).collect::<Vec<_>>();
+    if unknown.is_empty() { Ok(()) } else { Err(CommonError::Invalid(unknown).into()) }
 }
 
 /// Refuses a manager who doesn't exist here or isn't employed on the first day of the relation.
