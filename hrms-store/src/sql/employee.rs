@@ -128,8 +128,12 @@ impl EmployeeRepo for SqlTx {
         as_of: Date,
         today: Date,
     ) -> Result<Option<EmployeeRow>, StoreError> {
-        let row: Option<ViewRow> =
-            self.conn.optional(view::ONE, params![self.tenant, as_of, today, id]).await?;
+        // Without a second look at the records when both dates are the same, which is nearly always.
+        let row: Option<ViewRow> = if as_of == today {
+            self.conn.optional(view::ONE_TODAY, params![self.tenant, today, id]).await?
+        } else {
+            self.conn.optional(view::ONE_AS_OF, params![self.tenant, as_of, today, id]).await?
+        };
         row.map(TryInto::try_into).transpose()
     }
 

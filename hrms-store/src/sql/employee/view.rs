@@ -36,27 +36,44 @@ macro_rules! record_joins {
     };
 }
 
-/// Employees `e` with the record `r` in force on $2, and the one in force today ($3) as `t`.
+/// Employees `e` with the record `r` in force on $2; `$today` names the one in force today, and `$join` joins
+/// it where that isn't the same.
 macro_rules! view {
-    ($more:literal) => {
+    ($today:literal, $join:literal, $more:literal) => {
         concat!(
             "SELECT e.id, e.number, e.given_name, e.family_name, e.email, e.birth_date, e.gender, e.hired_on, \
-             e.created_at, e.updated_at, e.version, \
-             t.manager_id AS manager_today, t.department_id AS department_today, ",
+             e.created_at, e.updated_at, e.version, ",
+            $today,
+            ".manager_id AS manager_today, ",
+            $today,
+            ".department_id AS department_today, ",
             record_columns!(),
             " FROM employee AS e \
              LEFT JOIN employment_record AS r ON r.tenant_id = e.tenant_id AND r.employee_id = e.id \
-               AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2) \
-             LEFT JOIN employment_record AS t ON t.tenant_id = e.tenant_id AND t.employee_id = e.id \
-               AND t.valid_from <= $3 AND (t.valid_to IS NULL OR t.valid_to > $3)",
+               AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2)",
+            $join,
             record_joins!(),
             " WHERE e.tenant_id = $1",
             $more
         )
     };
+    (today $more:literal) => {
+        view!("r", "", $more)
+    };
+    (as_of $more:literal) => {
+        view!(
+            "t",
+            " LEFT JOIN employment_record AS t ON t.tenant_id = e.tenant_id AND t.employee_id = e.id \
+               AND t.valid_from <= $3 AND (t.valid_to IS NULL OR t.valid_to > $3)",
+            $more
+        )
+    };
 }
 
-pub(super) const ONE: &str = view!(" AND e.id = $4");
+/// $1 tenant, $2 today, $3 employee.
+pub(super) const ONE_TODAY: &str = view!(today " AND e.id = $3");
+/// $1 tenant, $2 the date, $3 today, $4 employee.
+pub(super) const ONE_AS_OF: &str = view!(as_of " AND e.id = $4");
 
 pub(super) const HISTORY: &str = concat!(
     "SELECT ",
@@ -68,8 +85,15 @@ pub(super) const HISTORY: &str = concat!(
 
 /// The employees that a filter asks for, without order and limit.
 pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
-    let mut query = Query::with(view!(""), params![tenant, filter.as_of, filter.today]);
-    visible(&mut query, &filter.visible, "e.id", "t.manager_id", "t.department_id");
+    let mut query = if filter.as_of == filter.today {
+        let mut query = Query::with(view!(today ""), params![tenant, filter.today]);
+        visible(&mut query, &filter.visible, "e.id", "r.manager_id", "r.department_id");
+        query
+    } else {
+        let mut query = Query::with(view!(as_of ""), params![tenant, filter.as_of, filter.today]);
+        visible(&mut query, &filter.visible, "e.id", "t.manager_id", "t.department_id");
+        query
+    };
     for word in &filter.words {
         // Every word in the key stands behind a blank, so this finds the beginnings of words.
         let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
