@@ -27,7 +27,7 @@ pub use backoff::backoff;
 pub use record::*;
 pub use registry::JobRegistry;
 pub use requester::Requester;
-pub use service::JobService;
+pub use service::{JobService, JobServiceError};
 pub use worker::{LEASE, Worker, run_until_idle};
 
 /// Something to be done in the background. Its fields are its payload, stored as JSON.
@@ -49,7 +49,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 pub enum Outcome {
     /// Done; this result is to be recorded.
     Done(Value),
-    /// Done, and recorded already by [`JobContext::commit_done`].
+    /// Ended, and recorded already by [`JobContext::commit_done`] or [`JobContext::commit_failed`].
     Recorded,
 }
 
@@ -217,10 +217,28 @@ impl JobContext {
     ///
     /// # Errors
     /// [`JobError::LeaseLost`]; storage failures. Nothing is written then.
-    pub async fn commit_done(&self, mut work: Work, result: impl Serialize) -> Result<Outcome, JobError> {
+    pub async fn commit_done(&self, work: Work, result: impl Serialize) -> Result<Outcome, JobError> {
         let result = serde_json::to_value(result).map_err(JobError::give_up)?;
+        self.commit_finish(work, &Finish::Succeeded(result)).await
+    }
+
+    /// Records the job as failed for good in `work`, with a result that tells more, and commits.
+    ///
+    /// # Errors
+    /// [`JobError::LeaseLost`]; storage failures. Nothing is written then.
+    pub async fn commit_failed(
+        &self,
+        work: Work,
+        fault: JobFault,
+        result: impl Serialize,
+    ) -> Result<Outcome, JobError> {
+        let result = serde_json::to_value(result).map_err(JobError::give_up)?;
+        self.commit_finish(work, &Finish::Failed(fault, Some(result))).await
+    }
+
+    async fn commit_finish(&self, mut work: Work, finish: &Finish) -> Result<Outcome, JobError> {
         let now = work.now();
-        match work.jobs().finish(&self.lease, &Finish::Succeeded(result), now).await {
+        match work.jobs().finish(&self.lease, finish, now).await {
             Ok(()) => {}
             Err(StoreError::Stale) => return Err(JobError::LeaseLost),
             Err(other) => return Err(other.into()),

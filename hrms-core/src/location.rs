@@ -148,6 +148,8 @@ impl From<StoreError> for LocationError {
 pub trait LocationRepo: Send {
     /// The location with this id.
     async fn get(&mut self, id: LocationId) -> Result<Option<Location>, StoreError>;
+    /// The locations with these codes, in no particular order.
+    async fn find_by_codes(&mut self, codes: &[String]) -> Result<Vec<Location>, StoreError>;
     /// Up to `limit + 1` locations in the order asked for.
     async fn list(
         &mut self,
@@ -285,7 +287,7 @@ impl LocationService<'_> {
     }
 }
 
-fn check(location: &Location) -> Result<(), CommonError> {
+pub(crate) fn check(location: &Location) -> Result<(), CommonError> {
     let mut check = Check::new();
     check.code("/code", &location.code);
     check.text("/name", &location.name, 1..=200);
@@ -293,7 +295,7 @@ fn check(location: &Location) -> Result<(), CommonError> {
     check.done()
 }
 
-fn event(kind: &'static str, location: &Location) -> NewEvent {
+pub(crate) fn event(kind: &'static str, location: &Location) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("locations", location.id.as_uuid()),

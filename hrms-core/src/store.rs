@@ -12,6 +12,7 @@ use crate::event::EventLog;
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::identity::IdentityDirectory;
+use crate::import::ImportRepo;
 use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
@@ -98,6 +99,8 @@ pub trait Tx: Send {
     fn idempotency(&mut self) -> &mut dyn IdempotencyRepo;
     /// Background jobs: enqueued if and only if we commit.
     fn jobs(&mut self) -> &mut dyn JobQueue;
+    /// Imports and their files.
+    fn imports(&mut self) -> &mut dyn ImportRepo;
 
     /// Makes the work durable and visible.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

@@ -13,8 +13,11 @@ mod dispatch;
 mod employee;
 mod endpoint;
 mod etag;
+mod export;
 mod extract;
 mod idempotency;
+mod import;
+mod job;
 mod location;
 mod openapi;
 mod org_chart;
@@ -40,4 +43,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     employee::ENDPOINTS,
     location::ENDPOINTS,
     org_chart::ENDPOINTS,
+    job::ENDPOINTS,
+    import::ENDPOINTS,
+    export::ENDPOINTS,
 ];

@@ -7,6 +7,7 @@ mod employment;
 mod event;
 mod idempotency;
 mod identity;
+mod import;
 mod job;
 mod leave;
 mod location;
@@ -23,6 +24,7 @@ use hrms_core::employee::EmployeeRepo;
 use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::EventLog;
 use hrms_core::idempotency::IdempotencyRepo;
+use hrms_core::import::ImportRepo;
 use hrms_core::job::JobQueue;
 use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
@@ -100,6 +102,10 @@ impl Tx for SqlTx {
     }
 
     fn jobs(&mut self) -> &mut dyn JobQueue {
+        self
+    }
+
+    fn imports(&mut self) -> &mut dyn ImportRepo {
         self
     }
 

@@ -13,6 +13,7 @@ mod all {
     mod catalogue;
     mod contract;
     mod identity;
+    mod imports;
     mod isolation;
     mod jobs;
     mod leave;

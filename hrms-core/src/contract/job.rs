@@ -199,9 +199,10 @@ pub async fn a_retry_waits_and_a_release_is_free(store: &impl Subject) {
     finish(store, &second, &Finish::Released).await.unwrap();
     let third = claim(store, &["a"], 1, 51).await.remove(0);
     assert_eq!(third.job.attempts, 2);
-    finish(store, &third, &Finish::Failed(fault())).await.unwrap();
+    finish(store, &third, &Finish::Failed(fault(), Some(json!({ "rows": 3 })))).await.unwrap();
     let ended = read(store, tenant, first.lease.job).await;
     assert_eq!((ended.state, ended.error), (JobState::Failed, Some(fault())));
+    assert_eq!(ended.result, Some(json!({ "rows": 3 })));
 }
 
 /// One job per kind and unique key waits or runs; once it has ended, the key is free.

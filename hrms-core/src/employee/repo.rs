@@ -108,6 +108,8 @@ pub trait EmployeeRepo: Send {
     async fn history(&mut self, id: EmployeeId) -> Result<Vec<EmploymentView>, StoreError>;
     /// Which of these exist.
     async fn existing(&mut self, ids: &[EmployeeId]) -> Result<Vec<EmployeeId>, StoreError>;
+    /// The employees with these ids, in no particular order.
+    async fn find_by_ids(&mut self, ids: &[EmployeeId]) -> Result<Vec<Employee>, StoreError>;
     /// The employees with these numbers, in no particular order.
     async fn find_by_numbers(&mut self, numbers: &[String]) -> Result<Vec<Employee>, StoreError>;
     /// The employees with these e-mail addresses (compared folded), in no particular order.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::employment::{ReportingLine, Timeline};
 use crate::error::StoreError;
-use crate::id::EmployeeId;
+use crate::id::{DepartmentId, EmployeeId};
 
 /// Employment records in storage; `employment_record_no_overlap` keeps the periods of an employee apart.
 #[async_trait]
@@ -19,6 +19,9 @@ pub trait EmploymentRepo: Send {
 
     /// Replaces the whole timeline of each of these employees, with a few statements for all of them.
     async fn replace_timelines(&mut self, timelines: &[(EmployeeId, Timeline)]) -> Result<(), StoreError>;
+
+    /// Everybody who is in this department on some day.
+    async fn members_of(&mut self, department: DepartmentId) -> Result<Vec<EmployeeId>, StoreError>;
 
     /// Waits until no other unit of work of the tenant is changing the reporting line, and keeps it that
     /// way until this one ends. Take it before the rows of employees.

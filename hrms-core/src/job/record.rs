@@ -224,8 +224,8 @@ pub enum Finish {
         /// Why.
         fault: JobFault,
     },
-    /// Failed for good.
-    Failed(JobFault),
+    /// Failed for good, perhaps with a result that tells more.
+    Failed(JobFault, Option<Value>),
     /// Stopped because somebody asked for it.
     Cancelled,
     /// Handed back untried: the worker shuts down. The attempt doesn't count.

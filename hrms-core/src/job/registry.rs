@@ -22,6 +22,12 @@ impl fmt::Debug for JobRegistry {
 }
 
 impl JobRegistry {
+    /// Every kind that this library brings along.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self::empty().with::<crate::import::ImportJob>()
+    }
+
     /// No kinds; for those who want to choose.
     #[must_use]
     pub fn empty() -> Self {

@@ -115,7 +115,7 @@ impl Worker {
             Ok(Outcome::Recorded) | Err(JobError::LeaseLost) => return Ok(()),
             Ok(Outcome::Done(result)) => Finish::Succeeded(result),
             Err(JobError::Cancelled) => Finish::Cancelled,
-            Err(JobError::GiveUp(fault)) => Finish::Failed(fault),
+            Err(JobError::GiveUp(fault)) => Finish::Failed(fault, None),
             Err(JobError::Retry(fault)) => self.retry_or_fail(job.attempts, job.max_attempts, fault),
         };
         self.record(&lease, &finish).await
@@ -142,7 +142,7 @@ impl Worker {
 
     fn retry_or_fail(&self, attempts: u16, max_attempts: u16, fault: JobFault) -> Finish {
         if attempts >= max_attempts {
-            return Finish::Failed(fault);
+            return Finish::Failed(fault, None);
         }
         // The low bits of a UUIDv7 are random.
         let [.., high, low] = *self.hrms.ids().next().as_bytes();

@@ -172,6 +172,18 @@ impl EmployeeRepo for SqlTx {
         Ok(found)
     }
 
+    async fn find_by_ids(&mut self, ids: &[EmployeeId]) -> Result<Vec<Employee>, StoreError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(CHUNK) {
+            let mut query = Query::with(concat!(columns!(), " AND id IN "), params![self.tenant]);
+            query.list(ids.iter().copied());
+            for row in query.all::<EmployeeColumns>(&mut self.conn).await? {
+                found.push(row.try_into()?);
+            }
+        }
+        Ok(found)
+    }
+
     async fn find_by_numbers(&mut self, numbers: &[String]) -> Result<Vec<Employee>, StoreError> {
         self.employees_where(concat!(columns!(), " AND number IN "), numbers.iter().cloned()).await
     }

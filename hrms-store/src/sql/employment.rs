@@ -134,6 +134,18 @@ impl EmploymentRepo for SqlTx {
         Ok(())
     }
 
+    async fn members_of(&mut self, department: DepartmentId) -> Result<Vec<EmployeeId>, StoreError> {
+        let rows: Vec<(Uuid,)> = self
+            .conn
+            .all(
+                "SELECT DISTINCT employee_id FROM employment_record \
+                 WHERE tenant_id = $1 AND department_id = $2 ORDER BY employee_id",
+                params![self.tenant, department],
+            )
+            .await?;
+        Ok(rows.into_iter().map(|(employee,)| EmployeeId::from_uuid(employee)).collect())
+    }
+
     async fn lock_reporting_line(&mut self) -> Result<(), StoreError> {
         self.lock("reporting-line").await
     }

@@ -208,7 +208,7 @@ impl JobQueue for SqlTx {
         let (state, result, fault, run_at) = match finish {
             Finish::Succeeded(result) => (JobState::Succeeded, Some(result.clone()), None, None),
             Finish::Retry { at, fault } => (JobState::Queued, None, Some(fault), Some(*at)),
-            Finish::Failed(fault) => (JobState::Failed, None, Some(fault), None),
+            Finish::Failed(fault, result) => (JobState::Failed, result.clone(), Some(fault), None),
             Finish::Cancelled => (JobState::Cancelled, None, None, None),
             Finish::Released => (JobState::Queued, None, None, Some(now)),
         };

@@ -8,7 +8,7 @@ use hrms_core::location::{Location, LocationFilter, LocationRepo, LocationSort};
 use hrms_core::{LocationId, PageRequest, StoreError, Version};
 
 use crate::instant::Instant;
-use crate::query::{Query, params};
+use crate::query::{CHUNK, Query, params};
 use crate::sql::SqlTx;
 
 #[derive(FromRow)]
@@ -48,6 +48,20 @@ impl LocationRepo for SqlTx {
             )
             .await?;
         Ok(row.map(Into::into))
+    }
+
+    async fn find_by_codes(&mut self, codes: &[String]) -> Result<Vec<Location>, StoreError> {
+        let mut found = Vec::new();
+        for codes in codes.chunks(CHUNK) {
+            let mut query = Query::with(
+                "SELECT id, code, name, time_zone, created_at, updated_at, version \
+                 FROM location WHERE tenant_id = $1 AND code IN ",
+                params![self.tenant],
+            );
+            query.list(codes.iter().map(String::as_str));
+            found.extend(query.all::<LocationRow>(&mut self.conn).await?.into_iter().map(Into::into));
+        }
+        Ok(found)
     }
 
     async fn list(

@@ -1,0 +1,290 @@
+//! Importing facts of employments, each for a period. The rows of one employee go in together or not at all.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+
+use crate::employee::Employee;
+use crate::employment::{Change, ReportingLine, Timeline};
+use crate::error::StoreError;
+use crate::hrms::Work;
+use crate::id::EmployeeId;
+use crate::import::codes::{Codes, by_number, try_line};
+use crate::import::employees::event;
+use crate::import::job::Chunk;
+use crate::import::report::Report;
+use crate::import::table::{Layout, Row, Table};
+use crate::import::{ImportKind, NewImport, RowError};
+use crate::patch::Patch;
+use crate::period::Period;
+
+/// The days that a whole file says each employee is employed on: managers may come later in the file than
+/// those who report to them.
+#[derive(Debug, Default)]
+pub(crate) struct Covered(HashMap<String, Vec<Period>>);
+
+impl Covered {
+    pub(crate) fn of(table: &Table, new: &NewImport) -> Self {
+        let layout = &table.layout;
+        let mut covered: HashMap<String, Vec<Period>> = HashMap::new();
+        if new.kind == ImportKind::EmploymentHistory && layout.has("manager") {
+            for row in &table.rows {
+                if let (Some(number), Ok(period)) = (layout.filled(row, "employee"), period_of(layout, row)) {
+                    covered.entry(number.to_owned()).or_default().push(period);
+                }
+            }
+        }
+        Self(covered)
+    }
+
+    fn contains(&self, number: &str, day: Date) -> bool {
+        self.0.get(number).is_some_and(|periods| periods.iter().any(|period| period.contains(day)))
+    }
+}
+
+struct Known {
+    codes: Codes,
+    people: HashMap<String, Employee>,
+    ids: HashMap<String, EmployeeId>,
+    timelines: HashMap<EmployeeId, Timeline>,
+}
+
+/// What a row states.
+struct Stated<'a> {
+    row: &'a Row,
+    period: Period,
+    change: Change,
+}
+
+pub(crate) async fn apply(
+    work: &mut Work,
+    chunk: &Chunk<'_>,
+    covered: &Covered,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let layout = &chunk.table.layout;
+    let mut line = if layout.has("manager") {
+        // Before any row of an employee: nobody else changes the line until we commit.
+        work.employment().lock_reporting_line().await?;
+        Some(work.employment().reporting_line().await?)
+    } else {
+        None
+    };
+    let known = Known::load(work, chunk).await?;
+    let mut people = Vec::new();
+    let mut timelines = Vec::new();
+    for unit in &chunk.units {
+        match judge(layout, unit, &known, &mut line, covered) {
+            Err(faults) => keep_out(layout, unit, faults, report),
+            Ok((employee, stated)) => {
+                let mut after = known.timelines.get(&employee.id).cloned().unwrap_or_default();
+                let mut changed = false;
+                for one in &stated {
+                    let before = after.clone();
+                    after.assign(one.period, &one.change);
+                    changed |= after != before;
+                    let count = if after == before {
+                        &mut report.counts.unchanged
+                    } else {
+                        &mut report.counts.updated
+                    };
+                    *count += 1;
+                }
+                if changed {
+                    people.push(Employee {
+                        version: employee.version.next(),
+                        updated_at: work.now(),
+                        ..employee.clone()
+                    });
+                    timelines.push((employee.id, after));
+                }
+            }
+        }
+    }
+    known.codes.add_missing(work, &timelines).await?;
+    if !people.is_empty() {
+        work.employees().update_many(&people).await?;
+        work.employment().replace_timelines(&timelines).await?;
+    }
+    for (employee, timeline) in &timelines {
+        let event = event(work, "employee.changed", *employee, Some(timeline), chunk.import);
+        work.emit(event);
+    }
+    Ok(())
+}
+
+impl Known {
+    async fn load(work: &mut Work, chunk: &Chunk<'_>) -> Result<Self, StoreError> {
+        let codes = Codes::load(work, chunk).await?;
+        let people = work.employees().find_by_numbers(&chunk.texts(&["employee", "manager"])).await?;
+        let ids: Vec<EmployeeId> = people.iter().map(|one| one.id).collect();
+        let timelines = work.employment().timelines_of(&ids).await?;
+        let ids = by_number(&people);
+        let people = people.into_iter().map(|one| (one.number.clone(), one)).collect();
+        Ok(Self { codes, people, ids, timelines })
+    }
+}
+
+/// Reports why the rows of an employee aren't imported, the innocent ones too.
+fn keep_out(layout: &Layout, unit: &[&Row], faults: Vec<RowError>, report: &mut Report) {
+    let culprit = faults.first().map_or(0, |fault| fault.row);
+    for row in unit {
+        let own: Vec<RowError> = faults.iter().filter(|fault| fault.row == row.line).cloned().collect();
+        if own.is_empty() {
+            let detail = format!("row {culprit} of the same employee has an error");
+            report.fail(vec![layout.fault(row, "employee", "held-back", detail)]);
+        } else {
+            report.fail(own);
+        }
+    }
+}
+
+fn judge<'a, 'k>(
+    layout: &Layout,
+    unit: &[&'a Row],
+    known: &'k Known,
+    line: &mut Option<ReportingLine>,
+    covered: &Covered,
+) -> Result<(&'k Employee, Vec<Stated<'a>>), Vec<RowError>> {
+    let number = unit.first().and_then(|row| layout.filled(row, "employee")).unwrap_or_default();
+    let Some(employee) = known.people.get(number) else {
+        let unknown = |row: &&Row| {
+            layout.fault(row, "employee", "unknown-reference", "there is no employee with this number")
+        };
+        return Err(unit.iter().map(unknown).collect());
+    };
+    let timeline = known.timelines.get(&employee.id);
+    let mut stated = Vec::new();
+    let mut faults = Vec::new();
+    for row in unit {
+        let judged = period_of(layout, row).map_err(|fault| vec![fault]).and_then(|period| {
+            within_employment(layout, row, employee, timeline, period)?;
+            let change = known.codes.change(layout, row, &known.ids)?;
+            check_manager(layout, row, employee, period, &change, known, covered)?;
+            Ok(Stated { row, period, change })
+        });
+        match judged {
+            Ok(one) => stated.push(one),
+            Err(mut found) => faults.append(&mut found),
+        }
+    }
+    faults.extend(conflicts(layout, &stated));
+    if faults.is_empty()
+        && let Some(line) = line
+    {
+        faults.extend(cycle(layout, &stated, employee, timeline, line));
+    }
+    if faults.is_empty() { Ok((employee, stated)) } else { Err(faults) }
+}
+
+/// The period of a row: `to` is exclusive, and open when empty or in the year 9999.
+pub(crate) fn period_of(layout: &Layout, row: &Row) -> Result<Period, RowError> {
+    let from = layout.date(row, "from")?;
+    let to = layout.end(row, "to")?;
+    Period::new(from, to).ok_or_else(|| {
+        let detail = match to {
+            Some(to) if to == from => "this period has no day: its end is exclusive",
+            _ => "this period ends before it begins",
+        };
+        layout.fault(row, "to", "empty-period", detail)
+    })
+}
+
+fn within_employment(
+    layout: &Layout,
+    row: &Row,
+    employee: &Employee,
+    timeline: Option<&Timeline>,
+    period: Period,
+) -> Result<(), Vec<RowError>> {
+    if period.from() < employee.hired_on {
+        let detail = format!("this employee was hired on {}", employee.hired_on);
+        return Err(vec![layout.fault(row, "from", "outside-employment", detail)]);
+    }
+    // An end with a reason is a decision, which imported facts don't overrule.
+    let last = timeline.and_then(|timeline| timeline.history().last());
+    if let Some(end) = last.filter(|last| last.end_reason.is_some()).and_then(|last| last.period.to())
+        && period.starting(end).is_some()
+    {
+        let detail = format!("this employment ended before {end}");
+        return Err(vec![layout.fault(row, "to", "outside-employment", detail)]);
+    }
+    Ok(())
+}
+
+fn check_manager(
+    layout: &Layout,
+    row: &Row,
+    employee: &Employee,
+    period: Period,
+    change: &Change,
+    known: &Known,
+    covered: &Covered,
+) -> Result<(), Vec<RowError>> {
+    let Some(manager) = change.manager_id.value() else { return Ok(()) };
+    if *manager == employee.id {
+        return Err(vec![layout.fault(row, "manager", "own-manager", "nobody is their own manager")]);
+    }
+    let on = period.from();
+    let stored = known.timelines.get(manager).is_some_and(|timeline| timeline.at(on).is_some());
+    let number = layout.filled(row, "manager").unwrap_or_default();
+    if !stored && !covered.contains(number, on) {
+        let detail = format!("this employee isn't employed on {on}");
+        return Err(vec![layout.fault(row, "manager", "not-employed", detail)]);
+    }
+    Ok(())
+}
+
+/// Rows that state different values of one fact for the same day.
+fn conflicts(layout: &Layout, stated: &[Stated<'_>]) -> Vec<RowError> {
+    let mut faults = Vec::new();
+    for (at, later) in stated.iter().enumerate() {
+        for earlier in stated.iter().take(at) {
+            if later.period.intersect(earlier.period).is_none() {
+                continue;
+            }
+            if let Some(field) = differing(&earlier.change, &later.change) {
+                let detail = format!("row {} says otherwise about some of the same days", earlier.row.line);
+                faults.push(layout.fault(later.row, field, "conflict", detail));
+            }
+        }
+    }
+    faults
+}
+
+fn differing(one: &Change, two: &Change) -> Option<&'static str> {
+    fn patch<T: PartialEq>(one: &Patch<T>, two: &Patch<T>) -> bool {
+        one.value().is_some() && two.value().is_some() && one != two
+    }
+    fn option<T: PartialEq>(one: &Option<T>, two: &Option<T>) -> bool {
+        one.is_some() && two.is_some() && one != two
+    }
+    let fields = [
+        ("department", patch(&one.department_id, &two.department_id)),
+        ("designation", patch(&one.designation_id, &two.designation_id)),
+        ("location", patch(&one.location_id, &two.location_id)),
+        ("manager", patch(&one.manager_id, &two.manager_id)),
+        ("employment_type", option(&one.employment_type, &two.employment_type)),
+        ("status", option(&one.status, &two.status)),
+    ];
+    fields.iter().find(|(_, differs)| *differs).map(|(field, _)| *field)
+}
+
+/// The fault of the first row with a manager, should the reporting line go round in a circle with these rows.
+fn cycle(
+    layout: &Layout,
+    stated: &[Stated<'_>],
+    employee: &Employee,
+    timeline: Option<&Timeline>,
+    line: &mut ReportingLine,
+) -> Option<RowError> {
+    let row = stated.iter().find(|one| one.change.manager_id.value().is_some())?.row;
+    let before = timeline.cloned().unwrap_or_default();
+    let mut after = before.clone();
+    for one in stated {
+        after.assign(one.period, &one.change);
+    }
+    let cycle = try_line(line, employee.id, &before, &after)?;
+    let detail = format!("on {} that employee reports, directly or not, to this one", cycle.on);
+    Some(layout.fault(row, "manager", "cycle", detail))
+}
