@@ -18,6 +18,7 @@ use crate::period::Period;
 use crate::store::{Version, Versioned};
 
 pub use service::DepartmentService;
+pub(crate) use service::{check, event};
 
 /// A node of the department tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

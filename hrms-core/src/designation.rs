@@ -13,6 +13,7 @@ use crate::patch::Patch;
 use crate::store::{Version, Versioned};
 
 pub use service::DesignationService;
+pub(crate) use service::{check, event};
 
 /// A job title.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

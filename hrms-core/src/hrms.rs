@@ -14,7 +14,7 @@ use crate::actor::Actor;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
-use crate::id::{IdSource, RandomIds, TenantId};
+use crate::id::{IdSource, RandomIds};
 use crate::idempotency::KEPT_FOR;
 use crate::identity;
 use crate::password::HashingPool;
@@ -161,11 +161,6 @@ impl Hrms {
     /// Rings when a job was enqueued in this process.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.0.job_bell
-    }
-
-    /// A unit of work in which a worker records how a job of this tenant ended.
-    pub(crate) async fn begin_for_worker(&self, tenant: TenantId) -> Result<Box<dyn Tx>, CommonError> {
-        Ok(self.0.store.begin(tenant).await?)
     }
 
     /// Opens a unit of work for a change by `actor`.

@@ -22,6 +22,7 @@ use crate::request::Input;
 
 pub(crate) use json::{Json, MergePatch};
 pub(crate) use list::{List, ListQuery};
+pub(crate) use upload::Upload;
 
 /// What an argument needs of the request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

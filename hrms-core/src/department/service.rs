@@ -206,14 +206,14 @@ async fn known(work: &mut Work, parent: DepartmentId) -> Result<(), DepartmentEr
     }
 }
 
-fn check(department: &Department) -> Result<(), CommonError> {
+pub(crate) fn check(department: &Department) -> Result<(), CommonError> {
     let mut check = Check::new();
     check.code("/code", &department.code);
     check.text("/name", &department.name, 1..=200);
     check.done()
 }
 
-fn event(kind: &'static str, department: &Department) -> NewEvent {
+pub(crate) fn event(kind: &'static str, department: &Department) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("departments", department.id.as_uuid()),

@@ -134,14 +134,14 @@ impl DesignationService<'_> {
     }
 }
 
-fn check(designation: &Designation) -> Result<(), CommonError> {
+pub(crate) fn check(designation: &Designation) -> Result<(), CommonError> {
     let mut check = Check::new();
     check.code("/code", &designation.code);
     check.text("/name", &designation.name, 1..=200);
     check.done()
 }
 
-fn event(kind: &'static str, designation: &Designation) -> NewEvent {
+pub(crate) fn event(kind: &'static str, designation: &Designation) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("designations", designation.id.as_uuid()),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::designation::Designation;
+use crate::designation::{self, Designation};
 use crate::employee::Employee;
 use crate::employment::{Change, Cycle, EmploymentStatus, EmploymentType, ReportingLine, Timeline};
 use crate::error::StoreError;
@@ -10,7 +10,7 @@ use crate::hrms::Work;
 use crate::id::{DepartmentId, DesignationId, EmployeeId, LocationId};
 use crate::import::RowError;
 use crate::import::job::Chunk;
-use crate::import::places::{check_code_and_name, insert_designations, new_designation};
+use crate::import::places::{insert_designations, new_designation};
 use crate::import::table::{Layout, Row};
 use crate::patch::Patch;
 
@@ -139,7 +139,7 @@ impl Codes {
         }
         let code = code_of(title);
         match self.designations.get(&code).or_else(|| self.missing.get(&code)) {
-            Some(same) if same.name == title => match check_code_and_name(&code, title) {
+            Some(same) if same.name == title => match designation::check(same) {
                 Ok(()) => Ok(same.id),
                 Err(_) => Err(fault("not-a-title", "this can't be the name of a designation".to_owned())),
             },

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::employee::{Employee, Gender, drawn_number};
+use crate::employee::{Employee, Gender, check, drawn_number};
 use crate::employment::{Change, Facts, ReportingLine, Timeline};
 use crate::error::StoreError;
 use crate::event::{NewEvent, subject};
@@ -20,7 +19,7 @@ use crate::import::report::Report;
 use crate::import::table::{Layout, Row};
 use crate::policy::{Permission, Resource};
 use crate::store::Version;
-use crate::validate::{Check, fold};
+use crate::validate::{LAST_DATE, fold};
 
 /// What is known when the rows of a chunk are judged, one after the other.
 struct Known {
@@ -237,7 +236,8 @@ fn judge(
     let mut faults = Vec::new();
     let hired_on = layout.date(row, "hired_on").unwrap_or_else(|fault| {
         faults.push(fault);
-        Date::MIN
+        // Whatever else is wrong with the row is told too.
+        LAST_DATE
     });
     let mut employee = before.cloned().unwrap_or_else(|| Employee {
         id: new_id,
@@ -298,20 +298,6 @@ fn gender(text: &str) -> Option<Gender> {
     }
 }
 
-fn check(employee: &Employee) -> Result<(), crate::CommonError> {
-    let mut check = Check::new();
-    check.code("/number", &employee.number);
-    check.text("/given_name", &employee.given_name, 1..=100);
-    check.text("/family_name", &employee.family_name, 0..=100);
-    if let Some(email) = &employee.email {
-        check.email("/email", email);
-    }
-    if employee.birth_date.is_some_and(|birth| birth >= employee.hired_on && employee.hired_on != Date::MIN) {
-        check.fault("/birth_date", "after-hiring", "nobody is hired before they are born");
-    }
-    check.done()
-}
-
 impl Writes {
     async fn write(self, work: &mut Work, import: ImportId, known: &Known) -> Result<(), StoreError> {
         known.codes.add_missing(work, &self.timelines).await?;
@@ -345,7 +331,7 @@ pub(crate) fn event(
     timeline: Option<&Timeline>,
     import: ImportId,
 ) -> NewEvent {
-    let today = work.now().to_zoned(TimeZone::UTC).date();
+    let today = work.hrms().today();
     let facts =
         timeline.and_then(|timeline| timeline.at(today)).map(|record| record.facts).unwrap_or_default();
     NewEvent {

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::department::Head;
+use crate::department::{self, Head};
 use crate::employee::Employee;
 use crate::employment::{Change, ReportingLine, Timeline};
 use crate::error::StoreError;
-use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
 use crate::id::{DepartmentId, EmployeeId};
 use crate::import::RowError;
@@ -18,7 +17,6 @@ use crate::import::report::Report;
 use crate::import::table::{Layout, Row};
 use crate::patch::Patch;
 use crate::period::Period;
-use crate::policy::{Permission, Resource};
 
 /// A row that is imported.
 struct Stated<'a> {
@@ -104,13 +102,9 @@ async fn store_heads<'a>(
     heads.sort_by_key(|head| head.period.from());
     if heads != before {
         work.departments().replace_heads(&[(department, heads)]).await?;
-        work.emit(NewEvent {
-            kind: "department.changed",
-            subject: subject("departments", department.as_uuid()),
-            data: serde_json::json!({ "department_id": department }),
-            permission: Permission::DepartmentRead,
-            resource: Resource::organization(),
-        });
+        if let Some(department) = work.departments().get(department).await? {
+            work.emit(department::event("department.head-named", &department));
+        }
     }
     Ok(stated)
 }

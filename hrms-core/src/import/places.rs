@@ -2,33 +2,20 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
-
-use crate::department::Department;
-use crate::designation::Designation;
-use crate::error::{CommonError, StoreError};
-use crate::event::{NewEvent, subject};
+use crate::department::{self, Department};
+use crate::designation::{self, Designation};
+use crate::error::StoreError;
 use crate::hrms::Work;
 use crate::id::{DepartmentId, DesignationId, LocationId};
 use crate::import::job::Chunk;
 use crate::import::report::Report;
 use crate::import::table::Row;
 use crate::location::{self, Location};
-use crate::policy::{Permission, Resource};
 use crate::store::Version;
-use crate::validate::Check;
 
 /// A cell that must be there; checks of the content come later.
 fn text(chunk: &Chunk<'_>, row: &Row, field: &str) -> String {
     chunk.table.layout.cell(row, field).unwrap_or_default().to_owned()
-}
-
-/// Checks what departments and designations have in common.
-pub(crate) fn check_code_and_name(code: &str, name: &str) -> Result<(), CommonError> {
-    let mut check = Check::new();
-    check.code("/code", code);
-    check.text("/name", name, 1..=200);
-    check.done()
 }
 
 pub(crate) async fn locations(
@@ -90,22 +77,26 @@ pub(crate) async fn designations(
     for row in chunk.rows() {
         let (code, name) = (text(chunk, row, "code"), text(chunk, row, "name"));
         let before = known.get(&code);
-        if before.is_some_and(|before| before.name == name) {
+        let mut after = match before {
+            Some(before) => Designation { name, ..before.clone() },
+            None => new_designation(work, code, name),
+        };
+        if before == Some(&after) {
             report.counts.unchanged += 1;
             continue;
         }
-        if let Err(error) = check_code_and_name(&code, &name) {
+        if let Err(error) = designation::check(&after) {
             report.fail(layout.refusal(row, &error));
             continue;
         }
         if let Some(before) = before {
-            let version = before.version.next();
-            let after = Designation { name, updated_at: work.now(), version, ..before.clone() };
+            after.version = before.version.next();
+            after.updated_at = work.now();
             work.designations().update(&after, before.version).await?;
-            work.emit(designation_event("designation.changed", &after));
+            work.emit(designation::event("designation.changed", &after));
             report.counts.updated += 1;
         } else {
-            added.push(new_designation(work, code, name));
+            added.push(after);
             report.counts.created += 1;
         }
     }
@@ -128,28 +119,20 @@ pub(crate) async fn insert_designations(work: &mut Work, added: &[Designation]) 
         work.designations().insert_many(added).await?;
     }
     for designation in added {
-        work.emit(designation_event("designation.created", designation));
+        work.emit(designation::event("designation.created", designation));
     }
     Ok(())
 }
 
-fn designation_event(kind: &'static str, designation: &Designation) -> NewEvent {
-    NewEvent {
-        kind,
-        subject: subject("designations", designation.id.as_uuid()),
-        data: json!({ "designation_id": designation.id }),
-        permission: Permission::DesignationRead,
-        resource: Resource::organization(),
-    }
-}
-
-fn department_event(kind: &'static str, department: &Department) -> NewEvent {
-    NewEvent {
-        kind,
-        subject: subject("departments", department.id.as_uuid()),
-        data: json!({ "department_id": department.id }),
-        permission: Permission::DepartmentRead,
-        resource: Resource::organization(),
+fn new_department(work: &Work, code: String, name: String, parent_id: Option<DepartmentId>) -> Department {
+    Department {
+        id: DepartmentId::from_uuid(work.hrms().ids().next()),
+        code,
+        name,
+        parent_id,
+        created_at: work.now(),
+        updated_at: work.now(),
+        version: Version::FIRST,
     }
 }
 
@@ -182,38 +165,31 @@ pub(crate) async fn departments(
                 }
             },
         };
-        if before.is_some_and(|before| before.name == name && before.parent_id == parent_id) {
+        let mut after = match before {
+            Some(before) => Department { name, parent_id, ..before.clone() },
+            None => new_department(work, code, name, parent_id),
+        };
+        if before == Some(&after) {
             report.counts.unchanged += 1;
             continue;
         }
-        if let Err(error) = check_code_and_name(&code, &name) {
+        if let Err(error) = department::check(&after) {
             report.fail(layout.refusal(row, &error));
             continue;
         }
+        if parent_id.is_some_and(|parent| tree.is_within(parent, after.id)) {
+            report.fail(vec![layout.fault(row, "parent", "cycle", "that department is part of this one")]);
+            continue;
+        }
+        tree.set_parent(after.id, parent_id);
         if let Some(before) = before {
-            if parent_id.is_some_and(|parent| tree.is_within(parent, before.id)) {
-                let detail = "that department is part of this one";
-                report.fail(vec![layout.fault(row, "parent", "cycle", detail)]);
-                continue;
-            }
-            tree.set_parent(before.id, parent_id);
-            let version = before.version.next();
-            changed.push(Department { name, parent_id, updated_at: work.now(), version, ..before.clone() });
+            after.version = before.version.next();
+            after.updated_at = work.now();
+            changed.push(after);
             report.counts.updated += 1;
         } else {
-            let id = DepartmentId::from_uuid(work.hrms().ids().next());
-            let now = work.now();
-            ids.insert(code.clone(), id);
-            tree.set_parent(id, parent_id);
-            added.push(Department {
-                id,
-                code,
-                name,
-                parent_id,
-                created_at: now,
-                updated_at: now,
-                version: Version::FIRST,
-            });
+            ids.insert(after.code.clone(), after.id);
+            added.push(after);
             report.counts.created += 1;
         }
     }
@@ -221,12 +197,12 @@ pub(crate) async fn departments(
         work.departments().insert_many(&added).await?;
     }
     for department in &added {
-        work.emit(department_event("department.created", department));
+        work.emit(department::event("department.created", department));
     }
     for department in &changed {
         let expected = Version::from_i64(department.version.as_i64() - 1);
         work.departments().update(department, expected).await?;
-        work.emit(department_event("department.changed", department));
+        work.emit(department::event("department.changed", department));
     }
     Ok(())
 }

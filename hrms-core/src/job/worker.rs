@@ -108,7 +108,7 @@ impl Worker {
                     let cx = JobContext { hrms: self.hrms.clone(), actor, lease, attempt: job.attempts };
                     self.registry.run(&job.kind, job.payload, &cx).await
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             }
         };
         let finish = match ended {
@@ -152,7 +152,7 @@ impl Worker {
     }
 
     async fn record(&self, lease: &Lease, finish: &Finish) -> Result<(), CommonError> {
-        let mut tx = self.hrms.begin_for_worker(lease.tenant).await?;
+        let mut tx = self.hrms.store().begin(lease.tenant).await?;
         match tx.jobs().finish(lease, finish, self.hrms.clock().now()).await {
             Ok(()) => Ok(tx.commit().await?),
             // Another worker has it now; what this run did outside the lease is not ours to tell.

@@ -61,6 +61,12 @@ catalogue! {
     "idempotency.key-invalid": "Idempotency-Key isn't 1 to 255 visible ASCII characters.";
     "idempotency.key-reused": "The idempotency key was used for a different request.";
     "idempotency.still-running": "The first request with this idempotency key is still running.";
+    "import.duplicate-column": "Two columns have the same name or fill the same field, or a column has no name.";
+    "import.empty-file": "The file has no header row.";
+    "import.missing-columns": "The file lacks columns that must be there.";
+    "import.not-utf8": "The header row isn't UTF-8 text.";
+    "import.settings": "Key, mapping or defaults name something that isn't there.";
+    "import.unknown-columns": "The file has columns that are no field and not in the mapping.";
     "job.ended": "The job has ended.";
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
