@@ -9,10 +9,11 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use crate::actor::Actor;
-use crate::error::StoreError;
+use crate::actor::{Actor, Cause};
+use crate::error::{CommonError, StoreError};
+use crate::hrms::Hrms;
 use crate::id::{EventId, IdSource, RequestId, TenantId, UserId};
-use crate::policy::{Permission, Resource};
+use crate::policy::{Decision, Permission, Resource};
 
 /// Something that happened, as the service that did it says it.
 #[derive(Clone, Debug)]
@@ -142,6 +143,65 @@ impl EventBus {
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<TenantId> {
         self.0.subscribe()
+    }
+}
+
+/// Delivery: reading a tenant's log from outside a service. What is read is for nobody's eyes until
+/// [`EventService::may_receive`] says so for the receiver.
+#[derive(Clone, Copy, Debug)]
+pub struct EventService<'a>(&'a Hrms);
+
+impl Hrms {
+    /// The event logs, for delivery.
+    #[must_use]
+    pub fn events(&self) -> EventService<'_> {
+        EventService(self)
+    }
+}
+
+impl EventService<'_> {
+    /// Whether an actor may receive an event: when they may read what it is about.
+    #[must_use]
+    pub fn may_receive(&self, actor: &Actor, event: &Event) -> bool {
+        self.0.policy().decide(actor, event.permission, &event.resource) == Decision::Allow
+    }
+
+    /// Up to `limit` events of a tenant behind a sequence number, oldest first, unfiltered.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn after(
+        &self,
+        tenant: TenantId,
+        sequence: i64,
+        limit: u16,
+    ) -> Result<Vec<Event>, CommonError> {
+        let mut tx = self.0.read(&self.reader(tenant)).await?;
+        Ok(tx.events().after(sequence, limit).await?)
+    }
+
+    /// The sequence number of a tenant's last event; 0 when there is none.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn last(&self, tenant: TenantId) -> Result<i64, CommonError> {
+        let mut tx = self.0.read(&self.reader(tenant)).await?;
+        Ok(tx.events().last().await?)
+    }
+
+    /// The sequence number of an event, if it is in the tenant's log.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn position(&self, tenant: TenantId, event: EventId) -> Result<Option<i64>, CommonError> {
+        let mut tx = self.0.read(&self.reader(tenant)).await?;
+        Ok(tx.events().sequence_of(event).await?)
+    }
+
+    /// Somebody without any right, to open the tenant's store with.
+    fn reader(&self, tenant: TenantId) -> Actor {
+        let request = RequestId::from_uuid(self.0.ids().next());
+        Actor::system(tenant, "event delivery", &[], Cause::Request, request)
     }
 }
 

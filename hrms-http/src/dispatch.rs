@@ -23,6 +23,7 @@ use crate::auth::{Authenticate, Caller};
 use crate::config::Config;
 use crate::endpoint::{Access, Endpoint};
 use crate::etag;
+use crate::event::Live;
 use crate::extract::BodyUse;
 use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) running_keys: RunningKeys,
     pub(crate) uploads: Arc<Semaphore>,
+    /// The tenants' live events, and the tickets to them.
+    pub(crate) live: Live,
     /// Whether the server is about to stop.
     pub(crate) stopping: watch::Sender<bool>,
     /// Each running handler holds a receiver, so that shutdown can wait for them.
@@ -105,11 +108,17 @@ fn only(headers: &HeaderMap, name: &HeaderName) -> HeaderMap {
     found
 }
 
-async fn answer<B>(shared: &Arc<Shared>, id: RequestId, parts: Parts, mut body: B) -> Result<Reply, Problem>
+async fn answer<B>(
+    shared: &Arc<Shared>,
+    id: RequestId,
+    mut parts: Parts,
+    mut body: B,
+) -> Result<Reply, Problem>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
+    shared.live.redeem_ticket(&mut parts)?;
     let asks_first = parts.headers.contains_key(EXPECT);
     let admitted = match admit(shared, id, &parts).await {
         Ok(Admission::Handler(admitted)) => admitted,

@@ -20,7 +20,7 @@ use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::request::Input;
 
-pub(crate) use json::{Json, MergePatch};
+pub(crate) use json::{Json, JsonOrNothing, MergePatch};
 pub(crate) use list::{List, ListQuery};
 pub(crate) use upload::Upload;
 

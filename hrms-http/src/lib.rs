@@ -13,11 +13,14 @@ mod dispatch;
 mod employee;
 mod endpoint;
 mod etag;
+mod event;
 mod export;
 mod extract;
 mod idempotency;
 mod import;
 mod job;
+mod leave;
+mod leave_type;
 mod location;
 mod openapi;
 mod org_chart;
@@ -46,4 +49,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     job::ENDPOINTS,
     import::ENDPOINTS,
     export::ENDPOINTS,
+    event::ENDPOINTS,
+    leave::ENDPOINTS,
+    leave_type::ENDPOINTS,
 ];

@@ -92,6 +92,12 @@ impl Operation<'_> {
         self.body = Some(body.build());
     }
 
+    /// Says that the request may also come without a body.
+    pub(crate) fn body_is_optional(&mut self) {
+        let body = self.body.take().map(|body| RequestBodyBuilder::from(body).required(None).build());
+        self.body = body;
+    }
+
     /// Adds a response.
     pub(crate) fn response(
         &mut self,

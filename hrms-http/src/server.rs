@@ -35,6 +35,7 @@ use crate::auth::Authenticate;
 use crate::config::Config;
 use crate::dispatch::{Shared, dispatch};
 use crate::endpoint::Endpoint;
+use crate::event::Live;
 use crate::idempotency::RunningKeys;
 use crate::request::Peer;
 use crate::site::{API_POLICY, Site};
@@ -83,6 +84,7 @@ impl Server {
             uploads: Arc::new(Semaphore::new(config.uploads_at_once)),
             config,
             running_keys: RunningKeys::default(),
+            live: Live::default(),
             stopping: watch::channel(false).0,
             handlers: watch::channel(()).0,
         };

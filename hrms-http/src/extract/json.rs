@@ -45,6 +45,26 @@ json_extractors! {
     MergePatch accepts "application/merge-patch+json", "application/json";
 }
 
+/// Like [`Json`] for endpoints that need no input: without a body, the default.
+#[derive(Debug)]
+pub(crate) struct JsonOrNothing<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default + ToSchema + Send> Extract for JsonOrNothing<T> {
+    const BODY: BodyUse = BodyUse::Whole;
+
+    fn extract(input: &mut Input) -> Result<Self, Problem> {
+        if input.body.trim_ascii().is_empty() {
+            return Ok(Self(T::default()));
+        }
+        Json::extract(input).map(|Json(value)| Self(value))
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        Json::<T>::describe(operation);
+        operation.body_is_optional();
+    }
+}
+
 fn require_type(input: &Input, accepted: &[&str]) -> Result<(), Problem> {
     let given = content_type(input);
     if accepted.iter().any(|accepted| given.eq_ignore_ascii_case(accepted)) {

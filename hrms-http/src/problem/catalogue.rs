@@ -49,6 +49,9 @@ catalogue! {
     "employee.records-overlap": "Two employment records would be in force on the same day.";
     "employee.reporting-cycle": "The employee would be above themselves in the reporting line.";
     "employee.still-employed": "An employment already covers the day or begins after it.";
+    "event.ticket-refused": "The ticket was used, has expired, or never was one.";
+    "event.unknown-position": "The event to go on from isn't in the log.";
+    "holiday.taken": "The location has a holiday on this day already.";
     "http.body-timeout": "The body took too long to arrive.";
     "http.body-too-large": "The body is larger than this endpoint takes.";
     "http.body-unreadable": "The body ended before it was complete.";
@@ -68,6 +71,15 @@ catalogue! {
     "import.settings": "Key, mapping or defaults name something that isn't there.";
     "import.unknown-columns": "The file has columns that are no field and not in the mapping.";
     "job.ended": "The job has ended.";
+    "leave-type.code-taken": "Another leave type has this code.";
+    "leave.insufficient-balance": "More leave was asked for than is left.";
+    "leave.no-working-day": "There is no working day in the period.";
+    "leave.not-cancellable": "The request can't be cancelled in its state.";
+    "leave.not-employed": "The employee isn't employed on a day of the request.";
+    "leave.not-pending": "The request was decided or withdrawn already.";
+    "leave.overlaps": "Another request of the employee covers some of these days.";
+    "leave.self-approval": "Nobody decides on their own leave.";
+    "leave.too-long": "The request covers too many days.";
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
     "operator.email-taken": "Another account has this e-mail address.";

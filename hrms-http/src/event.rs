@@ -1,0 +1,168 @@
+//! `/api/v1/events`: live events over a WebSocket.
+//!
+//! The tenant's log in the database is the truth. One task per tenant reads it when it grows and hands
+//! each event, written as a frame once, to all sockets of the tenant; each socket passes on what its user
+//! may read. What was missed while away is replayed from the log.
+
+mod hub;
+mod socket;
+mod ticket;
+
+use std::sync::Arc;
+
+use hrms_core::{Actor, EventId};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::Found;
+use crate::auth::{AuthError, Caller};
+use crate::dispatch::Shared;
+use crate::endpoints;
+use crate::extract::{Extract, Query};
+use crate::openapi::Operation;
+use crate::problem::Problem;
+use crate::request::{Cx, Input};
+use crate::websocket::{Switching, Upgrade};
+
+use hub::Hub;
+use socket::Listening;
+use ticket::Tickets;
+
+endpoints! {
+    tag = "events";
+
+    /// Listen to live events over a WebSocket.
+    ///
+    /// Each text frame is one event as JSON: `{"id","type","time","subject","data"}`, in the order in which
+    /// things happened. Only events come whose object the user may read. Reconnect with `since=<id of the
+    /// last event>` to get what was missed; an id that isn't in the log is answered with 410
+    /// `event.unknown-position`: read the state anew and connect without `since`.
+    ///
+    /// The server pings; clients need not send anything. It closes the connection with code 1001 when it
+    /// stops, 4001 when the client reads too slowly or doesn't answer pings (reconnect with `since`), 4401
+    /// when the credential has expired or lost its worth (log in again), and 1003 when the client sends data.
+    GET "/api/v1/events" => listen, signed_in;
+
+    /// Get a ticket to connect with from a browser, which can't send headers with a WebSocket.
+    ///
+    /// Good for one connection with `?ticket=` within 30 seconds, as the user who asked for it.
+    POST "/api/v1/events/tickets" => take_ticket, signed_in;
+}
+
+/// The address that tickets are good for.
+const ADDRESS: &str = "/api/v1/events";
+
+/// The live part of a server: readers of the tenants' logs, and tickets.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    hub: Arc<Hub>,
+    tickets: Tickets,
+}
+
+impl Live {
+    /// Turns the ticket in a request for live events into the credential that it was given for.
+    pub(crate) fn redeem_ticket(&self, parts: &mut Parts) -> Result<(), Problem> {
+        if parts.uri.path() != ADDRESS {
+            return Ok(());
+        }
+        let query = parts.uri.query().unwrap_or_default();
+        let Some(ticket) = query.split('&').find_map(|pair| pair.strip_prefix("ticket=")) else {
+            return Ok(());
+        };
+        let credential = self.tickets.redeem(ticket).ok_or_else(|| {
+            let detail = "the ticket was used, has expired, or never was one";
+            Problem::unauthenticated("event.ticket-refused", detail)
+        })?;
+        parts.headers.insert(AUTHORIZATION, credential);
+        Ok(())
+    }
+}
+
+/// What the request was authenticated by, to ask again later what it is worth.
+#[derive(Clone, Debug)]
+struct Credential {
+    shared: Arc<Shared>,
+    header: HeaderValue,
+}
+
+impl Extract for Credential {
+    fn extract(input: &mut Input) -> Result<Self, Problem> {
+        let header = input.parts.headers.get(AUTHORIZATION).cloned();
+        let header = header.ok_or_else(crate::request::credential_missing)?;
+        Ok(Self { shared: Arc::clone(&input.shared), header })
+    }
+
+    fn describe(_: &mut Operation<'_>) {}
+}
+
+impl Credential {
+    /// The user as they stand now; `None` when the credential has lost its worth.
+    async fn actor(&self) -> Result<Option<Actor>, AuthError> {
+        let request = Request::builder().uri(ADDRESS).header(AUTHORIZATION, self.header.clone()).body(());
+        let Ok(request) = request else { return Ok(None) };
+        let id = hrms_core::RequestId::from_uuid(self.shared.hrms.ids().next());
+        let (parts, ()) = request.into_parts();
+        match self.shared.authenticate.authenticate(&parts, id).await {
+            Ok(Caller::User(actor)) => Ok(Some(actor)),
+            Ok(_) | Err(AuthError::Refused { .. }) => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+}
+
+/// What to listen to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct EventQuery {
+    /// Begin behind this event instead of with what happens next.
+    since: Option<EventId>,
+    /// Only events of these types, separated by commas.
+    types: Option<String>,
+    /// Only events about this, as in `leave-requests/<id>`.
+    subject: Option<String>,
+    /// A ticket, instead of the `Authorization` header.
+    ticket: Option<String>,
+}
+
+async fn listen(
+    cx: Cx,
+    Query(query): Query<EventQuery>,
+    credential: Credential,
+    upgrade: Upgrade,
+) -> Result<Switching, Problem> {
+    // Redeemed before the request was authenticated.
+    drop(query.ticket);
+    let tenant = cx.actor.tenant();
+    let after = match query.since {
+        None => None,
+        Some(event) => match cx.hrms.events().position(tenant, event).await? {
+            Some(position) => Some(position),
+            None => {
+                let detail = "the event isn't in the log: read the state anew and connect without since";
+                return Err(Problem::new(StatusCode::GONE, "event.unknown-position", detail));
+            }
+        },
+    };
+    let subscription = credential.shared.live.hub.subscribe(&cx.hrms, tenant, after).await?;
+    let types = query.types.map(|types| types.split(',').map(|kind| kind.trim().to_owned()).collect());
+    let listening =
+        Listening { hrms: cx.hrms, actor: cx.actor, credential, subscription, types, subject: query.subject };
+    Ok(upgrade.run(|socket, stopping| listening.serve(socket, stopping)))
+}
+
+/// A ticket to live events.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventTicket {
+    /// The ticket: connect with `?ticket=`, once.
+    ticket: String,
+    /// Seconds that it is good for.
+    expires_in: u64,
+}
+
+async fn take_ticket(_: Cx, credential: Credential) -> Result<Found<EventTicket>, Problem> {
+    let ticket = credential.shared.live.tickets.issue(credential.header)?;
+    Ok(Found(EventTicket { ticket, expires_in: ticket::GOOD_FOR.as_secs() }))
+}

@@ -1,0 +1,129 @@
+//! One open WebSocket: passes on what its user may read, until either side has had enough.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hrms_core::{Actor, Hrms};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::Credential;
+use super::hub::{Delivery, Ended, Subscription};
+use crate::websocket::{Socket, Stopping};
+
+/// How often the client is pinged; one that doesn't answer by the next ping is gone.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// How often it is asked what the credential is worth: a change of rights takes effect within this time.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the client may take to read one frame.
+const SEND_WITHIN: Duration = Duration::from_secs(10);
+
+/// The client reads too slowly or doesn't answer: reconnect with `since`.
+pub(super) const TOO_SLOW: u16 = 4001;
+
+/// The credential has expired or lost its worth: log in again.
+pub(super) const LOG_IN_AGAIN: u16 = 4401;
+
+/// A listener before its socket is open.
+pub(super) struct Listening {
+    pub(super) hrms: Hrms,
+    pub(super) actor: Actor,
+    pub(super) credential: Credential,
+    pub(super) subscription: Subscription,
+    pub(super) types: Option<Vec<String>>,
+    pub(super) subject: Option<String>,
+}
+
+/// Why a connection is closed, as the client sees it; `None` when the client is gone already.
+type Goodbye = Option<(u16, &'static str)>;
+
+impl Listening {
+    /// Serves the connection until it ends.
+    pub(super) async fn serve(mut self, mut socket: Socket, mut stopping: Stopping) {
+        let goodbye = tokio::select! {
+            goodbye = self.talk(&mut socket) => goodbye,
+            () = stopping.wait() => Some((CloseCode::Away.into(), "the server stops")),
+        };
+        if let Some((code, reason)) = goodbye {
+            let frame = CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(reason) };
+            // Whether the client still hears it doesn't matter any more.
+            let _ = timeout(SEND_WITHIN, socket.close(Some(frame))).await;
+        }
+    }
+
+    async fn talk(&mut self, socket: &mut Socket) -> Goodbye {
+        match self.pass_on(socket).await {
+            Ok(never) => match never {},
+            Err(goodbye) => goodbye,
+        }
+    }
+
+    /// Passes events on for as long as there is no reason to stop.
+    async fn pass_on(&mut self, socket: &mut Socket) -> Result<Infallible, Goodbye> {
+        let mut ping = ticks(PING_EVERY);
+        let mut ask = ticks(ASK_EVERY);
+        let mut answered = true;
+        loop {
+            tokio::select! {
+                next = self.subscription.next() => match next {
+                    Ok(delivery) if !self.wants(&delivery) => {}
+                    Ok(delivery) => send(socket, Message::Text(delivery.frame.clone())).await?,
+                    Err(Ended::TooSlow) => return Err(Some((TOO_SLOW, "too slow: reconnect with since"))),
+                    Err(Ended::Failed(error)) => {
+                        tracing::warn!(%error, "can't read the event log");
+                        return Err(Some((CloseCode::Error.into(), "try again: reconnect with since")));
+                    }
+                },
+                message = socket.next() => match message {
+                    Some(Ok(Message::Pong(_) | Message::Ping(_))) => answered = true,
+                    Some(Ok(Message::Text(_) | Message::Binary(_))) => {
+                        return Err(Some((CloseCode::Unsupported.into(), "nothing is expected from you")));
+                    }
+                    _ => return Err(None),
+                },
+                _ = ping.tick() => {
+                    if !std::mem::take(&mut answered) {
+                        return Err(Some((TOO_SLOW, "no answer: reconnect with since")));
+                    }
+                    send(socket, Message::Ping(Bytes::new())).await?;
+                }
+                _ = ask.tick() => match self.credential.actor().await {
+                    Ok(Some(actor)) if actor.tenant() == self.actor.tenant() => self.actor = actor,
+                    Ok(_) => return Err(Some((LOG_IN_AGAIN, "log in again"))),
+                    Err(error) => {
+                        tracing::warn!(%error, "can't ask what a credential is worth");
+                        return Err(Some((CloseCode::Again.into(), "try again: reconnect with since")));
+                    }
+                },
+            }
+        }
+    }
+
+    fn wants(&self, delivery: &Delivery) -> bool {
+        let event = &delivery.event;
+        self.types.as_ref().is_none_or(|types| types.contains(&event.kind))
+            && self.subject.as_ref().is_none_or(|subject| *subject == event.subject)
+            && self.hrms.events().may_receive(&self.actor, event)
+    }
+}
+
+/// Sends one message; a client that doesn't take it in time is too slow.
+async fn send(socket: &mut Socket, message: Message) -> Result<(), Goodbye> {
+    match timeout(SEND_WITHIN, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(Some((TOO_SLOW, "too slow: reconnect with since"))),
+    }
+}
+
+fn ticks(every: Duration) -> tokio::time::Interval {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

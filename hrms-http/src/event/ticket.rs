@@ -1,0 +1,77 @@
+//! Tickets: a credential that a browser can put into an address, because it is good once and for seconds.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hrms_core::CommonError;
+use http::HeaderValue;
+use tokio::time::Instant;
+
+use crate::problem::Problem;
+
+/// How long a ticket is good for.
+pub(super) const GOOD_FOR: Duration = Duration::from_secs(30);
+
+/// Tickets at the same time; more are told to come back.
+const MOST: usize = 10_000;
+
+/// The tickets of this process: who connects must come to the node that gave the ticket.
+#[derive(Debug, Default)]
+pub(super) struct Tickets(Mutex<HashMap<String, Ticket>>);
+
+struct Ticket {
+    credential: HeaderValue,
+    until: Instant,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").finish_non_exhaustive()
+    }
+}
+
+impl Tickets {
+    /// A new ticket that stands for a credential.
+    pub(super) fn issue(&self, credential: HeaderValue) -> Result<String, Problem> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(Problem::internal)?;
+        let text = URL_SAFE_NO_PAD.encode(random);
+        let now = Instant::now();
+        let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.retain(|_, ticket| ticket.until > now);
+        if tickets.len() >= MOST {
+            return Err(CommonError::Busy.into());
+        }
+        tickets.insert(text.clone(), Ticket { credential, until: now + GOOD_FOR });
+        Ok(text)
+    }
+
+    /// The credential that a ticket stands for, once.
+    pub(super) fn redeem(&self, text: &str) -> Option<HeaderValue> {
+        let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticket = tickets.remove(text)?;
+        (ticket.until > Instant::now()).then_some(ticket.credential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ticket_is_good_once_and_for_seconds() {
+        let tickets = Tickets::default();
+        let credential = HeaderValue::from_static("Bearer x");
+        let one = tickets.issue(credential.clone()).unwrap();
+        let two = tickets.issue(credential.clone()).unwrap();
+        assert_ne!(one, two);
+        assert_eq!(tickets.redeem("nonsense"), None);
+        assert_eq!(tickets.redeem(&one), Some(credential));
+        assert_eq!(tickets.redeem(&one), None);
+        tokio::time::advance(GOOD_FOR).await;
+        assert_eq!(tickets.redeem(&two), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! `/api/v1/leave-requests`, `/api/v1/leave-grants` and `/api/v1/leave-balances`.
+
+use hrms_core::jiff::Timestamp;
+use hrms_core::jiff::civil::Date;
+use hrms_core::leave::{
+    DecisionNote, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveLotView, LeavePreview,
+    LeaveRequest, LeaveRequestQuery, LeaveRequestSort, LeaveRequestView, RequestStatus, SubmitLeave,
+};
+use hrms_core::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::{Created, Found, Listed};
+use crate::endpoints;
+use crate::extract::{Id, Json, JsonOrNothing, List, ListQuery, Path, Query};
+use crate::request::Cx;
+
+endpoints! {
+    tag = "leave";
+
+    /// List requests for leave: one's own, those of one's reports, or all, as far as one may see.
+    GET "/api/v1/leave-requests" => list, requires LeaveRead;
+
+    /// Ask for time off.
+    ///
+    /// For oneself, or with the right to submit for the whole organisation for anybody. The request starts
+    /// as pending, counts against the balance at once, and goes to the employee's manager.
+    POST "/api/v1/leave-requests" => submit, requires LeaveSubmit;
+
+    /// Count the days of a request without making it.
+    ///
+    /// Says for each day whether it counts and why, what is available, and why it would be refused.
+    POST "/api/v1/leave-requests/preview" => preview, requires LeaveSubmit;
+
+    /// Read a request and the count of its days.
+    GET "/api/v1/leave-requests/{id}" => get, requires LeaveRead;
+
+    /// Approve a pending request.
+    ///
+    /// For the manager at the day of the decision, and for those who decide in the whole organisation;
+    /// never for the employee.
+    POST "/api/v1/leave-requests/{id}/approve" => approve, requires LeaveDecide;
+
+    /// Reject a pending request.
+    POST "/api/v1/leave-requests/{id}/reject" => reject, requires LeaveDecide;
+
+    /// Take a request back.
+    ///
+    /// A pending request is withdrawn. An approved one is cancelled, and what it took is given back by
+    /// reversal postings: by the employee until it begins, by those who decide on it also later.
+    POST "/api/v1/leave-requests/{id}/cancel" => cancel, requires LeaveRead;
+
+    /// Grant leave to an employee.
+    POST "/api/v1/leave-grants" => grant, requires LeaveGrant;
+
+    /// Read a grant of leave.
+    GET "/api/v1/leave-grants/{id}" => get_grant, requires LeaveRead;
+
+    /// Read an employee's balances, one for each leave type.
+    ///
+    /// On every day `granted = available + taken + pending + expired + encashed`. Approved leave counts as
+    /// taken as soon as it is approved.
+    GET "/api/v1/leave-balances" => balances, requires LeaveRead;
+
+    /// Read one balance with the lots and the ledger's postings that it is made from.
+    GET "/api/v1/leave-balances/{employee_id}/{leave_type_id}" => account, requires LeaveRead;
+}
+
+/// The filters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct RequestQuery {
+    /// Only this employee's.
+    employee_id: Option<EmployeeId>,
+    /// Only those that stand like this.
+    status: Option<RequestStatus>,
+    /// Only of this kind of leave.
+    leave_type_id: Option<LeaveTypeId>,
+    /// Only those with a day on or after this one.
+    from: Option<Date>,
+    /// Only those with a day on or before this one.
+    to: Option<Date>,
+    /// Only those changed at or after this instant.
+    updated_after: Option<Timestamp>,
+    /// Only those that wait for a decision which the caller may make.
+    decidable_by_me: Option<bool>,
+}
+
+impl ListQuery for RequestQuery {
+    type Sort = LeaveRequestSort;
+    const SORTS: &'static [(&'static str, LeaveRequestSort)] =
+        &[("starts_on", LeaveRequestSort::StartsOn), ("created_at", LeaveRequestSort::CreatedAt)];
+    const DEFAULT_SORT: &'static str = "starts_on";
+}
+
+async fn list(cx: Cx, list: List<RequestQuery>) -> Result<Listed<LeaveRequest>, LeaveError> {
+    let filter = &list.filter;
+    let query = LeaveRequestQuery {
+        employee_id: filter.employee_id,
+        status: filter.status,
+        leave_type_id: filter.leave_type_id,
+        from: filter.from,
+        to: filter.to,
+        updated_after: filter.updated_after,
+        decidable_by_me: filter.decidable_by_me.unwrap_or(false),
+    };
+    let page = cx.hrms.leave().list(&cx.actor, &query, &list.page).await?;
+    Ok(list.answer(page))
+}
+
+async fn submit(cx: Cx, Json(ask): Json<SubmitLeave>) -> Result<Created<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().submit(&cx.actor, ask).await.map(Created)
+}
+
+async fn preview(cx: Cx, Json(ask): Json<SubmitLeave>) -> Result<Found<LeavePreview>, LeaveError> {
+    cx.hrms.leave().preview(&cx.actor, ask).await.map(Found)
+}
+
+async fn get(cx: Cx, Id(id): Id<LeaveRequestId>) -> Result<Found<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().get(&cx.actor, id).await.map(Found)
+}
+
+async fn approve(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    JsonOrNothing(decision): JsonOrNothing<DecisionNote>,
+) -> Result<Found<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().approve(&cx.actor, id, decision).await.map(Found)
+}
+
+async fn reject(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    JsonOrNothing(decision): JsonOrNothing<DecisionNote>,
+) -> Result<Found<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().reject(&cx.actor, id, decision).await.map(Found)
+}
+
+async fn cancel(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    JsonOrNothing(decision): JsonOrNothing<DecisionNote>,
+) -> Result<Found<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().cancel(&cx.actor, id, decision).await.map(Found)
+}
+
+async fn grant(cx: Cx, Json(new): Json<GrantLeave>) -> Result<Created<LeaveLotView>, LeaveError> {
+    cx.hrms.leave().grant(&cx.actor, new).await.map(Created)
+}
+
+async fn get_grant(cx: Cx, Id(id): Id<LeaveLotId>) -> Result<Found<LeaveLotView>, LeaveError> {
+    cx.hrms.leave().lot(&cx.actor, id).await.map(Found)
+}
+
+/// Whose balances, and when.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct BalanceQuery {
+    /// Whose; without it one's own.
+    employee_id: Option<EmployeeId>,
+    /// The day, past or future; without it today at the employee's workplace.
+    as_of: Option<Date>,
+}
+
+/// Balances of an employee; all of them, so there is no further page.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeaveBalanceList {
+    /// The balances, by name of the leave type.
+    items: Vec<LeaveBalance>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+async fn balances(cx: Cx, Query(query): Query<BalanceQuery>) -> Result<Found<LeaveBalanceList>, LeaveError> {
+    let items = cx.hrms.leave().balances(&cx.actor, query.employee_id, query.as_of).await?;
+    Ok(Found(LeaveBalanceList { items, next_cursor: None }))
+}
+
+/// Whose balance of what.
+#[derive(Debug, Deserialize, IntoParams)]
+struct AccountPath {
+    /// Whose.
+    employee_id: EmployeeId,
+    /// What kind of leave.
+    leave_type_id: LeaveTypeId,
+}
+
+/// When.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct AsOf {
+    /// The day, past or future; without it today at the employee's workplace.
+    as_of: Option<Date>,
+}
+
+async fn account(
+    cx: Cx,
+    Path(path): Path<AccountPath>,
+    Query(query): Query<AsOf>,
+) -> Result<Found<LeaveAccount>, LeaveError> {
+    cx.hrms.leave().account(&cx.actor, path.employee_id, path.leave_type_id, query.as_of).await.map(Found)
+}
