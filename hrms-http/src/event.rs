@@ -10,6 +10,7 @@ mod ticket;
 
 use std::sync::Arc;
 
+use hrms_core::event::EventFrame;
 use hrms_core::{Actor, EventId};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -36,7 +37,7 @@ endpoints! {
 
     /// Listen to live events over a WebSocket.
     ///
-    /// Each text frame is one event as JSON: `{"id","type","time","subject","data"}`, in the order in which
+    /// Each text frame is one event as JSON (schema `EventFrame`), in the order in which
     /// things happened. Only events come whose object the user may read. Reconnect with `since=<id of the
     /// last event>` to get what was missed; an id that isn't in the log is answered with 410
     /// `event.unknown-position`: read the state anew and connect without `since`.
@@ -95,7 +96,10 @@ impl Extract for Credential {
         Ok(Self { shared: Arc::clone(&input.shared), header })
     }
 
-    fn describe(_: &mut Operation<'_>) {}
+    fn describe(operation: &mut Operation<'_>) {
+        // What comes over the WebSocket is no answer of HTTP, but belongs into the document.
+        operation.schema::<EventFrame>();
+    }
 }
 
 impl Credential {

@@ -17,6 +17,7 @@ mod all {
     mod isolation;
     mod jobs;
     mod leave;
+    mod live;
     mod model;
     mod people;
     mod support;

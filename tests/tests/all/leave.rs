@@ -30,7 +30,7 @@ pub(super) struct World {
     pub(super) tenant: TenantId,
     pub(super) manager: EmployeeId,
     pub(super) asha: EmployeeId,
-    colleague: EmployeeId,
+    pub(super) colleague: EmployeeId,
     office: LocationId,
     pub(super) annual: LeaveType,
 }
