@@ -15,12 +15,14 @@ mod fixture;
 mod foundation;
 mod identity;
 mod job;
+mod leave;
 mod people;
 
 pub use fixture::*;
 pub use foundation::*;
 pub use identity::*;
 pub use job::*;
+pub use leave::*;
 pub use people::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
@@ -74,6 +76,11 @@ macro_rules! store_contract {
             standing_follows_membership_and_organization,
             admins_are_held_until_commit,
             an_organization_comes_with_its_admin,
+            leave_is_read_back_as_it_was_written,
+            leave_requests_never_overlap,
+            a_leave_posting_is_undone_once,
+            leave_of_tenants_never_meets,
+            the_list_of_leave_requests_filters_and_pages,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

@@ -1,0 +1,307 @@
+//! Leave: types, holidays, the ledger, requests and the half days that they occupy.
+
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+
+use crate::contract::fixture::{Subject, at, id, location, tenant};
+use crate::contract::people::hired;
+use crate::employment::Facts;
+use crate::error::StoreError;
+use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, TenantId, UserId};
+use crate::leave::{
+    CountedDay, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRequest, LeaveRequestFilter,
+    LeaveRequestSort, LeaveType, LotSource, PostingKind, RequestStatus, days_text,
+};
+use crate::page::{Page, PageRequest, Position};
+use crate::policy::Visibility;
+use crate::store::{Tx, Version};
+
+/// A leave type that isn't stored yet.
+#[must_use]
+pub fn leave_type(code: &str) -> LeaveType {
+    LeaveType {
+        id: LeaveTypeId::from_uuid(id()),
+        code: code.into(),
+        name: format!("Leave {code}"),
+        paid: false,
+        allow_negative_minutes: 60,
+        minutes_per_day: 450,
+        created_at: at(0),
+        updated_at: at(0),
+        version: Version::FIRST,
+    }
+}
+
+/// A pending request for one part of one day that isn't stored yet, and its count.
+#[must_use]
+pub fn leave_request(
+    employee_id: EmployeeId,
+    of: &LeaveType,
+    day: Date,
+    part: DayPart,
+) -> (LeaveRequest, Vec<CountedDay>) {
+    let minutes = part.minutes(of.minutes_per_day);
+    let request = LeaveRequest {
+        id: LeaveRequestId::from_uuid(id()),
+        employee_id,
+        leave_type_id: of.id,
+        starts_on: day,
+        ends_on: day,
+        start_part: part,
+        end_part: part,
+        minutes,
+        days: days_text(minutes, of.minutes_per_day),
+        status: RequestStatus::Pending,
+        note: Some("Beach 🏖️".into()),
+        submitted_by: Some(UserId::from_uuid(id())),
+        submitted_on: date(2026, 1, 1),
+        decided_by: None,
+        decided_at: None,
+        decision_note: None,
+        created_at: at(0),
+        updated_at: at(0),
+        version: Version::FIRST,
+    };
+    let counted = CountedDay { date: day, part, minutes, reason: DayReason::WorkingDay, holiday: None };
+    (request, vec![counted])
+}
+
+fn lot(employee_id: EmployeeId, of: &LeaveType) -> LeaveLot {
+    LeaveLot {
+        id: LeaveLotId::from_uuid(id()),
+        employee_id,
+        leave_type_id: of.id,
+        source: LotSource::CarryOver,
+        minutes: 900,
+        valid_from: date(2026, 1, 1),
+        valid_to: Some(date(2026, 4, 1)),
+        granted_on: date(2025, 12, 31),
+        note: None,
+        created_at: at(0),
+    }
+}
+
+fn posting(lot: &LeaveLot, kind: PostingKind, minutes: i64, undoes: Option<LeavePostingId>) -> LeavePosting {
+    LeavePosting {
+        id: LeavePostingId::from_uuid(id()),
+        employee_id: lot.employee_id,
+        leave_type_id: lot.leave_type_id,
+        lot_id: Some(lot.id),
+        request_id: None,
+        kind,
+        minutes,
+        effective_on: date(2026, 2, 2),
+        booked_on: date(2026, 2, 1),
+        posted_at: at(1),
+        posted_by: None,
+        reverses_id: undoes,
+    }
+}
+
+/// An employee with an open account of a new leave type.
+async fn account(tx: &mut dyn Tx) -> (EmployeeId, LeaveType) {
+    let employee = hired(tx, "1", Facts::default()).await.id;
+    let annual = leave_type("annual");
+    tx.leave_types().insert(&annual).await.unwrap();
+    tx.leave_ledger().lock_account(employee, annual.id).await.unwrap();
+    (employee, annual)
+}
+
+fn everything() -> LeaveRequestFilter {
+    LeaveRequestFilter {
+        visible: Visibility::ALL,
+        not_of: None,
+        today: date(2026, 1, 1),
+        employee_id: None,
+        status: None,
+        leave_type_id: None,
+        from: None,
+        to: None,
+        updated_after: None,
+    }
+}
+
+/// Types, holidays, lots, postings and requests come back as they went in.
+pub async fn leave_is_read_back_as_it_was_written(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let office = location("pune");
+    tx.locations().insert(&office).await.unwrap();
+    let name = "Diwali".to_owned();
+    let holiday = Holiday { location_id: office.id, on_date: date(2026, 11, 8), name, created_at: at(0) };
+    tx.holidays().insert(&holiday).await.unwrap();
+    let lot = lot(employee, &annual);
+    tx.leave_ledger().insert_lot(&lot).await.unwrap();
+    let grant = posting(&lot, PostingKind::Grant, 900, None);
+    let taken = posting(&lot, PostingKind::Consumption, -450, None);
+    let undone = posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
+    let postings = vec![grant, taken, undone];
+    tx.leave_ledger().append(&postings).await.unwrap();
+    let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::FirstHalf);
+    tx.leave_requests().insert(&request, &days).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.read(tenant).await.unwrap();
+    assert_eq!(tx.leave_types().get(annual.id).await.unwrap().as_ref(), Some(&annual));
+    assert_eq!(tx.leave_types().all().await.unwrap(), vec![annual.clone()]);
+    let november = tx.holidays().between(&[office.id], date(2026, 11, 8), date(2026, 11, 8)).await.unwrap();
+    assert_eq!(november, vec![holiday]);
+    assert_eq!(tx.leave_ledger().lot(lot.id).await.unwrap().as_ref(), Some(&lot));
+    assert_eq!(tx.leave_ledger().lots(employee, None).await.unwrap(), vec![lot]);
+    assert_eq!(tx.leave_ledger().postings(employee, Some(annual.id)).await.unwrap(), postings);
+    let view = tx.leave_requests().get(request.id).await.unwrap().unwrap();
+    assert_eq!((view.request, view.day_count), (request.clone(), days));
+    let pending = tx.leave_requests().pending(employee, Some(annual.id)).await.unwrap();
+    assert_eq!(pending.into_iter().map(|view| view.request).collect::<Vec<_>>(), vec![request]);
+}
+
+/// A half day belongs to one pending or approved request of an employee; the constraint says so by name.
+pub async fn leave_requests_never_overlap(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let day = date(2026, 2, 2);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let (first, days) = leave_request(employee, &annual, day, DayPart::FirstHalf);
+    tx.leave_requests().insert(&first, &days).await.unwrap();
+    let (second, days) = leave_request(employee, &annual, day, DayPart::SecondHalf);
+    tx.leave_requests().insert(&second, &days).await.unwrap();
+    assert!(tx.leave_requests().is_occupied(employee, &[(day, 2)]).await.unwrap());
+    assert!(!tx.leave_requests().is_occupied(employee, &[(day.tomorrow().unwrap(), 1)]).await.unwrap());
+    tx.commit().await.unwrap();
+
+    for part in [DayPart::Full, DayPart::FirstHalf, DayPart::SecondHalf] {
+        let mut tx = store.begin(tenant).await.unwrap();
+        let (third, days) = leave_request(employee, &annual, day, part);
+        let refused = tx.leave_requests().insert(&third, &days).await.unwrap_err();
+        assert_eq!(refused.constraint(), Some("leave_request_no_overlap"), "{part:?}");
+    }
+    let mut tx = store.begin(tenant).await.unwrap();
+    let rejected = LeaveRequest { status: RequestStatus::Rejected, version: first.version.next(), ..first };
+    tx.leave_requests().decide(&rejected, first.version).await.unwrap();
+    let stale = tx.leave_requests().decide(&rejected, first.version).await;
+    assert!(matches!(stale, Err(StoreError::Stale)));
+    let (third, days) = leave_request(employee, &annual, day, DayPart::FirstHalf);
+    tx.leave_requests().insert(&third, &days).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// A posting is undone at most once.
+pub async fn a_leave_posting_is_undone_once(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let lot = lot(employee, &annual);
+    tx.leave_ledger().insert_lot(&lot).await.unwrap();
+    let taken = posting(&lot, PostingKind::Consumption, -450, None);
+    let undo = || posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
+    tx.leave_ledger().append(&[taken.clone(), undo()]).await.unwrap();
+    let again = tx.leave_ledger().append(&[undo()]).await.unwrap_err();
+    assert_eq!(again.constraint(), Some("leave_posting_undone_once"));
+}
+
+/// No tenant's leave is found, listed, decided or referred to by another.
+pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
+    let (mine, theirs) = (tenant(store).await, tenant(store).await);
+    let mut tx = store.begin(theirs).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let lot = lot(employee, &annual);
+    tx.leave_ledger().insert_lot(&lot).await.unwrap();
+    tx.leave_ledger().append(&[posting(&lot, PostingKind::Grant, 900, None)]).await.unwrap();
+    let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::Full);
+    tx.leave_requests().insert(&request, &days).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(mine).await.unwrap();
+    assert_eq!(tx.leave_types().get(annual.id).await.unwrap(), None);
+    assert_eq!(tx.leave_ledger().lot(lot.id).await.unwrap(), None);
+    assert!(tx.leave_ledger().lots(employee, None).await.unwrap().is_empty());
+    assert!(tx.leave_ledger().postings(employee, None).await.unwrap().is_empty());
+    assert!(tx.leave_requests().get(request.id).await.unwrap().is_none());
+    assert!(tx.leave_requests().pending(employee, None).await.unwrap().is_empty());
+    assert!(tx.leave_requests().list(&everything(), &PageRequest::default()).await.unwrap().is_empty());
+    assert!(!tx.leave_requests().is_occupied(employee, &[(request.starts_on, 1)]).await.unwrap());
+    let next = LeaveRequest { version: request.version.next(), ..request.clone() };
+    let decided = tx.leave_requests().decide(&next, request.version).await;
+    assert!(matches!(decided, Err(StoreError::Stale)));
+    drop(tx);
+    refuses_to_refer_to_others(store, mine, employee, &annual).await;
+}
+
+async fn refuses_to_refer_to_others(
+    store: &impl Subject,
+    mine: TenantId,
+    employee: EmployeeId,
+    annual: &LeaveType,
+) {
+    let mut tx = store.begin(mine).await.unwrap();
+    let refused = tx.leave_ledger().lock_account(employee, annual.id).await.unwrap_err();
+    assert!(refused.constraint().is_some(), "{refused:?}");
+    drop(tx);
+    let mut tx = store.begin(mine).await.unwrap();
+    let refused = tx.leave_ledger().insert_lot(&lot(employee, annual)).await;
+    // SQLite may look only at the end.
+    let refused = if refused.is_ok() { tx.commit().await } else { refused };
+    assert!(refused.unwrap_err().constraint().is_some());
+}
+
+/// The list filters, and its pages visit every request once in order.
+pub async fn the_list_of_leave_requests_filters_and_pages(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let manager = hired(&mut *tx, "2", Facts::default()).await.id;
+    let report = hired(&mut *tx, "3", Facts { manager_id: Some(manager), ..Facts::default() }).await.id;
+    tx.leave_ledger().lock_account(report, annual.id).await.unwrap();
+    let first = date(2026, 3, 2);
+    for index in 0..5 {
+        let (mut request, days) = leave_request(employee, &annual, first + index.days(), DayPart::Full);
+        request.created_at = at(i64::from(index) / 2);
+        tx.leave_requests().insert(&request, &days).await.unwrap();
+    }
+    let (of_report, days) = leave_request(report, &annual, first, DayPart::Full);
+    tx.leave_requests().insert(&of_report, &days).await.unwrap();
+
+    for sort in [LeaveRequestSort::StartsOn, LeaveRequestSort::CreatedAt] {
+        let mut page = PageRequest { sort, descending: false, limit: 2, after: None };
+        let mut seen = Vec::new();
+        loop {
+            let rows = tx.leave_requests().list(&everything(), &page).await.unwrap();
+            let got = Page::from_rows(rows, page.limit, |last| Position {
+                key: match sort {
+                    LeaveRequestSort::StartsOn => last.starts_on.to_string(),
+                    LeaveRequestSort::CreatedAt => last.created_at.to_string(),
+                },
+                id: last.id.as_uuid(),
+            });
+            seen.extend(got.items.into_iter().map(|row| match sort {
+                LeaveRequestSort::StartsOn => (row.starts_on.to_string(), row.id),
+                LeaveRequestSort::CreatedAt => (format!("{:.6}", row.created_at), row.id),
+            }));
+            match got.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 6);
+        assert!(seen.is_sorted());
+    }
+    let page = PageRequest::default();
+    let reports = Visibility { reports_of: Some(manager), ..Visibility::default() };
+    let narrowed = [
+        (LeaveRequestFilter { visible: reports, ..everything() }, 1),
+        (LeaveRequestFilter { visible: Visibility { own: Some(employee), ..reports }, ..everything() }, 6),
+        (LeaveRequestFilter { visible: Visibility::default(), ..everything() }, 0),
+        (LeaveRequestFilter { not_of: Some(employee), ..everything() }, 1),
+        (LeaveRequestFilter { employee_id: Some(employee), ..everything() }, 5),
+        (LeaveRequestFilter { status: Some(RequestStatus::Approved), ..everything() }, 0),
+        (LeaveRequestFilter { from: Some(first + 3.days()), ..everything() }, 2),
+        (LeaveRequestFilter { to: Some(first), ..everything() }, 2),
+        (LeaveRequestFilter { updated_after: Some(at(1)), ..everything() }, 0),
+        (LeaveRequestFilter { leave_type_id: Some(annual.id), ..everything() }, 6),
+    ];
+    for (filter, expected) in narrowed {
+        let rows = tx.leave_requests().list(&filter, &page).await.unwrap();
+        assert_eq!(rows.len(), expected, "{filter:?}");
+    }
+}
