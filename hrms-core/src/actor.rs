@@ -96,6 +96,14 @@ impl Actor {
         self
     }
 
+    /// The same actor in another request.
+    #[must_use]
+    pub fn in_request(mut self, request: RequestId) -> Self {
+        self.request = request;
+        self.idempotency = None;
+        self
+    }
+
     /// The tenant acted in.
     #[must_use]
     pub fn tenant(&self) -> TenantId {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hrms_core::Page;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -181,6 +181,29 @@ macro_rules! empty_answers {
 empty_answers! {
     Deleted, "Removed.";
     Done, "Done.";
+}
+
+/// 200 with something secret that no cache may keep: no `ETag`, `Cache-Control: no-store`.
+#[derive(Debug)]
+pub(crate) struct Issued<T>(pub(crate) T);
+
+impl<T: Serialize + ToSchema + Send + 'static> Answer for Issued<T> {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_reply(self, _: &str) -> Result<Reply, Problem> {
+        let mut reply = json_reply(Self::STATUS, encode(&self.0)?);
+        reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(reply)
+    }
+
+    fn replay(_: &str, _: &str) -> Result<Reply, Problem> {
+        Err(not_replayable())
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let schema = operation.schema::<T>();
+        operation.response(Self::STATUS, "The answer.", Some(("application/json", schema)), &[]);
+    }
 }
 
 /// 200 with a page of a collection and the cursor of the next one. Made by

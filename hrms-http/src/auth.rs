@@ -1,12 +1,14 @@
 //! Who calls: the credential of a request, turned into a caller by an [`Authenticate`].
 
 use async_trait::async_trait;
-use hrms_core::{Actor, CommonError, RequestId, SessionId, StoreError, UserId};
+use hrms_core::identity::Subject;
+use hrms_core::{Actor, CommonError, Operator, RequestId, SessionId, StoreError, UserId};
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 
 use crate::problem::Problem;
+use crate::token::Tokens;
 
 /// Who sent a request.
 #[derive(Clone, Debug)]
@@ -29,6 +31,13 @@ pub struct OperatorCaller {
     pub session: Option<SessionId>,
     /// The request.
     pub request: RequestId,
+}
+
+impl OperatorCaller {
+    /// As the services know it.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::user(self.user, self.session, self.request)
+    }
 }
 
 /// Why a credential was refused.
@@ -79,4 +88,12 @@ pub trait Authenticate: Send + Sync {
     /// # Errors
     /// A credential that is there but isn't good is refused; it never makes the caller anonymous.
     async fn authenticate(&self, parts: &Parts, request: RequestId) -> Result<Caller, AuthError>;
+
+    /// What makes access tokens at log-in. Without it there is no log-in over HTTP.
+    fn tokens(&self) -> Option<&Tokens> {
+        None
+    }
+
+    /// Forgets what is remembered of a session: it has just ended.
+    fn forget(&self, _: &Subject) {}
 }

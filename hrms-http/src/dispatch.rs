@@ -214,6 +214,7 @@ fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Prob
     match (access, caller) {
         (Access::Public, _)
         | (Access::SignedIn, Caller::User(_))
+        | (Access::Known, Caller::User(_) | Caller::Operator(_))
         | (Access::Platform, Caller::Operator(_)) => Ok(()),
         (Access::Requires(permission), Caller::User(actor)) => {
             hrms.visibility(actor, permission)?;

@@ -13,11 +13,12 @@
 //! async fn create(cx: Cx, Json(new): Json<NewLocation>) -> Result<Created<Location>, LocationError> { … }
 //! ```
 //!
-//! Access is one of `public`, `signed_in` (any user of an organisation), `requires <Permission>`
+//! Access is one of `public`, `known` (any user or operator: [`AnyCx`]), `signed_in` (any user of an organisation), `requires <Permission>`
 //! (a user with any grant for it; core decides about the single thing) and `platform` (an operator
 //! of the service). It decides the type of the handler's first argument: [`PublicCx`], [`Cx`], [`Cx`],
 //! [`PlatformCx`]. A row without doc comment or access doesn't compile.
 //!
+//! [`AnyCx`]: crate::request::AnyCx
 //! [`PublicCx`]: crate::request::PublicCx
 //! [`Cx`]: crate::request::Cx
 //! [`PlatformCx`]: crate::request::PlatformCx
@@ -44,6 +45,8 @@ pub(crate) enum Access {
     SignedIn,
     /// A user of an organisation with any grant for a permission.
     Requires(Permission),
+    /// Any user of an organisation, and any operator of the service.
+    Known,
     /// An operator of the service.
     Platform,
 }
@@ -204,12 +207,14 @@ macro_rules! endpoints {
     };
     (@access public) => { $crate::endpoint::Access::Public };
     (@access signed_in) => { $crate::endpoint::Access::SignedIn };
+    (@access known) => { $crate::endpoint::Access::Known };
     (@access platform) => { $crate::endpoint::Access::Platform };
     (@access requires $permission:ident) => {
         $crate::endpoint::Access::Requires(hrms_core::Permission::$permission)
     };
     (@context public) => { $crate::request::PublicCx };
     (@context signed_in) => { $crate::request::Cx };
+    (@context known) => { $crate::request::AnyCx };
     (@context requires) => { $crate::request::Cx };
     (@context platform) => { $crate::request::PlatformCx };
 }

@@ -5,6 +5,7 @@
 mod answer;
 mod api;
 mod auth;
+mod bearer;
 mod config;
 mod cursor;
 mod department;
@@ -17,6 +18,7 @@ mod event;
 mod export;
 mod extract;
 mod idempotency;
+mod identity;
 mod import;
 mod job;
 mod leave;
@@ -24,18 +26,24 @@ mod leave_type;
 mod location;
 mod openapi;
 mod org_chart;
+mod organization;
+mod platform;
 mod problem;
 mod request;
 mod server;
 mod site;
 #[cfg(test)]
 mod tests;
+mod token;
+mod user;
 mod websocket;
 
 pub use api::BuildError;
 pub use auth::{AuthError, Authenticate, Caller, OperatorCaller};
+pub use bearer::BearerAuth;
 pub use config::Config;
 pub use server::{Server, openapi};
+pub use token::{KeyError, Tokens};
 
 use endpoint::Endpoint;
 
@@ -44,12 +52,16 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     department::ENDPOINTS,
     designation::ENDPOINTS,
     employee::ENDPOINTS,
-    location::ENDPOINTS,
-    org_chart::ENDPOINTS,
-    job::ENDPOINTS,
-    import::ENDPOINTS,
-    export::ENDPOINTS,
     event::ENDPOINTS,
+    export::ENDPOINTS,
+    identity::ENDPOINTS,
+    import::ENDPOINTS,
+    job::ENDPOINTS,
     leave::ENDPOINTS,
     leave_type::ENDPOINTS,
+    location::ENDPOINTS,
+    org_chart::ENDPOINTS,
+    organization::ENDPOINTS,
+    platform::ENDPOINTS,
+    user::ENDPOINTS,
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hrms_core::{Actor, Hrms, RequestId, TenantId};
+use http::header::USER_AGENT;
 use http::request::Parts;
 
 use crate::auth::{Caller, OperatorCaller};
@@ -72,6 +73,21 @@ pub(crate) struct PublicCx {
     pub(crate) request: RequestId,
     /// The other end of the connection; behind a proxy, that is the proxy.
     pub(crate) peer: Option<SocketAddr>,
+    /// What the caller's program calls itself.
+    pub(crate) user_agent: Option<String>,
+    /// What all requests share.
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Context of `known` endpoints: a user of an organisation or an operator of the service.
+#[derive(Debug)]
+pub(crate) struct AnyCx {
+    /// The services.
+    pub(crate) hrms: Hrms,
+    /// Who calls; never anonymous.
+    pub(crate) caller: Caller,
+    /// What all requests share.
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// The refusal of a request without a credential where one is needed.
@@ -106,6 +122,24 @@ impl Context for PlatformCx {
 
 impl Context for PublicCx {
     fn of(_: Caller, input: &mut Input) -> Result<Self, Problem> {
-        Ok(Self { hrms: input.shared.hrms.clone(), request: input.request, peer: input.peer() })
+        let user_agent = input.parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Ok(Self {
+            hrms: input.shared.hrms.clone(),
+            request: input.request,
+            peer: input.peer(),
+            user_agent: user_agent.map(str::to_owned),
+            shared: Arc::clone(&input.shared),
+        })
+    }
+}
+
+impl Context for AnyCx {
+    fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
+        match caller {
+            Caller::User(_) | Caller::Operator(_) => {
+                Ok(Self { hrms: input.shared.hrms.clone(), caller, shared: Arc::clone(&input.shared) })
+            }
+            Caller::Anonymous => Err(credential_missing()),
+        }
     }
 }

@@ -24,7 +24,11 @@ catalogue! {
     "auth.credential-missing": "The request needs a bearer token.";
     "auth.invalid-credentials": "Organisation, e-mail address or password is wrong, or log-in isn't possible.";
     "auth.invalid-refresh-token": "The refresh token isn't good, or not any more; log in again.";
+    "auth.no-session": "The credential has no session to end.";
     "auth.otp-not-enrolled": "A one-time code was sent for an account without second factor.";
+    "auth.session-ended": "The session has ended: logged out, disabled, suspended or expired.";
+    "auth.token-expired": "The access token has expired; refresh it.";
+    "auth.token-invalid": "The access token isn't one of ours, or was changed.";
     "auth.too-many-attempts": "Too many attempts to log in failed; wait as long as `Retry-After` says.";
     "common.busy": "The service has as much to do as it can; try again.";
     "common.conflict": "The present state of things forbids it.";

@@ -1,0 +1,153 @@
+//! Who calls, by an access token of ours: the token's signature, and what its session is worth right now.
+
+mod cache;
+
+use async_trait::async_trait;
+use hrms_core::identity::Subject;
+use hrms_core::jiff::{SignedDuration, Timestamp};
+use hrms_core::{Actor, Cause, Hrms, RequestId, SessionId, Who};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::auth::{AuthError, Authenticate, Caller, OperatorCaller};
+use crate::token::{Refusal, Tokens, Verified};
+use cache::Cache;
+
+/// How long a session's standing is believed before it is looked up again: with it, what was revoked on
+/// another node ends within 5 seconds.
+const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(3);
+/// Tokens and sessions that are remembered.
+const REMEMBERED: usize = 20_000;
+
+/// Authenticates by `Authorization: Bearer <access token>`, and issues those tokens at log-in.
+///
+/// A request with a token that was seen before costs no signature check, and no look into the database
+/// when its session was looked up in the last 3 seconds.
+#[derive(Debug)]
+pub struct BearerAuth {
+    hrms: Hrms,
+    tokens: Tokens,
+    verified: Cache<String, Verified>,
+    /// By subject, not by session alone: a token's claims must all be true together.
+    callers: Cache<Subject, Option<Caller>>,
+}
+
+impl BearerAuth {
+    /// Authenticates sessions of this HR system.
+    #[must_use]
+    pub fn new(hrms: Hrms, tokens: Tokens) -> Self {
+        Self { hrms, tokens, verified: Cache::new(REMEMBERED), callers: Cache::new(REMEMBERED) }
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Subject, AuthError> {
+        if let Some(known) = self.verified.get(token, now) {
+            return Ok(known.subject);
+        }
+        let verified = self.tokens.verify(token, now).map_err(|refusal| match refusal {
+            Refusal::Invalid => invalid(),
+            Refusal::Expired => AuthError::Refused {
+                code: "auth.token-expired",
+                detail: "the access token has expired; refresh it",
+            },
+        })?;
+        self.verified.insert(token.to_owned(), verified, now, verified.expires_at);
+        Ok(verified.subject)
+    }
+
+    /// What the session is worth in the store, as a caller.
+    async fn look_up(&self, subject: Subject, request: RequestId) -> Result<Option<Caller>, AuthError> {
+        let Subject { tenant, user, session } = subject;
+        let identity = self.hrms.identity();
+        let Some(tenant) = tenant else {
+            let account = identity.operator(user, session).await?;
+            return Ok(
+                account.map(|_| Caller::Operator(OperatorCaller { user, session: Some(session), request }))
+            );
+        };
+        let standing = identity.standing(tenant, user, session).await?;
+        Ok(standing.map(|standing| {
+            let who = Who::User {
+                user,
+                session: Some(session),
+                employee: standing.employee,
+                department: standing.department,
+            };
+            Caller::User(Actor::user(tenant, who, &standing.roles, Cause::Request, request))
+        }))
+    }
+}
+
+#[async_trait]
+impl Authenticate for BearerAuth {
+    async fn authenticate(&self, parts: &Parts, request: RequestId) -> Result<Caller, AuthError> {
+        let Some(token) = bearer(&parts.headers)? else {
+            return Ok(Caller::Anonymous);
+        };
+        let now = self.hrms.clock().now();
+        let subject = self.verify(token, now)?;
+        let caller = match self.callers.get(&subject, now) {
+            Some(known) => known.map(|caller| in_request(caller, request)),
+            None => {
+                let caller = self.look_up(subject, request).await?;
+                let until = now.saturating_add(BELIEVED_FOR).unwrap_or(now);
+                self.callers.insert(subject, caller.clone(), now, until);
+                caller
+            }
+        };
+        caller.ok_or(AuthError::Refused {
+            code: "auth.session-ended",
+            detail: "the session has ended; log in again",
+        })
+    }
+
+    fn tokens(&self) -> Option<&Tokens> {
+        Some(&self.tokens)
+    }
+
+    fn forget(&self, subject: &Subject) {
+        self.callers.remove(subject);
+    }
+}
+
+/// The same caller in another request.
+fn in_request(caller: Caller, request: RequestId) -> Caller {
+    match caller {
+        Caller::User(actor) => Caller::User(actor.in_request(request)),
+        Caller::Operator(operator) => Caller::Operator(OperatorCaller { request, ..operator }),
+        Caller::Anonymous => Caller::Anonymous,
+    }
+}
+
+fn invalid() -> AuthError {
+    AuthError::Refused { code: "auth.token-invalid", detail: "this is not a valid access token" }
+}
+
+/// The bearer token of a request that carries exactly one credential.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(invalid());
+    }
+    let value = value.to_str().map_err(|_| invalid())?;
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => {
+            Ok(Some(token))
+        }
+        _ => Err(invalid()),
+    }
+}
+
+/// Whether a subject is of this session; for callers who know only that.
+#[must_use]
+pub(crate) fn subject_of(caller: &Caller) -> Option<Subject> {
+    let (tenant, user, session): (_, _, Option<SessionId>) = match caller {
+        Caller::User(actor) => (Some(actor.tenant()), actor.user_id()?, actor.session()),
+        Caller::Operator(operator) => (None, operator.user, operator.session),
+        Caller::Anonymous => return None,
+    };
+    Some(Subject { tenant, user, session: session? })
+}

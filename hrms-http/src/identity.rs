@@ -1,0 +1,124 @@
+//! `/api/v1/auth`: log-in, refresh, log-out, who am I.
+
+use hrms_core::identity::{Client, IdentityError, LogIn, Me, Opened};
+use hrms_core::{CommonError, Secret};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::answer::{Done, Found, Issued};
+use crate::auth::Caller;
+use crate::bearer::subject_of;
+use crate::endpoints;
+use crate::extract::Json;
+use crate::problem::Problem;
+use crate::request::{AnyCx, PublicCx, credential_missing};
+use crate::token::{KeySet, Tokens};
+
+endpoints! {
+    tag = "auth";
+
+    /// Log in.
+    ///
+    /// A member names the organisation; operators of the service leave it out. Whatever is wrong, the answer
+    /// is the same. After too many failed attempts: 429 with `Retry-After`.
+    POST "/api/v1/auth/login" => log_in, public;
+
+    /// Refresh the access token.
+    ///
+    /// A refresh token works once and is answered with the next one. Presenting an old one again ends the
+    /// session. A session ends when it isn't refreshed for 30 days, and after 90 days in any case.
+    POST "/api/v1/auth/refresh" => refresh, public;
+
+    /// Log out: end the session that the access token belongs to.
+    POST "/api/v1/auth/logout" => log_out, known;
+
+    /// Who am I, and what may I do?
+    GET "/api/v1/auth/me" => me, known;
+
+    /// The public keys of access tokens (JWKS).
+    GET "/api/v1/auth/jwks" => jwks, public;
+}
+
+/// Tokens of a session.
+#[derive(Serialize, ToSchema)]
+struct SessionTokens {
+    /// For the `Authorization` header.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Seconds that the access token lives.
+    expires_in: i64,
+    /// What the session is refreshed with, once.
+    refresh_token: String,
+}
+
+/// A session to be refreshed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RefreshRequest {
+    /// The refresh token of the last log-in or refresh.
+    #[schema(value_type = String)]
+    refresh_token: Secret,
+}
+
+/// What issues tokens; a server with another kind of authentication has no log-in.
+fn tokens(cx: &PublicCx) -> Result<&Tokens, Problem> {
+    cx.shared.authenticate.tokens().ok_or_else(Problem::not_found)
+}
+
+fn issue(cx: &PublicCx, opened: &Opened) -> Result<Issued<SessionTokens>, Problem> {
+    let tokens = tokens(cx)?;
+    let access_token = tokens.issue(&opened.subject, cx.hrms.clock().now(), cx.hrms.ids().next());
+    Ok(Issued(SessionTokens {
+        access_token: access_token.map_err(Problem::internal)?,
+        token_type: "Bearer",
+        expires_in: tokens.life_seconds(),
+        refresh_token: opened.refresh_token.expose().to_owned(),
+    }))
+}
+
+async fn log_in(cx: PublicCx, Json(with): Json<LogIn>) -> Result<Issued<SessionTokens>, Problem> {
+    tokens(&cx)?;
+    let client = Client { address: cx.peer.map(|peer| peer.ip()), user_agent: cx.user_agent.clone() };
+    let opened = cx.hrms.identity().log_in(with, client).await?;
+    issue(&cx, &opened)
+}
+
+async fn refresh(
+    cx: PublicCx,
+    Json(request): Json<RefreshRequest>,
+) -> Result<Issued<SessionTokens>, Problem> {
+    tokens(&cx)?;
+    let opened = cx.hrms.identity().refresh(&request.refresh_token).await?;
+    issue(&cx, &opened)
+}
+
+async fn log_out(cx: AnyCx) -> Result<Done, Problem> {
+    let subject = subject_of(&cx.caller).ok_or_else(|| {
+        Problem::new(StatusCode::CONFLICT, "auth.no-session", "this credential has no session to end")
+    })?;
+    cx.hrms.identity().log_out(&subject).await?;
+    cx.shared.authenticate.forget(&subject);
+    Ok(Done)
+}
+
+async fn me(cx: AnyCx) -> Result<Found<Me>, Problem> {
+    let identity = cx.hrms.identity();
+    let me: Result<Me, IdentityError> = match &cx.caller {
+        Caller::User(actor) => identity.me(actor).await,
+        Caller::Operator(operator) => identity.me_operator(&operator.operator()).await,
+        Caller::Anonymous => return Err(credential_missing()),
+    };
+    match me {
+        // Removed since the credential was checked.
+        Err(IdentityError::Common(CommonError::NotFound { .. })) => {
+            Err(Problem::unauthenticated("auth.session-ended", "the session has ended; log in again"))
+        }
+        other => Ok(Found(other?)),
+    }
+}
+
+async fn jwks(cx: PublicCx) -> Result<Found<KeySet>, Problem> {
+    Ok(Found(tokens(&cx)?.key_set()))
+}

@@ -1,0 +1,30 @@
+//! `/api/v1/organization`: the caller's own organisation.
+
+use hrms_core::organization::{Organization, OrganizationError, OrganizationPatch};
+
+use crate::answer::Found;
+use crate::endpoints;
+use crate::extract::{IfMatch, MergePatch};
+use crate::request::Cx;
+
+endpoints! {
+    tag = "organization";
+
+    /// Read the organisation.
+    GET "/api/v1/organization" => get, requires OrganizationRead;
+
+    /// Change the organisation's name.
+    PATCH "/api/v1/organization" => change, requires OrganizationManage;
+}
+
+async fn get(cx: Cx) -> Result<Found<Organization>, OrganizationError> {
+    cx.hrms.organizations().own(&cx.actor).await.map(Found)
+}
+
+async fn change(
+    cx: Cx,
+    IfMatch(version): IfMatch,
+    MergePatch(patch): MergePatch<OrganizationPatch>,
+) -> Result<Found<Organization>, OrganizationError> {
+    cx.hrms.organizations().change_own(&cx.actor, version, patch).await.map(Found)
+}
