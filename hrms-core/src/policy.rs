@@ -3,6 +3,9 @@
 //! Deciding is pure: a function of the actor, a permission and a few facts of the resource.
 //! Nothing is allowed unless a grant says so.
 
+#[cfg(test)]
+mod matrix;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

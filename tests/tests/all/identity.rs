@@ -1,5 +1,7 @@
 //! Identity through the services, on every engine; and what the database itself refuses.
 
+mod http;
+
 use std::collections::HashSet;
 
 use hrms_core::contract::{id, tenant};
