@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::employee::{Employee, Gender, check, drawn_number};
@@ -331,7 +332,7 @@ pub(crate) fn event(
     timeline: Option<&Timeline>,
     import: ImportId,
 ) -> NewEvent {
-    let today = work.hrms().today();
+    let today = work.now().to_zoned(TimeZone::UTC).date();
     let facts =
         timeline.and_then(|timeline| timeline.at(today)).map(|record| record.facts).unwrap_or_default();
     NewEvent {
