@@ -4,6 +4,7 @@
 #   tests/run.sh                      all steps
 #   tests/run.sh --fast               only the tests
 #   tests/run.sh --fast -- -p hrms-core leave     what follows -- goes to `cargo test`
+#   tests/run.sh --with COMMAND…      no steps: run COMMAND with the servers there, as in --with tests/load.sh
 #
 # It starts private PostgreSQL and Redis servers in a temporary directory on free loopback ports and
 # removes them afterwards. It works as root or as anybody else, in parallel with itself, without a terminal.
@@ -25,10 +26,18 @@ die() {
 }
 
 fast=0
+with=()
 cargo_args=()
 while (($#)); do
   case $1 in
     --fast) fast=1 ;;
+    --with)
+      shift
+      (($#)) || die "--with needs a command"
+      with=("$@")
+      fast=1
+      break
+      ;;
     -h | --help) usage && exit 0 ;;
     --)
       shift
@@ -361,6 +370,10 @@ for seed in HRMS_TEST_SEED PROPTEST_RNG_SEED; do
 done
 prepare_servers
 note servers ok 0
+if ((${#with[@]})); then
+  step command "${with[@]}"
+  finish 0
+fi
 if ((!fast)); then
   step format cargo fmt --all --check
   step lints cargo clippy --locked --workspace --all-targets --all-features -- -D warnings

@@ -47,6 +47,20 @@ pub fn configuration(config: &Config) -> Vec<String> {
     findings
 }
 
+/// What of the database is unsafe: its role, or migrations that are missing. One sentence each.
+pub async fn database(config: &Config) -> Vec<String> {
+    let Database::Postgres(url) = &config.database else {
+        return Vec::new();
+    };
+    match hrms_store::SqlStore::postgres(url.expose()).await {
+        Ok(store) => {
+            store.close().await;
+            Vec::new()
+        }
+        Err(error) => vec![error.to_string()],
+    }
+}
+
 /// How long one step of [`live`] may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 

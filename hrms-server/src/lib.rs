@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod keys;
+pub mod start;
 pub mod worker;

@@ -84,6 +84,12 @@ impl Client {
         self.send(request.body(bytes).unwrap()).await
     }
 
+    /// `POST path` with a body of any kind.
+    pub async fn upload(&self, path: &str, content_type: &str, body: Vec<u8>) -> Reply {
+        let request = Request::post(format!("{}{path}", self.base_url)).header(CONTENT_TYPE, content_type);
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
     /// Sends a request as it is, with the token if it has no credentials of its own.
     ///
     /// The URI must be absolute.

@@ -20,5 +20,6 @@ mod all {
     mod live;
     mod model;
     mod people;
+    mod story;
     mod support;
 }

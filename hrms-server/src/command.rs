@@ -1,0 +1,8 @@
+//! What the command line can do, one file a command.
+
+pub mod admin;
+pub mod demo;
+pub mod import;
+pub mod migrate;
+pub mod organization;
+pub mod serve;

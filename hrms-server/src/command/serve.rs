@@ -1,0 +1,95 @@
+//! `hrms-server serve`: the API and the background jobs until a signal ends them.
+
+use std::future::Future;
+
+use hrms_core::Hrms;
+use hrms_store::SqlStore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::cli::Failure;
+use crate::config::Config;
+use crate::keys::SigningKey;
+use crate::start;
+use crate::worker;
+
+/// Runs it.
+///
+/// # Errors
+/// When the configuration names something that can't be opened, or the address is taken.
+pub async fn run(config: Config) -> Result<(), Failure> {
+    let key = start::signing_key(&config)?;
+    let (hrms, store) = start::hrms(&config).await?;
+    let listener = bind(&config).await?;
+    if config.redis_url.is_some() {
+        tracing::warn!(
+            "redis_url is set, but this version keeps hints and caches in the process: Redis isn't used yet"
+        );
+    }
+    tracing::info!("listening on http://{}", listener.local_addr().map_err(Failure::io)?);
+    serve(&config, &key, hrms, store, listener, stopped()).await
+}
+
+/// Listens where the configuration says.
+///
+/// # Errors
+/// When the address is taken or not this machine's.
+pub async fn bind(config: &Config) -> Result<TcpListener, Failure> {
+    TcpListener::bind(config.bind).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "; it is in use: stop the other program or set HRMS_BIND",
+            _ => "; set HRMS_BIND to an address of this machine",
+        };
+        Failure::new(format!("can't listen on {}: {error}{advice}", config.bind))
+    })
+}
+
+/// Serves until `stop` is ready, then lets running requests and jobs finish.
+///
+/// # Errors
+/// When the API can't be put together.
+pub async fn serve(
+    config: &Config,
+    key: &SigningKey,
+    hrms: Hrms,
+    store: SqlStore,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), Failure> {
+    let defect = |error: &dyn std::error::Error| Failure::new(error.to_string());
+    let mut http = hrms_http::Config::new(key.derive("cursors").map_err(|error| defect(&error))?);
+    http.cors_origins.clone_from(&config.cors_origins);
+    let authenticate = start::tokens(config, key, &hrms)?;
+    let ping = store.clone();
+    let server = hrms_http::Server::new(hrms.clone(), authenticate, http).map_err(|error| defect(&error))?;
+    let server = server.ready_when(move || {
+        let store = ping.clone();
+        async move { Ok(store.ping().await?) }
+    });
+    let (stopping, stopped) = watch::channel(false);
+    let workers = tokio::spawn(worker::run(hrms, start::jobs(), config.workers, stopped));
+    server.serve(listener, stop).await;
+    stopping.send_replace(true);
+    if let Err(panic) = workers.await {
+        tracing::error!(%panic, "the job workers ended unexpectedly");
+    }
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ready when the process is asked to end: Ctrl-C, or SIGTERM where there is such a thing.
+pub async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,147 @@
+//! Opening what the configuration names: logs, the store, the keys.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use hrms_core::Hrms;
+use hrms_core::import::ImportJob;
+use hrms_core::job::JobRegistry;
+use hrms_http::{BearerAuth, Tokens};
+use hrms_store::{OpenError, SqlStore};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Failure;
+use crate::config::{Config, Database, LogFormat};
+use crate::keys::{KeyError, SigningKey};
+
+/// Why the server, or a command, can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data directory can't be made or used.
+    #[error("the data directory {path} can't be used: {source}")]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The database can't be opened.
+    #[error("{error}{}", advice(.error))]
+    Store {
+        /// What is wrong.
+        #[from]
+        error: OpenError,
+    },
+    /// The signing key can't be read or made.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    /// The log level isn't one.
+    #[error("log_level: {0}")]
+    LogLevel(#[from] tracing_subscriber::filter::ParseError),
+}
+
+fn advice(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::NotMigrated { .. } => "; `hrms-server migrate` does that",
+        OpenError::UnsafeRole(_) => {
+            "; `hrms-server migrate` makes such a role from the user in database_url \
+             (or set HRMS_ALLOW_UNSAFE_DATABASE_ROLE=true on a development machine)"
+        }
+        _ => "",
+    }
+}
+
+/// Sends log lines to standard error.
+///
+/// # Errors
+/// When the level can't be understood.
+pub fn logs(config: &Config) -> Result<(), StartError> {
+    let filter = EnvFilter::try_new(&config.log_level)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = lines.with_ansi(io::stderr().is_terminal());
+    // A second subscriber is refused; the first one then keeps the lines (as in tests).
+    let _ = match config.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    Ok(())
+}
+
+/// Makes the data directory, open to this user only.
+///
+/// # Errors
+/// [`StartError::DataDir`].
+pub fn data_dir(path: &Path) -> Result<(), StartError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| StartError::DataDir { path: path.to_owned(), source })
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// When it can't be reached, isn't migrated, or its role could step around row-level security.
+pub async fn store(config: &Config) -> Result<SqlStore, StartError> {
+    match &config.database {
+        Database::Sqlite(path) => {
+            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                data_dir(parent)?;
+            }
+            Ok(SqlStore::sqlite(path).await?)
+        }
+        Database::Postgres(url) if config.allow_unsafe_database_role => {
+            let store = SqlStore::postgres_with_any_role(url.expose(), CONNECTIONS).await?;
+            if let Some(reason) = store.unsafe_role().await? {
+                tracing::error!(
+                    "DEVELOPMENT ONLY: {reason}; nothing below the application keeps tenants apart"
+                );
+            }
+            Ok(store)
+        }
+        Database::Postgres(url) => Ok(SqlStore::postgres(url.expose()).await?),
+    }
+}
+
+/// Connections of a development store.
+const CONNECTIONS: u32 = 16;
+
+/// The HR system over the store that the configuration names, and the store itself.
+///
+/// # Errors
+/// As [`store`].
+pub async fn hrms(config: &Config) -> Result<(Hrms, SqlStore), StartError> {
+    let store = store(config).await?;
+    Ok((Hrms::new(store.clone()), store))
+}
+
+/// The signing key that the configuration names, made when missing.
+///
+/// # Errors
+/// When it can't be read, is open to others or malformed.
+pub fn signing_key(config: &Config) -> Result<SigningKey, StartError> {
+    if let Some(parent) = config.signing_key_file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        data_dir(parent)?;
+    }
+    Ok(SigningKey::load_or_create(&config.signing_key_file)?)
+}
+
+/// Every kind of background job that the server runs.
+#[must_use]
+pub fn jobs() -> JobRegistry {
+    JobRegistry::empty().with::<ImportJob>()
+}
+
+/// What proves who calls: tokens signed with `key`, over `hrms`.
+///
+/// # Errors
+/// When the key can't sign.
+pub fn tokens(config: &Config, key: &SigningKey, hrms: &Hrms) -> Result<BearerAuth, Failure> {
+    let issuer = config.public_url.as_ref().map_or("hrms", |url| url.as_str()).trim_end_matches('/');
+    let defect = |error: &dyn std::error::Error| Failure::new(error.to_string());
+    let der = key.to_pkcs8_der().map_err(|error| defect(&error))?;
+    let tokens = Tokens::from_pkcs8(&der, issuer).map_err(|error| defect(&error))?;
+    Ok(BearerAuth::new(hrms.clone(), tokens))
+}
