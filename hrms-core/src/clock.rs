@@ -1,7 +1,7 @@
 //! The injected clock: nothing in this crate reads the time by itself.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -13,6 +13,13 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// The civil date at this moment in `zone`.
     fn today(&self, zone: &TimeZone) -> Date {
         self.now().to_zoned(zone.clone()).date()
+    }
+}
+
+/// A clock that others hold too, such as a [`FixedClock`] that a test moves.
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
     }
 }
 
