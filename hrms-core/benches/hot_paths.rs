@@ -148,7 +148,13 @@ fn two_hundred_postings() -> Ledger {
         });
         post(&mut ledger, id, PostingKind::Grant, 45 * 480, valid_from);
         for day in 1_i32..40 {
-            post(&mut ledger, id, PostingKind::Consumption, -480, valid_from.saturating_add((day * 8).days()));
+            post(
+                &mut ledger,
+                id,
+                PostingKind::Consumption,
+                -480,
+                valid_from.saturating_add((day * 8).days()),
+            );
         }
     }
     let request_id = LeaveRequestId::from_uuid(Uuid::from_u128(3));

@@ -15,8 +15,8 @@ use hrms_core::job::{EnqueueOptions, Job, JobContext, JobError, JobRegistry, Out
 use hrms_core::location::Location;
 use hrms_core::organization::{NewAdmin, NewOrganization};
 use hrms_core::{
-    Actor, Cause, Clock, FixedClock, Hrms, JobId, LocationId, Operator, Permission, RequestId, Resource, Role,
-    SystemClock, Version, Who, Work,
+    Actor, Cause, Clock, FixedClock, Hrms, JobId, LocationId, Operator, Permission, RequestId, Resource,
+    Role, SystemClock, Version, Who, Work,
 };
 use hrms_store::SqlStore;
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,6 @@ use std::error::Error;
 
 use hrms_core::department::NewDepartment;
 use hrms_core::employee::{EmployeeSearch, NewEmployee};
-use hrms_core::employment::{EmploymentStatus, EmploymentType};
 use hrms_core::jiff::civil::date;
 use hrms_core::organization::{NewAdmin, NewOrganization};
 use hrms_core::{
@@ -82,26 +81,23 @@ fn actor(hrms: &Hrms, tenant: TenantId, role: Role, department: Option<Departmen
     Actor::user(tenant, who, &[role], Cause::Embedder, RequestId::from_uuid(hrms.ids().next()))
 }
 
-async fn department(hrms: &Hrms, actor: &Actor, code: &str, name: &str) -> Result<DepartmentId, Box<dyn Error>> {
+async fn department(
+    hrms: &Hrms,
+    actor: &Actor,
+    code: &str,
+    name: &str,
+) -> Result<DepartmentId, Box<dyn Error>> {
     let new = NewDepartment { code: code.into(), name: name.into(), parent_id: None };
     Ok(hrms.departments().create(actor, new).await?.id)
 }
 
-async fn hire(hrms: &Hrms, actor: &Actor, name: &str, department: DepartmentId) -> Result<EmployeeId, Box<dyn Error>> {
-    let new = NewEmployee {
-        number: None,
-        given_name: name.into(),
-        family_name: String::new(),
-        email: None,
-        birth_date: None,
-        gender: None,
-        hired_on: date(2024, 1, 15),
-        department_id: Some(department),
-        designation_id: None,
-        location_id: None,
-        manager_id: None,
-        employment_type: EmploymentType::FullTime,
-        status: EmploymentStatus::Active,
-    };
+async fn hire(
+    hrms: &Hrms,
+    actor: &Actor,
+    name: &str,
+    department: DepartmentId,
+) -> Result<EmployeeId, Box<dyn Error>> {
+    let new =
+        NewEmployee { department_id: Some(department), ..NewEmployee::new(name, "", date(2024, 1, 15)) };
     Ok(hrms.employees().hire(actor, new).await?.id)
 }

@@ -10,11 +10,10 @@ use std::error::Error;
 
 use hrms_core::department::NewDepartment;
 use hrms_core::employee::{ChangeEmployment, NewEmployee};
-use hrms_core::employment::{EmploymentStatus, EmploymentType};
-use hrms_core::jiff::civil::{Date, date};
+use hrms_core::jiff::civil::date;
 use hrms_core::location::NewLocation;
 use hrms_core::organization::{NewAdmin, NewOrganization};
-use hrms_core::{Actor, Cause, DepartmentId, Hrms, LocationId, Operator, Patch, RequestId, Role, Who};
+use hrms_core::{Actor, Cause, DepartmentId, Hrms, Operator, Patch, RequestId, Role, Who};
 use hrms_store::SqlStore;
 
 #[tokio::main]
@@ -24,30 +23,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let admin = organization(&hrms).await?;
 
     // Every service takes first who acts. What their roles don't grant is refused.
-    let pune =
-        NewLocation { code: "PUN".into(), name: "Pune".into(), time_zone: "Asia/Kolkata".into() };
+    let pune = NewLocation { code: "PUN".into(), name: "Pune".into(), time_zone: "Asia/Kolkata".into() };
     let pune = hrms.locations().create(&admin, pune).await?;
     let engineering = department(&hrms, &admin, "ENG", "Engineering").await?;
     let support = department(&hrms, &admin, "SUP", "Support").await?;
 
-    let mira = hired("Mira", "Patil", date(2024, 1, 15), engineering, pune.id);
+    let mira = NewEmployee {
+        department_id: Some(engineering),
+        location_id: Some(pune.id),
+        ..NewEmployee::new("Mira", "Patil", date(2024, 1, 15))
+    };
     let mira = hrms.employees().hire(&admin, mira).await?;
-    let arun = hired("Arun", "Rao", date(2024, 3, 1), engineering, pune.id);
-    // Whom he reports to is a fact of the employment record, like department and location.
-    let arun = NewEmployee { manager_id: Some(mira.id), ..arun };
+    let arun = NewEmployee {
+        department_id: Some(engineering),
+        location_id: Some(pune.id),
+        manager_id: Some(mira.id),
+        ..NewEmployee::new("Arun", "Rao", date(2024, 3, 1))
+    };
     let arun = hrms.employees().hire(&admin, arun).await?;
-    println!("hired {} {} as {} and {} {} as {}",
-        mira.given_name, mira.family_name, mira.number, arun.given_name, arun.family_name, arun.number);
+    println!(
+        "hired {} {} as {} and {} {} as {}",
+        mira.given_name, mira.family_name, mira.number, arun.given_name, arun.family_name, arun.number
+    );
 
     // A change has a first day. The record before that day ends there and stays readable.
     let move_to_support = ChangeEmployment {
-        from: date(2025, 7, 1),
         department_id: Patch::Set(support),
-        designation_id: Patch::Keep,
-        location_id: Patch::Keep,
-        manager_id: Patch::Keep,
-        employment_type: Patch::Keep,
-        status: Patch::Keep,
+        ..ChangeEmployment::from_day(date(2025, 7, 1))
     };
     hrms.employees().change_employment(&admin, arun.id, move_to_support).await?;
 
@@ -79,25 +81,12 @@ async fn organization(hrms: &Hrms) -> Result<Actor, Box<dyn Error>> {
     Ok(Actor::user(created.organization.id, who, &[Role::Admin], Cause::Embedder, request))
 }
 
-async fn department(hrms: &Hrms, actor: &Actor, code: &str, name: &str) -> Result<DepartmentId, Box<dyn Error>> {
+async fn department(
+    hrms: &Hrms,
+    actor: &Actor,
+    code: &str,
+    name: &str,
+) -> Result<DepartmentId, Box<dyn Error>> {
     let new = NewDepartment { code: code.into(), name: name.into(), parent_id: None };
     Ok(hrms.departments().create(actor, new).await?.id)
-}
-
-fn hired(given: &str, family: &str, on: Date, department: DepartmentId, location: LocationId) -> NewEmployee {
-    NewEmployee {
-        number: None, // drawn
-        given_name: given.into(),
-        family_name: family.into(),
-        email: None,
-        birth_date: None,
-        gender: None,
-        hired_on: on,
-        department_id: Some(department),
-        designation_id: None,
-        location_id: Some(location),
-        manager_id: None,
-        employment_type: EmploymentType::FullTime,
-        status: EmploymentStatus::Active,
-    }
 }

@@ -6,7 +6,6 @@
 use std::error::Error;
 
 use hrms_core::employee::NewEmployee;
-use hrms_core::employment::{EmploymentStatus, EmploymentType};
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::date;
 use hrms_core::leave::{DayPart, DecisionNote, GrantLeave, LotSource, NewLeaveType, SubmitLeave};
@@ -27,8 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hr = actor(&hrms, tenant, None, &[Role::Hr]);
 
     // Days are counted at the workplace: its time zone, its weekends, its holidays.
-    let pune =
-        NewLocation { code: "PUN".into(), name: "Pune".into(), time_zone: "Asia/Kolkata".into() };
+    let pune = NewLocation { code: "PUN".into(), name: "Pune".into(), time_zone: "Asia/Kolkata".into() };
     let pune = hrms.locations().create(&hr, pune).await?;
     let mira = hire(&hrms, &hr, "Mira", pune.id, None).await?;
     let arun = hire(&hrms, &hr, "Arun", pune.id, Some(mira)).await?;
@@ -89,8 +87,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Prints the actor's own balances.
 async fn balance(hrms: &Hrms, actor: &Actor) -> Result<(), Box<dyn Error>> {
     for one in hrms.leave().balances(actor, None, None).await? {
-        println!("  balance: {} granted, {} taken, {} pending, {} available",
-            one.granted, one.taken, one.pending, one.available);
+        println!(
+            "  balance: {} granted, {} taken, {} pending, {} available",
+            one.granted, one.taken, one.pending, one.available
+        );
     }
     Ok(())
 }
@@ -117,19 +117,9 @@ async fn hire(
     manager_id: Option<EmployeeId>,
 ) -> Result<EmployeeId, Box<dyn Error>> {
     let new = NewEmployee {
-        number: None,
-        given_name: given_name.into(),
-        family_name: String::new(),
-        email: None,
-        birth_date: None,
-        gender: None,
-        hired_on: date(2024, 1, 15),
-        department_id: None,
-        designation_id: None,
         location_id: Some(location),
         manager_id,
-        employment_type: EmploymentType::FullTime,
-        status: EmploymentStatus::Active,
+        ..NewEmployee::new(given_name, "", date(2024, 1, 15))
     };
     Ok(hrms.employees().hire(hr, new).await?.id)
 }

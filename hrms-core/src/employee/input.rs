@@ -55,6 +55,26 @@ pub struct NewEmployee {
 }
 
 impl NewEmployee {
+    /// Somebody of this name, employed from a day on; set the other fields as you know them.
+    #[must_use]
+    pub fn new(given_name: impl Into<String>, family_name: impl Into<String>, hired_on: Date) -> Self {
+        Self {
+            number: None,
+            given_name: given_name.into(),
+            family_name: family_name.into(),
+            email: None,
+            birth_date: None,
+            gender: None,
+            hired_on,
+            department_id: None,
+            designation_id: None,
+            location_id: None,
+            manager_id: None,
+            employment_type: EmploymentType::default(),
+            status: EmploymentStatus::default(),
+        }
+    }
+
     pub(crate) fn facts(&self) -> Facts {
         Facts {
             department_id: self.department_id,
@@ -156,6 +176,22 @@ change_of_facts! {
     ChangeEmployment {
         /// First day on which the change is true; may lie in the future.
         from: Date,
+    }
+}
+
+impl ChangeEmployment {
+    /// A change from a day on that says nothing yet; set the facts that change.
+    #[must_use]
+    pub fn from_day(from: Date) -> Self {
+        Self {
+            from,
+            department_id: Patch::Keep,
+            designation_id: Patch::Keep,
+            location_id: Patch::Keep,
+            manager_id: Patch::Keep,
+            employment_type: Patch::Keep,
+            status: Patch::Keep,
+        }
     }
 }
 
