@@ -1,0 +1,65 @@
+//! Runs every example and checks what it tells.
+
+use std::process::Command;
+
+/// The lines that a program prints, once it has ended well.
+#[track_caller]
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}{complaints}");
+    told
+}
+
+#[test]
+fn embed_core() {
+    let told = run(env!("CARGO_BIN_EXE_embed_core"), &[]);
+    assert_eq!(
+        told,
+        "hired Mira Patil as E-00001 and Arun Rao as E-00002\n\
+         2024-02-29: Arun is in no department: not employed\n\
+         2025-06-30: Arun is in Engineering\n\
+         2025-07-01: Arun is in Support\n\
+         record from 2024-03-01 until 2025-07-01: reports to Mira Patil\n\
+         record from 2025-07-01 until further notice: reports to Mira Patil\n"
+    );
+}
+
+#[test]
+fn leave_flow() {
+    let told = run(env!("CARGO_BIN_EXE_leave_flow"), &[]);
+    assert_eq!(
+        told,
+        "Arun asks for 2026-06-11 to 2026-06-16: 4 days\n  \
+         balance: 20 granted, 0 taken, 4 pending, 16 available\n\
+         Mira approves: approved\n  \
+         balance: 20 granted, 4 taken, 0 pending, 16 available\n\
+         Mira tries to approve her own: nobody decides on their own leave (leave.self-approval)\n"
+    );
+}
+
+#[test]
+fn custom_policy() {
+    let told = run(env!("CARGO_BIN_EXE_custom_policy"), &[]);
+    assert_eq!(
+        told,
+        "the administrator sees Arun and Mira\n\
+         HR of Engineering sees Mira\n\
+         HR of Engineering asks for Arun: no such employee (common.not-found)\n"
+    );
+}
+
+#[test]
+fn custom_job() {
+    let told = run(env!("CARGO_BIN_EXE_custom_job"), &[]);
+    assert_eq!(
+        told,
+        "dropped change: 0 runs\n\
+         committed change:\n  \
+         attempt 1: the printer is out of paper\n  \
+         the job is queued; result: none yet\n  \
+         attempt 2: printed \"Dublin office\"\n  \
+         the job is succeeded; result: {\"pages\":1}\n"
+    );
+}

@@ -1,0 +1,113 @@
+//! What the OpenAPI document says of one operation.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::world::Tenant;
+
+#[derive(Clone, Debug)]
+pub(super) struct Operation {
+    pub(super) method: Method,
+    /// With variables, as in `/api/v1/locations/{id}`.
+    pub(super) path: String,
+    document: Value,
+}
+
+impl Operation {
+    pub(super) fn all(document: &Value) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let method = method.to_uppercase().parse().unwrap();
+                all.push(Self { method, path: path.clone(), document: operation.clone() });
+            }
+        }
+        all
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    pub(super) fn is_public(&self) -> bool {
+        self.document["security"] == json!([{}])
+    }
+
+    pub(super) fn is_platform(&self) -> bool {
+        self.path.starts_with("/api/v1/platform/")
+    }
+
+    pub(super) fn is_websocket(&self) -> bool {
+        self.document["x-websocket"] == true
+    }
+
+    /// Whether it is a list that is read page by page.
+    pub(super) fn is_list(&self) -> bool {
+        self.has_parameter("query", "cursor")
+    }
+
+    /// Whether it wants to know which version the caller has read.
+    pub(super) fn needs_version(&self) -> bool {
+        self.has_parameter("header", "If-Match")
+    }
+
+    fn has_parameter(&self, place: &str, name: &str) -> bool {
+        let parameters = self.document["parameters"].as_array().into_iter().flatten();
+        parameters.into_iter().any(|one| one["in"] == place && one["name"] == name)
+    }
+
+    pub(super) fn takes_body(&self) -> bool {
+        !self.document["requestBody"].is_null()
+    }
+
+    pub(super) fn takes_json(&self) -> bool {
+        !self.document["requestBody"]["content"]["application/json"].is_null()
+    }
+
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.document["requestBody"]["required"] != true
+    }
+
+    /// The collection that the path's variables are of, as in `leave-types`.
+    fn collection(&self) -> &str {
+        let rest = self.path.strip_prefix("/api/v1/").unwrap_or(&self.path);
+        rest.split("/{").next().unwrap_or_default()
+    }
+
+    /// The names of the path's variables.
+    pub(super) fn variables(&self) -> Vec<&str> {
+        self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
+    }
+
+    /// Whether the path names something by an id.
+    pub(super) fn has_id(&self) -> bool {
+        self.variables().iter().any(|name| is_id(name))
+    }
+
+    /// The path to something of an organisation.
+    pub(super) fn path_in(&self, tenant: &Tenant) -> String {
+        self.filled(|name| tenant.variable(self.collection(), name))
+    }
+
+    /// The path to something of an organisation, with another id in the place of each one.
+    pub(super) fn path_with_id(&self, tenant: &Tenant, id: &str) -> String {
+        self.filled(|name| if is_id(name) { id.to_owned() } else { tenant.variable(self.collection(), name) })
+    }
+
+    /// The path with this text for every variable.
+    pub(super) fn path_with(&self, text: &str) -> String {
+        self.filled(|_| text.to_owned())
+    }
+
+    fn filled(&self, value: impl Fn(&str) -> String) -> String {
+        let mut path = self.path.clone();
+        for name in self.variables() {
+            path = path.replace(&format!("{{{name}}}"), &value(name));
+        }
+        path
+    }
+}
+
+fn is_id(variable: &str) -> bool {
+    variable == "id" || variable.ends_with("_id")
+}

@@ -1,0 +1,266 @@
+//! A server with two organisations that have one of everything, and somebody who may do all in each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use hrms_core::contract::{at, id};
+use hrms_core::jiff::SignedDuration;
+use hrms_core::operator::NewOperator;
+use hrms_core::{FixedClock, Hrms, Operator, RequestId, Secret};
+use hrms_http::{BearerAuth, Config, Server, Tokens};
+use hrms_store::SqlStore;
+use hrms_tests::{Client, Fresh, Reply};
+use http::{Method, Request};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::operation::Operation;
+
+const PASSWORD: &str = "seven anvils on a roof";
+
+/// One organisation: somebody with all roles, and an id of each collection.
+pub(super) struct Tenant {
+    pub(super) client: Client,
+    pub(super) token: String,
+    ids: BTreeMap<&'static str, String>,
+}
+
+pub(super) struct World {
+    base_url: String,
+    pub(super) nobody: Client,
+    pub(super) operator: Client,
+    pub(super) acme: Tenant,
+    pub(super) other: Tenant,
+    /// A token of somebody in `acme` that was good once.
+    pub(super) expired: String,
+    pub(super) operations: Vec<Operation>,
+    /// What broke a promise so far.
+    faults: Vec<String>,
+}
+
+impl World {
+    pub(super) async fn new(store: &Fresh) -> Self {
+        let clock = Arc::new(FixedClock::at(at(0)));
+        let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).build();
+        let new = NewOperator {
+            email: "olga@service.example".into(),
+            name: "Olga".into(),
+            password: Secret::new(PASSWORD),
+        };
+        hrms.operators().create(&Operator::command(RequestId::from_uuid(id())), new).await.unwrap();
+        let tokens = Tokens::from_pem(key().as_bytes(), "hrms").unwrap();
+        let auth = BearerAuth::new(hrms.clone(), tokens);
+        let server = Server::new(hrms, auth, Config::new([7; 32])).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(server.serve(listener, std::future::pending()));
+
+        let nobody = Client::new(&base_url);
+        let document = nobody.get("/api/openapi.json").await.expect(200).json();
+        let (operator, _) = log_in(&nobody, None, "olga@service.example").await;
+        let acme = Tenant::new(&nobody, &operator, "acme").await;
+        let expired = acme.token.clone();
+        clock.advance(SignedDuration::from_mins(6));
+        let (operator, _) = log_in(&nobody, None, "olga@service.example").await;
+        let other = Tenant::new(&nobody, &operator, "other").await;
+        let (client, token) = log_in(&nobody, Some("acme"), "all@acme.example").await;
+        let acme = Tenant { client, token, ids: acme.ids };
+        let operations = Operation::all(&document);
+        assert!(operations.len() > 10, "{document}");
+        Self { base_url, nobody, operator, acme, other, expired, operations, faults: Vec::new() }
+    }
+
+    /// Somebody who may call an operation.
+    pub(super) fn caller(&self, operation: &Operation) -> &Client {
+        if operation.is_platform() { &self.operator } else { &self.acme.client }
+    }
+
+    /// Sends a request; what holds for every answer is checked here.
+    pub(super) async fn ask(
+        &mut self,
+        by: &Client,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base_url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let reply = by.send(request.body(body.into()).unwrap()).await;
+        if let Err(fault) = form(&reply, path) {
+            self.fault(format!("{method} {path}: {fault}: {} {}", reply.status, reply.text()));
+        }
+        reply
+    }
+
+    /// Notes what breaks a promise.
+    pub(super) fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    /// Expects a status, and a code of the problem or of its first field.
+    pub(super) fn expect(&mut self, what: &str, reply: &Reply, status: u16, code: &str) {
+        let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let codes = [&problem["code"], &problem["errors"][0]["code"]];
+        if reply.status.as_u16() != status || !(code.is_empty() || codes.contains(&&json!(code))) {
+            self.fault(format!("{what}: {status} {code} expected: {} {}", reply.status, reply.text()));
+        }
+    }
+
+    /// Expects 422 about one field or parameter.
+    pub(super) fn expect_field(&mut self, what: &str, reply: &Reply, pointer: &str) {
+        self.expect(what, reply, 422, "");
+        let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        if problem["errors"][0]["pointer"] != pointer {
+            self.fault(format!("{what}: {pointer} isn't named: {} {}", reply.status, reply.text()));
+        }
+    }
+
+    /// Fails when any promise was broken.
+    pub(super) fn done(self) {
+        let faults = self.faults;
+        assert!(faults.is_empty(), "{} broken promises:\n{}", faults.len(), faults.join("\n"));
+    }
+}
+
+/// What holds for every answer.
+fn form(reply: &Reply, path: &str) -> Result<(), &'static str> {
+    let request_id = reply.header("x-request-id").ok_or("no X-Request-Id")?;
+    if reply.status.is_server_error() {
+        return Err("a server error");
+    }
+    if !reply.status.is_client_error() {
+        return Ok(());
+    }
+    if reply.header("content-type") != Some("application/problem+json") {
+        return Err("not application/problem+json");
+    }
+    let problem: Value = serde_json::from_slice(&reply.body).map_err(|_| "not JSON")?;
+    let code = problem["code"].as_str().ok_or("no code")?;
+    let instance = path.split('?').next().unwrap_or_default();
+    let right = problem["status"] == reply.status.as_u16()
+        && problem["type"] == format!("/problems/{code}")
+        && problem["request_id"] == request_id
+        && problem["instance"] == instance
+        && problem["title"].is_string()
+        && problem["detail"].is_string();
+    if right { Ok(()) } else { Err("not a problem as documented") }
+}
+
+/// An Ed25519 key of known bytes, as PEM.
+fn key() -> String {
+    let mut der = STANDARD.decode("MC4CAQAwBQYDK2VwBCIEIA==").unwrap();
+    der.extend_from_slice(&[1; 32]);
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
+}
+
+async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> (Client, String) {
+    let body = json!({ "organization": organization, "email": email, "password": PASSWORD });
+    let tokens = nobody.post("/api/v1/auth/login", &body).await.expect(200).json();
+    let token = tokens["access_token"].as_str().unwrap().to_owned();
+    (nobody.with_token(&token), token)
+}
+
+/// The claims of a token, unchecked.
+pub(super) fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+impl Tenant {
+    async fn new(nobody: &Client, operator: &Client, slug: &str) -> Self {
+        let admin = json!({ "email": format!("admin@{slug}.example"), "name": "Ada", "password": PASSWORD });
+        let body = json!({ "slug": slug, "name": slug.to_uppercase(), "admin": admin });
+        let made = operator.post("/api/v1/platform/organizations", &body).await.expect(201);
+        let mut ids = BTreeMap::new();
+        ids.insert("platform/organizations", text(&made.json()["id"]));
+        let (client, _) = log_in(nobody, Some(slug), &format!("admin@{slug}.example")).await;
+
+        // Two of each, so that lists have a second page.
+        for code in ["B", "A"] {
+            let new = json!({ "code": code, "name": code, "time_zone": "Asia/Kolkata" });
+            create(&mut ids, &client, "locations", &new).await;
+            create(&mut ids, &client, "departments", &json!({ "code": code, "name": code })).await;
+            create(&mut ids, &client, "designations", &json!({ "code": code, "name": code })).await;
+            let place = (&ids["locations"], &ids["departments"]);
+            let new = json!({
+                "given_name": code, "hired_on": "2020-01-01", "location_id": place.0, "department_id": place.1,
+            });
+            create(&mut ids, &client, "employees", &new).await;
+        }
+        let roles = ["admin", "hr", "manager", "employee"];
+        let email = format!("all@{slug}.example");
+        let new = json!({
+            "email": email, "name": "All", "roles": roles, "employee_id": ids["employees"], "password": PASSWORD,
+        });
+        create(&mut ids, &client, "users", &new).await;
+        let (client, token) = log_in(nobody, Some(slug), &email).await;
+        let mut tenant = Self { client, token, ids };
+        tenant.leave().await;
+        tenant.imports().await;
+        tenant
+    }
+
+    async fn leave(&mut self) {
+        let Self { client, ids, .. } = self;
+        for code in ["B", "A"] {
+            create(ids, client, "leave-types", &json!({ "code": code, "name": code })).await;
+        }
+        let (employee, leave_type) = (ids["employees"].clone(), ids["leave-types"].clone());
+        let grant = json!({
+            "employee_id": employee, "leave_type_id": leave_type, "days": "20", "valid_from": "2026-01-01",
+        });
+        create(ids, client, "leave-grants", &grant).await;
+        for day in ["2026-11-24", "2026-11-25"] {
+            let ask = json!({ "leave_type_id": leave_type, "starts_on": day, "ends_on": day });
+            create(ids, client, "leave-requests", &ask).await;
+        }
+        ids.insert("holiday-calendars", ids["locations"].clone());
+    }
+
+    /// Two imports, and with them two jobs.
+    async fn imports(&mut self) {
+        for _ in 0..2 {
+            let request = Request::builder()
+                .method(Method::POST)
+                .uri(self.client.url("/api/v1/imports?kind=designations"))
+                .header("content-type", "text/csv");
+            let file = Bytes::from_static(b"code,name\nX,X\n");
+            let made = self.client.send(request.body(file).unwrap()).await.expect(202);
+            self.ids.insert("imports", text(&made.json()["id"]));
+            let job = made.header("location").unwrap().rsplit('/').next().unwrap();
+            self.ids.insert("jobs", job.to_owned());
+        }
+    }
+
+    /// The value of a path's variable, such that the path leads to something of this organisation.
+    pub(super) fn variable(&self, collection: &str, name: &str) -> String {
+        let id = |collection: &str| {
+            self.ids.get(collection).cloned().unwrap_or_else(|| {
+                panic!("let `Tenant` in sweep/world.rs make one of `{collection}` and keep its id")
+            })
+        };
+        match (collection, name) {
+            ("leave-balances", "employee_id") => id("employees"),
+            ("leave-balances", "leave_type_id") => id("leave-types"),
+            (_, "kind") => "locations".into(),
+            (_, "on_date") => "2026-12-25".into(),
+            (collection, "id") => id(collection),
+            _ => panic!("say in sweep/world.rs what the variable {{{name}}} of `{collection}` can be"),
+        }
+    }
+}
+
+async fn create(ids: &mut BTreeMap<&'static str, String>, by: &Client, collection: &'static str, new: &Value) {
+    let made = by.post(&format!("/api/v1/{collection}"), new).await.expect(201).json();
+    ids.insert(collection, text(&made["id"]));
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
