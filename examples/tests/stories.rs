@@ -63,3 +63,10 @@ fn custom_job() {
          the job is succeeded; result: {\"pages\":1}\n"
     );
 }
+
+#[test]
+fn whole_server() {
+    let told = run(env!("CARGO_BIN_EXE_whole_server"), &["0", "--once"]);
+    assert!(told.contains("organisation acme"), "{told}");
+    assert!(told.ends_with("log-in: HTTP/1.1 200 OK\n"), "{told}");
+}

@@ -36,6 +36,9 @@ pub enum KeyError {
     /// It isn't an Ed25519 private key in PKCS#8.
     #[error("this is not an Ed25519 private key in PKCS#8")]
     Malformed,
+    /// The operating system gave no random bytes for a new one.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness,
 }
 
 /// Why a token isn't taken.
@@ -122,6 +125,16 @@ pub(crate) struct Verified {
 }
 
 impl Tokens {
+    /// Signs with a key made up now: its tokens end with the process. For tests, examples and one-node trials.
+    ///
+    /// # Errors
+    /// [`KeyError::NoRandomness`].
+    pub fn with_new_key(issuer: &str) -> Result<Self, KeyError> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|_| KeyError::NoRandomness)?;
+        Self::from_pkcs8(&version_1(&secret), issuer)
+    }
+
     /// Signs with the Ed25519 private key in this PEM file (PKCS#8), in the name of `issuer`.
     ///
     /// # Errors
@@ -266,10 +279,15 @@ fn private_key(der: &[u8]) -> Result<EncodingKey, KeyError> {
     if kind != ED25519_DER {
         return Err(KeyError::Malformed);
     }
-    let mut version_1 = vec![0x30, 0x2e, 0x02, 0x01, 0x00];
-    version_1.extend_from_slice(&ED25519_DER);
-    version_1.extend_from_slice(secret);
-    Ok(EncodingKey::from_ed_der(&version_1))
+    Ok(EncodingKey::from_ed_der(&version_1(secret)))
+}
+
+/// The 32 bytes that matter as PKCS#8 of version 1.
+fn version_1(secret: &[u8]) -> Vec<u8> {
+    let mut der = vec![0x30, 0x2e, 0x02, 0x01, 0x00];
+    der.extend_from_slice(&ED25519_DER);
+    der.extend_from_slice(secret);
+    der
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 mod all {
     mod catalogue;
     mod contract;
+    mod golden;
     mod identity;
     mod imports;
     mod isolation;
@@ -22,4 +23,5 @@ mod all {
     mod people;
     mod story;
     mod support;
+    mod sweep;
 }

@@ -67,7 +67,11 @@ async fn every_endpoint_wants_a_good_token(store: &Fresh) {
         ("another scheme", "auth.token-invalid", format!("Basic {token}")),
         ("unsigned", "auth.token-invalid", format!("Bearer {none}.{payload}.")),
         ("without signature", "auth.token-invalid", format!("Bearer {header}.{payload}.")),
-        ("another signature", "auth.token-invalid", format!("Bearer {header}.{payload}.{}", swapped(signature))),
+        (
+            "another signature",
+            "auth.token-invalid",
+            format!("Bearer {header}.{payload}.{}", swapped(signature)),
+        ),
         ("a longer life", "auth.token-invalid", format!("Bearer {header}.{longer}.{signature}")),
         ("another algorithm", "auth.token-invalid", format!("Bearer {confused}")),
         ("expired", "auth.token-expired", format!("Bearer {}", world.expired)),
@@ -103,7 +107,12 @@ async fn platform_and_organisations_stay_apart(store: &Fresh) {
         let by = if operation.is_platform() { &user } else { &operator };
         let path = operation.path_in(&world.acme);
         let reply = world.ask(by, &operation.method, &path, &[], "").await;
-        world.expect(&format!("{} by the wrong kind of user", operation.name()), &reply, 403, "common.forbidden");
+        world.expect(
+            &format!("{} by the wrong kind of user", operation.name()),
+            &reply,
+            403,
+            "common.forbidden",
+        );
     }
     world.done();
 }
@@ -280,7 +289,8 @@ async fn what_is_elsewhere_is_nowhere(store: &Fresh) {
     let employee = world.acme.variable("employees", "id");
     for operation in world.operations.clone().iter().filter(|one| !one.variables().is_empty()) {
         let (method, by) = (&operation.method, world.caller(operation).clone());
-        let body = if operation.takes_body() { body_of(operation, &employee).to_string() } else { String::new() };
+        let body =
+            if operation.takes_body() { body_of(operation, &employee).to_string() } else { String::new() };
         let headers = [JSON, SOME_VERSION];
         let malformed = operation.path_with("not-an-id");
         let reply = world.ask(&by, method, &malformed, &headers, body.clone()).await;

@@ -29,7 +29,6 @@ pub(super) struct Tenant {
 }
 
 pub(super) struct World {
-    base_url: String,
     pub(super) nobody: Client,
     pub(super) operator: Client,
     pub(super) acme: Tenant,
@@ -70,7 +69,7 @@ impl World {
         let acme = Tenant { client, token, ids: acme.ids };
         let operations = Operation::all(&document);
         assert!(operations.len() > 10, "{document}");
-        Self { base_url, nobody, operator, acme, other, expired, operations, faults: Vec::new() }
+        Self { nobody, operator, acme, other, expired, operations, faults: Vec::new() }
     }
 
     /// Somebody who may call an operation.
@@ -87,7 +86,7 @@ impl World {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base_url));
+        let mut request = Request::builder().method(method).uri(self.nobody.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -256,7 +255,12 @@ impl Tenant {
     }
 }
 
-async fn create(ids: &mut BTreeMap<&'static str, String>, by: &Client, collection: &'static str, new: &Value) {
+async fn create(
+    ids: &mut BTreeMap<&'static str, String>,
+    by: &Client,
+    collection: &'static str,
+    new: &Value,
+) {
     let made = by.post(&format!("/api/v1/{collection}"), new).await.expect(201).json();
     ids.insert(collection, text(&made["id"]));
 }
