@@ -101,7 +101,11 @@ fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
-        refusal(error.into_inner(), &path)
+        // What isn't JSON as a whole has no fields to be at fault, however far the reading got.
+        match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+            Ok(_) => refusal(error.into_inner(), &path),
+            Err(malformed) => syntax(malformed),
+        }
     })?;
     json.end().map_err(syntax)?;
     Ok(value)

@@ -11,6 +11,8 @@ pub(super) struct Operation {
     /// With variables, as in `/api/v1/locations/{id}`.
     pub(super) path: String,
     document: Value,
+    /// The fields of the body, as JSON Schema.
+    fields: Value,
 }
 
 impl Operation {
@@ -19,7 +21,11 @@ impl Operation {
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
                 let method = method.to_uppercase().parse().unwrap();
-                all.push(Self { method, path: path.clone(), document: operation.clone() });
+                let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+                let schema =
+                    schema.as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+                let fields = schema.map_or(Value::Null, |schema| schema["properties"].clone());
+                all.push(Self { method, path: path.clone(), document: operation.clone(), fields });
             }
         }
         all
@@ -64,12 +70,21 @@ impl Operation {
         !self.document["requestBody"]["content"]["application/json"].is_null()
     }
 
+    /// The fields of the body that name something else by its id.
+    pub(super) fn references(&self) -> Vec<&str> {
+        let fields = self.fields.as_object().into_iter().flatten();
+        fields.map(|(name, _)| name.as_str()).filter(|name| is_id(name)).collect()
+    }
+
     pub(super) fn may_be_empty(&self) -> bool {
         self.document["requestBody"]["required"] != true
     }
 
     /// The collection that the path's variables are of, as in `leave-types`.
     fn collection(&self) -> &str {
+        if self.path == "/api/v1/employees/{id}/rehire" {
+            return "former-employees";
+        }
         let rest = self.path.strip_prefix("/api/v1/").unwrap_or(&self.path);
         rest.split("/{").next().unwrap_or_default()
     }

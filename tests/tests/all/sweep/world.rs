@@ -192,6 +192,12 @@ impl Tenant {
             });
             create(&mut ids, &client, "employees", &new).await;
         }
+        let employee = ids["employees"].clone();
+        let gone = json!({ "given_name": "Gone", "hired_on": "2020-01-01" });
+        let gone = create(&mut ids, &client, "employees", &gone).await;
+        let end = json!({ "last_day": "2025-12-31" });
+        client.post(&format!("/api/v1/employees/{gone}/end"), &end).await.expect(200);
+        ids.extend([("employees", employee), ("former-employees", gone)]);
         let roles = ["admin", "hr", "manager", "employee"];
         let email = format!("all@{slug}.example");
         let new = json!({
@@ -237,19 +243,31 @@ impl Tenant {
         }
     }
 
+    fn id_in(&self, collection: &str) -> String {
+        self.ids.get(collection).cloned().unwrap_or_else(|| {
+            panic!("let `Tenant` in sweep/world.rs make one of `{collection}` and keep its id")
+        })
+    }
+
+    /// The id of something that a field (or variable) of this name refers to.
+    pub(super) fn referenced(&self, field: &str) -> String {
+        self.id_in(match field {
+            "employee_id" | "manager_id" => "employees",
+            "department_id" | "parent_id" => "departments",
+            "designation_id" => "designations",
+            "location_id" => "locations",
+            "leave_type_id" => "leave-types",
+            _ => panic!("say in `referenced` of sweep/world.rs what `{field}` refers to"),
+        })
+    }
+
     /// The value of a path's variable, such that the path leads to something of this organisation.
     pub(super) fn variable(&self, collection: &str, name: &str) -> String {
-        let id = |collection: &str| {
-            self.ids.get(collection).cloned().unwrap_or_else(|| {
-                panic!("let `Tenant` in sweep/world.rs make one of `{collection}` and keep its id")
-            })
-        };
         match (collection, name) {
-            ("leave-balances", "employee_id") => id("employees"),
-            ("leave-balances", "leave_type_id") => id("leave-types"),
+            ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),
-            (collection, "id") => id(collection),
+            (collection, "id") => self.id_in(collection),
             _ => panic!("say in sweep/world.rs what the variable {{{name}}} of `{collection}` can be"),
         }
     }
@@ -260,9 +278,10 @@ async fn create(
     by: &Client,
     collection: &'static str,
     new: &Value,
-) {
+) -> String {
     let made = by.post(&format!("/api/v1/{collection}"), new).await.expect(201).json();
     ids.insert(collection, text(&made["id"]));
+    text(&made["id"])
 }
 
 fn text(value: &Value) -> String {
