@@ -47,7 +47,7 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
     let layout = &chunk.table.layout;
     // With a column for a fact of the employment, each new employee gets a first record.
     let with_record = FACTS.iter().any(|fact| layout.has(fact));
-    let mut known = Known::load(work, chunk, with_record).await?;
+    let mut known = Known::load(work, chunk).await?;
     let mut drawn = Numbers::draw(work, chunk, &known).await?;
     let mut writes = Writes::default();
     for row in chunk.rows() {
@@ -55,6 +55,7 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
         let new_id = EmployeeId::from_uuid(work.hrms().ids().next());
         let judged = judge(work, chunk, row, before.as_ref(), new_id, &mut drawn)
             .and_then(|after| known.require_unique(layout, row, after))
+            .and_then(|after| known.require_hired_first(layout, row, after))
             .and_then(|after| {
                 let record = if with_record { known.first_record(layout, row, &after)? } else { None };
                 Ok((after, record))
@@ -89,7 +90,7 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
 }
 
 impl Known {
-    async fn load(work: &mut Work, chunk: &Chunk<'_>, with_record: bool) -> Result<Self, StoreError> {
+    async fn load(work: &mut Work, chunk: &Chunk<'_>) -> Result<Self, StoreError> {
         let mut line = ReportingLine::default();
         if chunk.table.layout.has("manager") {
             // Before any row of an employee: nobody else changes the line until we commit.
@@ -100,12 +101,8 @@ impl Known {
         let by_numbers = work.employees().find_by_numbers(&chunk.texts(&["number", "manager"])).await?;
         let by_emails = work.employees().find_by_emails(&chunk.texts(&["email"])).await?;
         let all: Vec<Employee> = by_numbers.into_iter().chain(by_emails).collect();
-        let timelines = if with_record {
-            let ids: Vec<EmployeeId> = all.iter().map(|employee| employee.id).collect();
-            work.employment().timelines_of(&ids).await?
-        } else {
-            HashMap::new()
-        };
+        let ids: Vec<EmployeeId> = all.iter().map(|employee| employee.id).collect();
+        let timelines = work.employment().timelines_of(&ids).await?;
         let by_email = chunk.new.by_email();
         let key = |employee: &Employee| {
             if by_email { employee.email_key() } else { Some(employee.number.clone()) }
@@ -141,6 +138,23 @@ impl Known {
             faults.push(layout.fault(row, "email", "email-taken", detail));
         }
         if faults.is_empty() { Ok(employee) } else { Err(faults) }
+    }
+
+    /// Nobody has an employment record before they were hired.
+    fn require_hired_first(
+        &self,
+        layout: &Layout,
+        row: &Row,
+        employee: Employee,
+    ) -> Result<Employee, Vec<RowError>> {
+        let first = self.timelines.get(&employee.id).and_then(Timeline::first_day);
+        match first.filter(|first| *first < employee.hired_on) {
+            None => Ok(employee),
+            Some(first) => {
+                let detail = format!("the employment record begins on {first}, before this day");
+                Err(vec![layout.fault(row, "hired_on", "record-differs", detail)])
+            }
+        }
     }
 
     fn remember(&mut self, employee: &Employee) {

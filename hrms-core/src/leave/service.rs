@@ -247,7 +247,8 @@ impl LeaveService<'_> {
     /// decide in the whole organisation. Never for the employee, by whatever right (P16).
     ///
     /// # Errors
-    /// [`LeaveError::NotPending`], [`LeaveError::SelfApproval`], [`LeaveError::InsufficientBalance`].
+    /// [`LeaveError::NotPending`], [`LeaveError::SelfApproval`], [`LeaveError::InsufficientBalance`];
+    /// [`LeaveError::NotEmployed`] when the employment doesn't cover every day of it any more.
     pub async fn approve(
         &self,
         actor: &Actor,
@@ -297,6 +298,10 @@ impl LeaveService<'_> {
             other => other?,
         }
         if status == RequestStatus::Approved {
+            // The employment may have ended since the request was made.
+            if let Some(on) = standing.first_day_outside(view.request.period()) {
+                return Err(LeaveError::NotEmployed { on });
+            }
             let no_type = CommonError::unknown_reference("/leave_type_id");
             let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
             let mut ledger = read_ledger(&mut *work, key.employee_id, key.leave_type_id).await?;

@@ -126,6 +126,27 @@ async fn an_import_adds_changes_and_leaves_alone(fresh: Fresh) {
     assert_eq!(employment.valid_from, date(2020, 2, 1));
 }
 
+/// A later day of hiring would leave records of days before it.
+async fn a_day_of_hiring_after_the_first_record_is_refused(fresh: Fresh) {
+    let s = setting(fresh).await;
+    s.base().await;
+    s.counts(NewImport::of(ImportKind::Employees), PEOPLE).await;
+    let people = "number,given_name,family_name,hired_on\n1,Asha,Rao,2019-01-02\n2,Bo,Berg,2020-01-31\n";
+    for file in [
+        people,
+        &people
+            .replace("hired_on", "hired_on,department")
+            .replace("\n2,", ",all\n2,")
+            .replace("31\n", "31,\n"),
+    ] {
+        let (_, result) = s.import(NewImport::of(ImportKind::Employees), file).await;
+        assert!(errors(&result).contains(&(2, "hired_on".into(), "record-differs".into())), "{result}");
+    }
+    let rows = s.people(date(2021, 1, 1)).await;
+    let hired: Vec<Date> = rows.iter().map(|row| row.view.hired_on).collect();
+    assert_eq!(hired, [date(2019, 1, 1), date(2020, 1, 31), date(2020, 3, 1)]);
+}
+
 async fn bad_rows_are_told_by_row_and_column_and_the_good_ones_stay(fresh: Fresh) {
     let s = setting(fresh).await;
     s.base().await;
@@ -367,6 +388,7 @@ macro_rules! on_every_engine {
 }
 on_every_engine!(
     an_import_adds_changes_and_leaves_alone,
+    a_day_of_hiring_after_the_first_record_is_refused,
     bad_rows_are_told_by_row_and_column_and_the_good_ones_stay,
     all_or_nothing_and_dry_runs_write_nothing,
     history_sets_facts_for_periods_and_refuses_what_cant_be,

@@ -284,6 +284,25 @@ async fn a_new_manager_takes_over_what_is_open(store: &support::Fresh) {
     w.approve(&w.manager(w.colleague), id).await.unwrap();
 }
 
+/// Leave of days on which nobody is employed can be rejected or taken back, and not approved.
+async fn leave_after_the_end_of_an_employment_is_not_approved(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.grant(w.asha, "5").await;
+    let tuesday = MONDAY.tomorrow().unwrap();
+    let kept = w.submit(w.asha, MONDAY, MONDAY).await.unwrap().request.id;
+    let lost = w.submit(w.asha, tuesday, tuesday).await.unwrap().request.id;
+    let mut tx = store.begin(w.tenant).await.unwrap();
+    let mut timeline = tx.employment().timelines_of(&[w.asha]).await.unwrap().remove(&w.asha).unwrap();
+    timeline.end(MONDAY, None).unwrap();
+    tx.employment().replace_timelines(&[(w.asha, timeline)]).await.unwrap();
+    tx.commit().await.unwrap();
+    let manager = w.manager(w.manager);
+    assert_eq!(code(w.approve(&manager, lost).await), "leave.not-employed");
+    assert_eq!(w.balance(w.asha, None).await[1], "0", "nothing was taken");
+    w.approve(&manager, kept).await.unwrap();
+    w.hrms.leave().reject(&manager, lost, DecisionNote::default()).await.unwrap();
+}
+
 async fn half_days_overlap_only_when_they_are_the_same(store: &support::Fresh) {
     let w = World::new(store).await;
     w.grant(w.asha, "5").await;
@@ -353,6 +372,7 @@ hrms_tests::on_every_engine!(
     nobody_decides_on_their_own_leave,
     only_the_line_and_human_resources_see_a_request,
     a_new_manager_takes_over_what_is_open,
+    leave_after_the_end_of_an_employment_is_not_approved,
     half_days_overlap_only_when_they_are_the_same,
     bad_input_is_named_and_changes_nothing,
     holidays_of_the_workplace_do_not_count,
