@@ -160,7 +160,9 @@ fn judge<'a, 'k>(
         let judged = period_of(layout, row).map_err(|fault| vec![fault]).and_then(|period| {
             within_employment(layout, row, employee, timeline, period)?;
             let change = known.codes.change(layout, row, &known.ids)?;
-            check_manager(layout, row, employee, period, &change, known, covered)?;
+            if !goes_on(layout, row, period, &change, timeline, unit) {
+                check_manager(layout, row, employee, period, &change, known, covered)?;
+            }
             Ok(Stated { row, period, change })
         });
         match judged {
@@ -210,6 +212,28 @@ fn within_employment(
         return Err(vec![layout.fault(row, "to", "outside-employment", detail)]);
     }
     Ok(())
+}
+
+/// Whether the employee reports to the row's manager already, so that the row begins no relation: by their
+/// record, or by another row of theirs. (A manager may leave before those who report to them.)
+fn goes_on(
+    layout: &Layout,
+    row: &Row,
+    period: Period,
+    change: &Change,
+    timeline: Option<&Timeline>,
+    unit: &[&Row],
+) -> bool {
+    let (Some(manager), Ok(before)) = (change.manager_id.value(), period.from().yesterday()) else {
+        return false;
+    };
+    let stored = |day| timeline.and_then(|known| known.at(day)).and_then(|record| record.facts.manager_id);
+    let number = layout.filled(row, "manager");
+    let said = |other: &&Row| {
+        layout.filled(other, "manager") == number
+            && period_of(layout, other).is_ok_and(|period| period.contains(before))
+    };
+    [period.from(), before].into_iter().any(|day| stored(day) == Some(*manager)) || unit.iter().any(said)
 }
 
 fn check_manager(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hrms_core::actor::{Actor, Cause, Who};
 use hrms_core::contract::{at, id, tenant};
-use hrms_core::employee::{EmployeeFilter, EmployeeRow, EmployeeSort};
+use hrms_core::employee::{EmployeeFilter, EmployeeRow, EmployeeSort, EndEmployment};
 use hrms_core::id::{RequestId, UserId};
 use hrms_core::import::{ImportKind, ImportMode, ImportView, NewImport};
 use hrms_core::jiff::civil::{Date, date};
@@ -294,6 +294,12 @@ async fn what_is_exported_imports_as_unchanged_here_and_equal_elsewhere(fresh: F
     let s = setting(fresh).await;
     s.base().await;
     s.counts(NewImport::of(ImportKind::Employees), PEOPLE).await;
+    // The manager leaves, and the one who reports to them changes departments later.
+    let boss = s.people(date(2021, 1, 1)).await.remove(0).view.id;
+    let end = EndEmployment { last_day: date(2021, 12, 31), reason: None };
+    s.hrms.employees().end_employment(&s.actor, boss, end).await.unwrap();
+    let later = "employee,from,department\n2,2022-06-01,ops\n";
+    assert_eq!(s.counts(NewImport::of(ImportKind::EmploymentHistory), later).await, [0, 1, 0, 0, 0]);
     let other = Setting {
         hrms: s.hrms.clone(),
         clock: s.clock.clone(),
