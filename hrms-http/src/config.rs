@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 /// Settings of a [`Server`](crate::Server).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,6 +17,8 @@ pub struct Config {
     pub upload_limit: usize,
     /// How many uploads are taken at the same time; more are told to come back. Default 4.
     pub uploads_at_once: usize,
+    /// Networks of proxies whose `X-Forwarded-For` is believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API from a browser, as in `https://hr.example.com`. Default none.
     pub cors_origins: Vec<String>,
     /// How long a client may take to send a request's headers, and how long an HTTP/1.1 connection may
@@ -46,6 +50,7 @@ impl Config {
             body_limit: 1 << 20,
             upload_limit: 32 << 20,
             uploads_at_once: 4,
+            trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(20),

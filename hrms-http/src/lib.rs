@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![allow(dead_code, reason = "kinds of arguments and answers that no feature needs yet")]
 
 mod answer;
 mod api;
@@ -17,6 +16,7 @@ mod etag;
 mod event;
 mod export;
 mod extract;
+mod forwarded;
 mod idempotency;
 mod identity;
 mod import;

@@ -1,6 +1,6 @@
 //! A request on its way to a handler, and who is behind it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use crate::auth::{Caller, OperatorCaller};
 use crate::dispatch::Shared;
+use crate::forwarded::client_address;
 use crate::problem::Problem;
 
 /// The other end of the connection; an extension of each request.
@@ -34,9 +35,10 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// The other end of the connection; behind a proxy, that is the proxy.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.parts.extensions.get::<Peer>().map(|peer| peer.0)
+    /// The client's address: the other end of the connection, or what trusted proxies say about it.
+    pub(crate) fn client_address(&self) -> Option<IpAddr> {
+        let Peer(peer) = self.parts.extensions.get()?;
+        Some(client_address(peer.ip(), &self.parts.headers, &self.shared.config.trusted_proxies))
     }
 }
 
@@ -69,10 +71,8 @@ pub(crate) struct PlatformCx {
 pub(crate) struct PublicCx {
     /// The services.
     pub(crate) hrms: Hrms,
-    /// The request's id.
-    pub(crate) request: RequestId,
-    /// The other end of the connection; behind a proxy, that is the proxy.
-    pub(crate) peer: Option<SocketAddr>,
+    /// The client's address.
+    pub(crate) address: Option<IpAddr>,
     /// What the caller's program calls itself.
     pub(crate) user_agent: Option<String>,
     /// What all requests share.
@@ -125,8 +125,7 @@ impl Context for PublicCx {
         let user_agent = input.parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         Ok(Self {
             hrms: input.shared.hrms.clone(),
-            request: input.request,
-            peer: input.peer(),
+            address: input.client_address(),
             user_agent: user_agent.map(str::to_owned),
             shared: Arc::clone(&input.shared),
         })

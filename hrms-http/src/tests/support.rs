@@ -49,7 +49,6 @@ impl Authenticate for Believes {
 /// A running server.
 pub(super) struct Running {
     pub(super) address: SocketAddr,
-    pub(super) hrms: Hrms,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<()>,
 }
@@ -79,14 +78,14 @@ pub(super) async fn start_with(config: Config) -> Running {
     }
     let hrms = Hrms::new(store);
     let tables = [things::ENDPOINTS, crate::location::ENDPOINTS];
-    let server = Server::with_tables(hrms.clone(), Believes, config, tables).unwrap();
+    let server = Server::with_tables(hrms, Believes, config, tables).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(server.serve(listener, async move {
         let _ = stopped.await;
     }));
-    Running { address, hrms, stop: Some(stop), served }
+    Running { address, stop: Some(stop), served }
 }
 
 impl Running {

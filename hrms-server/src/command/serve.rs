@@ -59,6 +59,7 @@ pub async fn serve(
     let defect = |error: &dyn std::error::Error| Failure::new(error.to_string());
     let mut http = hrms_http::Config::new(key.derive("cursors").map_err(|error| defect(&error))?);
     http.cors_origins.clone_from(&config.cors_origins);
+    http.trusted_proxies.clone_from(&config.trusted_proxies);
     let authenticate = start::tokens(config, key, &hrms)?;
     let ping = store.clone();
     let server = hrms_http::Server::new(hrms.clone(), authenticate, http).map_err(|error| defect(&error))?;

@@ -195,7 +195,7 @@ async fn cast(hr: &Client, data: &Path) -> Cast {
 }
 
 /// A live client: everything that it is told, by type.
-struct Live(tokio::task::JoinHandle<()>, tokio::sync::mpsc::UnboundedReceiver<Value>);
+struct Live(tokio::sync::mpsc::UnboundedReceiver<Value>);
 
 impl Live {
     async fn connect(client: &Client, base_url: &str) -> Self {
@@ -205,7 +205,7 @@ impl Live {
         let request = format!("{address}/api/v1/events?ticket={ticket}").into_client_request().unwrap();
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
                 if let Ok(text) = message.to_text()
                     && let Ok(frame) = serde_json::from_str(text)
@@ -214,11 +214,11 @@ impl Live {
                 }
             }
         });
-        Self(task, receiver)
+        Self(receiver)
     }
 
     async fn next(&mut self) -> Value {
-        tokio::time::timeout(Duration::from_secs(20), self.1.recv()).await.expect("no event came").unwrap()
+        tokio::time::timeout(Duration::from_secs(20), self.0.recv()).await.expect("no event came").unwrap()
     }
 }
 
