@@ -78,7 +78,7 @@ while cursor is not None:
     people += [employee["id"] for employee in page["items"]]
     cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
 print(f"employees: {len(people)}")
-kind = call("POST", "/api/v1/leave-types", {"code": "LWP", "name": "Unpaid", "allow_negative_minutes": 480000000}, hr)
+kind = call("POST", "/api/v1/leave-types", {"code": "LWP", "name": "Unpaid", "allow_negative_minutes": 1440000}, hr)
 
 auth = f'wrk.headers["Authorization"] = "Bearer {hr}"\n'
 ids = "local ids = {" + ",".join(f'"{one}"' for one in people) + "}\n"

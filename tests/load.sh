@@ -3,17 +3,17 @@
 # with the same transaction, so that the ratio means something on a noisy machine.
 #
 #   tests/run.sh --with tests/load.sh            needs wrk and python3 (Debian packages)
-#   HRMS_LOAD_SECONDS=10 HRMS_LOAD_CONNECTIONS=16
+#   HRMS_TEST_LOAD_SECONDS=10 HRMS_TEST_LOAD_CONNECTIONS=16
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 : "${HRMS_TEST_PG_URL:?run it as: tests/run.sh --with tests/load.sh}"
-seconds=${HRMS_LOAD_SECONDS:-10}
-connections=${HRMS_LOAD_CONNECTIONS:-16}
+seconds=${HRMS_TEST_LOAD_SECONDS:-10}
+connections=${HRMS_TEST_LOAD_CONNECTIONS:-16}
 for program in wrk python3 pgbench psql; do
   command -v "$program" >/dev/null || { echo "load.sh: $program is missing" >&2; exit 2; }
 done
-cargo build --locked --release -p hrms-server
-server=$PWD/target/release/hrms-server
+[[ -n ${HRMS_TEST_LOAD_SERVER:-} ]] || cargo build --locked --release -p hrms-server
+server=${HRMS_TEST_LOAD_SERVER:-$PWD/target/release/hrms-server}
 work=$(mktemp -d)
 pid=
 trap '[[ -z $pid ]] || kill "$pid" 2>/dev/null; rm -rf "$work"' EXIT
@@ -24,7 +24,7 @@ name=hrms_load_$RANDOM$RANDOM
 psql -q "$HRMS_TEST_PG_URL" -c "CREATE DATABASE $name"
 export HRMS_DATABASE_URL=postgres://hrms_load:load-password@$host/$name
 export HRMS_MIGRATION_DATABASE_URL=$base/$name
-export HRMS_DATA_DIR=$work/data HRMS_BIND=127.0.0.1:18480 HRMS_LOG_LEVEL=warn
+export HRMS_DATA_DIR=$work/data HRMS_BIND=127.0.0.1:$((20000 + RANDOM % 12000)) HRMS_LOG_LEVEL=warn
 "$server" migrate
 "$server" organization create --slug load --name "Load Ltd" --admin-email admin@load.example --json >"$work/org.json"
 
@@ -49,4 +49,4 @@ until curl -fs "http://$HRMS_BIND/health/ready" >/dev/null; do
   kill -0 "$pid" || { cat "$work/server.log"; exit 1; }
 done
 echo "start-up: $((($(date +%s%N) - start) / 1000000)) ms until ready"
-exec python3 tests/load.py "$work" "http://$HRMS_BIND" "$HRMS_DATABASE_URL" "$seconds" "$connections" "$pid"
+python3 tests/load.py "$work" "http://$HRMS_BIND" "$HRMS_DATABASE_URL" "$seconds" "$connections" "$pid"
