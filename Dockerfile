@@ -7,8 +7,8 @@ COPY . .
 # The caches live on the build host: a second build compiles only what changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release -p hrms-server \
- && install -D --strip target/release/hrms-server /out/usr/local/bin/hrms-server \
+    cargo build --locked --profile dist -p hrms-server \
+ && install -D --strip target/dist/hrms-server /out/usr/local/bin/hrms-server \
  && mkdir -p /data
 
 # C library, time zones and nothing else: no shell, no package manager. Its user is 65532.

@@ -66,7 +66,7 @@ impl EmployeeService<'_> {
         Ok(self.shown(actor, row))
     }
 
-    /// A page of employees: one statement, two when departments below count too.
+    /// A page of employees: two statements, three when departments below count too.
     ///
     /// # Errors
     /// When none may be seen; faulty filters.

@@ -2,6 +2,8 @@
 
 mod view;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::civil::Date;
 use sqlx::FromRow;
@@ -152,7 +154,17 @@ impl EmployeeRepo for SqlTx {
                 query.page("e.hired_on", "e.id", page, date)
             }
         };
-        query.all::<ViewRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+        let ids: Vec<(Uuid,)> = query.all(&mut self.conn).await?;
+        let ids: Vec<Uuid> = ids.into_iter().map(|(id,)| id).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<ViewRow> = view::these(self.tenant, filter, &ids).all(&mut self.conn).await?;
+        let mut rows: Vec<EmployeeRow> =
+            rows.into_iter().map(TryInto::try_into).collect::<Result<_, StoreError>>()?;
+        let place: HashMap<Uuid, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        rows.sort_by_key(|row| place.get(&row.view.id.as_uuid()).copied());
+        Ok(rows)
     }
 
     async fn history(&mut self, id: EmployeeId) -> Result<Vec<EmploymentView>, StoreError> {

@@ -148,7 +148,7 @@ async fn guessing_is_slowed_down(store: &Fresh) {
     organization(&hrms, "acme").await;
     let from = |last| Client { address: Some([192, 0, 2, last].into()), user_agent: None };
     let wrong = || log_in(Some("acme"), "admin@acme.example", "not the password at all");
-    for _ in 0..10 {
+    for _ in 0..30 {
         let refused = hrms.identity().log_in(wrong(), from(1)).await.unwrap_err();
         assert!(matches!(refused, IdentityError::InvalidCredentials));
     }

@@ -36,10 +36,9 @@ macro_rules! record_joins {
     };
 }
 
-/// Employees `e` with the record `r` in force on $2; `$today` names the one in force today, and `$join` joins
-/// it where that isn't the same.
-macro_rules! view {
-    ($today:literal, $join:literal, $more:literal) => {
+/// Employees `e` with the record `r` in force on $2; `$today` names the record in force today.
+macro_rules! employees {
+    ($today:literal) => {
         concat!(
             "SELECT e.id, e.number, e.given_name, e.family_name, e.email, e.birth_date, e.gender, e.hired_on, \
              e.created_at, e.updated_at, e.version, ",
@@ -48,32 +47,34 @@ macro_rules! view {
             $today,
             ".department_id AS department_today, ",
             record_columns!(),
-            " FROM employee AS e \
-             LEFT JOIN employment_record AS r ON r.tenant_id = e.tenant_id AND r.employee_id = e.id \
-               AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2)",
-            $join,
-            record_joins!(),
-            " WHERE e.tenant_id = $1",
-            $more
-        )
-    };
-    (today $more:literal) => {
-        view!("r", "", $more)
-    };
-    (as_of $more:literal) => {
-        view!(
-            "t",
-            " LEFT JOIN employment_record AS t ON t.tenant_id = e.tenant_id AND t.employee_id = e.id \
-               AND t.valid_from <= $3 AND (t.valid_to IS NULL OR t.valid_to > $3)",
-            $more
+            " FROM employee AS e",
+            record!()
         )
     };
 }
 
+/// The record `r` in force on $2.
+macro_rules! record {
+    () => {
+        " LEFT JOIN employment_record AS r ON r.tenant_id = e.tenant_id AND r.employee_id = e.id \
+           AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2)"
+    };
+}
+
+/// The record `t` in force on $3: today, where $2 is another day.
+macro_rules! record_today {
+    () => {
+        " LEFT JOIN employment_record AS t ON t.tenant_id = e.tenant_id AND t.employee_id = e.id \
+           AND t.valid_from <= $3 AND (t.valid_to IS NULL OR t.valid_to > $3)"
+    };
+}
+
 /// $1 tenant, $2 today, $3 employee.
-pub(super) const ONE_TODAY: &str = view!(today " AND e.id = $3");
+pub(super) const ONE_TODAY: &str =
+    concat!(employees!("r"), record_joins!(), " WHERE e.tenant_id = $1 AND e.id = $3");
 /// $1 tenant, $2 the date, $3 today, $4 employee.
-pub(super) const ONE_AS_OF: &str = view!(as_of " AND e.id = $4");
+pub(super) const ONE_AS_OF: &str =
+    concat!(employees!("t"), record_today!(), record_joins!(), " WHERE e.tenant_id = $1 AND e.id = $4");
 
 pub(super) const HISTORY: &str = concat!(
     "SELECT ",
@@ -83,14 +84,46 @@ pub(super) const HISTORY: &str = concat!(
     " WHERE r.tenant_id = $1 AND r.employee_id = $2 ORDER BY r.valid_from"
 );
 
-/// The employees that a filter asks for, without order and limit.
-pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
+/// The employees of a page, in no order.
+///
+/// The ids stand beside each table, not only beside the first: so the statement reads a page's worth of rows
+/// whatever the database has learnt about its tables yet.
+pub(super) fn these(tenant: TenantId, filter: &EmployeeFilter, ids: &[Uuid]) -> Query {
+    let ids = || ids.iter().copied();
     let mut query = if filter.as_of == filter.today {
-        let mut query = Query::with(view!(today ""), params![tenant, filter.today]);
+        Query::with(employees!("r"), params![tenant, filter.today])
+    } else {
+        Query::with(employees!("t"), params![tenant, filter.as_of, filter.today])
+    };
+    query.push(" AND r.employee_id IN ").list(ids());
+    if filter.as_of != filter.today {
+        query.push(record_today!()).push(" AND t.employee_id IN ").list(ids());
+    }
+    query.push(concat!(record_joins!(), " WHERE e.tenant_id = $1 AND e.id IN ")).list(ids());
+    query
+}
+
+/// The ids of the employees that a filter asks for, without order and limit.
+pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
+    let by_record = !filter.visible.organization
+        || filter.departments.is_some()
+        || filter.designation_id.is_some()
+        || filter.location_id.is_some()
+        || filter.manager_id.is_some()
+        || filter.status.is_some()
+        || filter.employment_type.is_some()
+        || filter.employed.is_some();
+    let mut query = if !by_record {
+        Query::with("SELECT e.id FROM employee AS e WHERE e.tenant_id = $1", params![tenant])
+    } else if filter.as_of == filter.today {
+        const SQL: &str = concat!("SELECT e.id FROM employee AS e", record!(), " WHERE e.tenant_id = $1");
+        let mut query = Query::with(SQL, params![tenant, filter.today]);
         visible(&mut query, &filter.visible, "e.id", "r.manager_id", "r.department_id");
         query
     } else {
-        let mut query = Query::with(view!(as_of ""), params![tenant, filter.as_of, filter.today]);
+        const SQL: &str =
+            concat!("SELECT e.id FROM employee AS e", record!(), record_today!(), " WHERE e.tenant_id = $1");
+        let mut query = Query::with(SQL, params![tenant, filter.as_of, filter.today]);
         visible(&mut query, &filter.visible, "e.id", "t.manager_id", "t.department_id");
         query
     };

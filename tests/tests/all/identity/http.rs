@@ -260,7 +260,7 @@ async fn bad_credentials_are_refused(store: &Fresh) {
     service.refresh(&tokens).await.expect(200);
 
     let mut last = service.log_in("acme", "guess@acme.example", "guess").await;
-    for _ in 0..10 {
+    for _ in 0..30 {
         last = service.log_in("acme", "guess@acme.example", "guess").await;
     }
     let last = last.expect(429);
