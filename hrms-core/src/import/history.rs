@@ -204,12 +204,14 @@ fn within_employment(
         return Err(vec![layout.fault(row, "from", "outside-employment", detail)]);
     }
     // An end with a reason is a decision, which imported facts don't overrule.
-    let last = timeline.and_then(|timeline| timeline.history().last());
-    if let Some(end) = last.filter(|last| last.end_reason.is_some()).and_then(|last| last.period.to())
-        && period.starting(end).is_some()
-    {
-        let detail = format!("this employment ended before {end}");
-        return Err(vec![layout.fault(row, "to", "outside-employment", detail)]);
+    let history = timeline.map(Timeline::history).unwrap_or_default();
+    for (at, record) in history.iter().enumerate() {
+        let Some(end) = record.end_reason.and(record.period.to()) else { continue };
+        let gap = Period::new(end, history.get(at + 1).map(|next| next.period.from()));
+        if gap.is_some_and(|gap| gap.intersect(period).is_some()) {
+            let detail = format!("this employment ended before {end}");
+            return Err(vec![layout.fault(row, "to", "outside-employment", detail)]);
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hrms_core::actor::{Actor, Cause, Who};
 use hrms_core::contract::{at, id, tenant};
 use hrms_core::employee::{EmployeeFilter, EmployeeRow, EmployeeSort, EndEmployment};
+use hrms_core::employment::EndReason;
 use hrms_core::id::{RequestId, UserId};
 use hrms_core::import::{ImportKind, ImportMode, ImportView, NewImport};
 use hrms_core::jiff::civil::{Date, date};
@@ -252,6 +253,29 @@ async fn history_sets_facts_for_periods_and_refuses_what_cant_be(fresh: Fresh) {
     assert_eq!(s.counts(titles, &again).await, [0, 0, 3, 0, 0], "{again}");
 }
 
+/// An end that was recorded with its reason stays, also when the person came back.
+async fn history_does_not_overrule_an_end_with_a_reason(fresh: Fresh) {
+    let s = setting(fresh).await;
+    s.base().await;
+    let people = "number,given_name,family_name,hired_on,department\n1,Asha,Rao,2019-01-01,dev\n";
+    s.counts(NewImport::of(ImportKind::Employees), people).await;
+    let asha = s.people(date(2019, 1, 1)).await.remove(0).view.id;
+    let end = EndEmployment { last_day: date(2020, 12, 31), reason: Some(EndReason::Retirement) };
+    s.hrms.employees().end_employment(&s.actor, asha, end).await.unwrap();
+    let history = || NewImport::of(ImportKind::EmploymentHistory);
+    let refused = async |file: &str| {
+        let (_, result) = s.import(history(), file).await;
+        assert_eq!(errors(&result), expected(&[(2, "to", "outside-employment")]), "{file}: {result}");
+    };
+    refused("employee,from,to,department\n1,2020-06-01,,ops\n").await;
+    let back = r#"{"from": "2022-01-01"}"#;
+    s.hrms.employees().rehire(&s.actor, asha, serde_json::from_str(back).unwrap()).await.unwrap();
+    refused("employee,from,to,department\n1,2021-01-01,2022-01-01,ops\n").await;
+    refused("employee,from,to,department\n1,2020-06-01,,ops\n").await;
+    let fits = "employee,from,to,department\n1,2020-06-01,2021-01-01,ops\n1,2022-01-01,,ops\n";
+    assert_eq!(s.counts(history(), fits).await, [0, 2, 0, 0, 0]);
+}
+
 async fn heads_become_managers_where_that_can_be(fresh: Fresh) {
     let s = setting(fresh).await;
     s.base().await;
@@ -398,6 +422,7 @@ on_every_engine!(
     bad_rows_are_told_by_row_and_column_and_the_good_ones_stay,
     all_or_nothing_and_dry_runs_write_nothing,
     history_sets_facts_for_periods_and_refuses_what_cant_be,
+    history_does_not_overrule_an_end_with_a_reason,
     heads_become_managers_where_that_can_be,
     what_is_exported_imports_as_unchanged_here_and_equal_elsewhere,
     a_killed_import_goes_on_behind_the_last_chunk,
