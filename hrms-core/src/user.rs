@@ -185,6 +185,9 @@ pub enum UserError {
         /// The role.
         role: Role,
     },
+    /// Which employee a user is, is not theirs to change once it is set.
+    #[error("somebody else has to change which employee you are")]
+    OwnEmployee,
     /// The organisation would be left without an admin.
     #[error("this is the organisation's last admin")]
     LastAdmin,
@@ -197,7 +200,7 @@ impl DomainError for UserError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::EmailTaken | Self::EmployeeTaken | Self::LastAdmin => ErrorKind::Conflict,
-            Self::RoleNotYours { .. } => ErrorKind::Forbidden,
+            Self::RoleNotYours { .. } | Self::OwnEmployee => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
     }
@@ -207,6 +210,7 @@ impl DomainError for UserError {
             Self::EmailTaken => "user.email-taken",
             Self::EmployeeTaken => "user.employee-taken",
             Self::RoleNotYours { .. } => "user.role-not-yours",
+            Self::OwnEmployee => "user.own-employee",
             Self::LastAdmin => "user.last-admin",
             Self::Common(common) => common.code(),
         }
@@ -379,8 +383,8 @@ impl UserService<'_> {
     /// Changes a user who is still at version `expected`. Disabling ends all their log-ins.
     ///
     /// # Errors
-    /// [`CommonError::Stale`]; [`UserError::RoleNotYours`]; [`UserError::LastAdmin`];
-    /// [`UserError::EmployeeTaken`]; faulty fields.
+    /// [`CommonError::Stale`]; [`UserError::RoleNotYours`]; [`UserError::OwnEmployee`];
+    /// [`UserError::LastAdmin`]; [`UserError::EmployeeTaken`]; faulty fields.
     pub async fn change(
         &self,
         actor: &Actor,
@@ -460,13 +464,18 @@ fn require_grantable(actor: &Actor, role: Role) -> Result<(), UserError> {
 }
 
 /// Refuses to touch somebody who holds more than the actor could hand out, to hand that out,
-/// or to appoint oneself to more than one holds.
+/// to appoint oneself to more than one holds, or to stop being the employee that one is: whoever did
+/// would no longer count as the person whose leave they decide on (P16).
 fn require_reach(actor: &Actor, before: &User, after: &User) -> Result<(), UserError> {
     for &role in before.roles.iter().chain(&after.roles) {
         require_grantable(actor, role)?;
     }
+    let own = actor.user_id() == Some(after.id);
+    if own && before.employee_id.is_some() && before.employee_id != after.employee_id {
+        return Err(UserError::OwnEmployee);
+    }
     let mut added = after.roles.iter().copied().filter(|role| !before.roles.contains(role));
-    match added.find(|&role| actor.user_id() == Some(after.id) && !holds(actor, role)) {
+    match added.find(|&role| own && !holds(actor, role)) {
         Some(role) => Err(UserError::RoleNotYours { role }),
         None => Ok(()),
     }

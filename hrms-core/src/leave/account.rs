@@ -154,10 +154,10 @@ pub struct LeaveAccount {
 const NO_EMPLOYEE: CommonError = CommonError::NotFound { what: "employee" };
 
 impl LeaveService<'_> {
-    /// Grants leave by hand. Leave that was taken in advance is paid from it first.
+    /// Grants leave by hand, never to oneself (P16). Leave that was taken in advance is paid from it first.
     ///
     /// # Errors
-    /// [`CommonError::Forbidden`]; faulty fields, an unknown employee or leave type among them.
+    /// [`CommonError::Forbidden`]; [`LeaveError::SelfGrant`]; faulty fields, an unknown employee or leave type among them.
     pub async fn grant(&self, actor: &Actor, new: GrantLeave) -> Result<LeaveLotView, LeaveError> {
         let unknown = || CommonError::unknown_reference("/employee_id");
         let mut work = self.0.begin(actor).await?;
@@ -166,6 +166,9 @@ impl LeaveService<'_> {
         let resource = standing.resource(new.valid_from);
         if self.0.policy().decide(actor, Permission::LeaveGrant, &resource) == Decision::Deny {
             return Err(unknown().into());
+        }
+        if actor.employee() == Some(new.employee_id) {
+            return Err(LeaveError::SelfGrant);
         }
         let leave_type = work.leave_types().get(new.leave_type_id).await?;
         let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;

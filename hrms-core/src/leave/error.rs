@@ -44,6 +44,9 @@ pub enum LeaveError {
     /// Nobody decides on their own leave, by whatever right.
     #[error("nobody decides on their own leave")]
     SelfApproval,
+    /// Nobody grants leave to themselves, by whatever right.
+    #[error("nobody grants leave to themselves")]
+    SelfGrant,
     /// The employee isn't employed on a day of the request.
     #[error("not employed on {on}")]
     NotEmployed {
@@ -65,7 +68,7 @@ impl DomainError for LeaveError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoWorkingDay | Self::NotEmployed { .. } | Self::TooLong { .. } => ErrorKind::Invalid,
-            Self::SelfApproval => ErrorKind::Forbidden,
+            Self::SelfApproval | Self::SelfGrant => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
             _ => ErrorKind::Conflict,
         }
@@ -81,6 +84,7 @@ impl DomainError for LeaveError {
             Self::NotPending => "leave.not-pending",
             Self::NotCancellable => "leave.not-cancellable",
             Self::SelfApproval => "leave.self-approval",
+            Self::SelfGrant => "leave.self-grant",
             Self::NotEmployed { .. } => "leave.not-employed",
             Self::TooLong { .. } => "leave.too-long",
             Self::Common(common) => common.code(),

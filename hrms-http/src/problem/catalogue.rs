@@ -83,6 +83,7 @@ catalogue! {
     "leave.not-pending": "The request was decided or withdrawn already.";
     "leave.overlaps": "Another request of the employee covers some of these days.";
     "leave.self-approval": "Nobody decides on their own leave.";
+    "leave.self-grant": "Nobody grants leave to themselves.";
     "leave.too-long": "The request covers too many days.";
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
@@ -91,6 +92,7 @@ catalogue! {
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
     "user.last-admin": "The organisation would be left without an admin.";
+    "user.own-employee": "Somebody else has to change which employee the caller is.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";
     "websocket.upgrade-required": "The address is a WebSocket.";

@@ -10,12 +10,14 @@ use hrms_core::operator::NewOperator;
 use hrms_core::organization::{CreatedOrganization, NewAdmin, NewOrganization};
 use hrms_core::user::{NewUser, User, UserError, UserPatch, UserStatus};
 use hrms_core::{
-    Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, Secret,
+    Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, Secret, Store,
     UserId, Who,
 };
 use hrms_store::SqlStore;
 use hrms_tests::Fresh;
 use sqlx::{Connection, PgConnection};
+
+use crate::all::leave::person;
 
 const PASSWORD: &str = "seven anvils on a roof";
 
@@ -218,6 +220,31 @@ async fn nobody_hands_out_what_they_lack(store: &Fresh) {
     assert_eq!(hr.roles, [Role::Admin, Role::Hr]);
 }
 
+/// P16: an admin who also decides on leave can't become somebody else for as long as it takes.
+async fn nobody_stops_being_the_employee_they_are(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    let acme = organization(&hrms, "acme").await;
+    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let people = [person("1"), person("2")];
+    let mut tx = store.begin(acme.organization.id).await.unwrap();
+    tx.employees().insert_many(&people).await.unwrap();
+    tx.commit().await.unwrap();
+    let [one, two] = people.map(|person| person.id);
+    let is = |employee| UserPatch { employee_id: employee, ..Default::default() };
+    let new = new_user("b@acme.example", &[Role::Admin, Role::Hr]);
+    let both = hrms.users().create(&admin, new).await.unwrap();
+    let myself = actor(&acme, both.id, &[Role::Admin, Role::Hr]);
+    let users = hrms.users();
+    let linked = users.change(&myself, both.id, both.version, is(Patch::Set(one))).await.unwrap();
+    for to in [Patch::Clear, Patch::Set(two)] {
+        let denied = users.change(&myself, both.id, linked.version, is(to)).await.unwrap_err();
+        assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.own-employee"));
+    }
+    let same = users.change(&myself, both.id, linked.version, is(Patch::Set(one))).await.unwrap();
+    let moved = users.change(&admin, both.id, same.version, is(Patch::Set(two))).await.unwrap();
+    assert_eq!(moved.employee_id, Some(two));
+}
+
 async fn the_last_admin_stays(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     let acme = organization(&hrms, "acme").await;
@@ -295,6 +322,7 @@ hrms_tests::on_every_engine!(
     guessing_is_slowed_down,
     operators_log_in_without_an_organization,
     nobody_hands_out_what_they_lack,
+    nobody_stops_being_the_employee_they_are,
     the_last_admin_stays,
     a_disabled_user_is_out,
     faulty_users_are_refused,

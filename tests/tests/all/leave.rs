@@ -6,8 +6,8 @@ use hrms_core::employee::Employee;
 use hrms_core::employment::{Facts, Timeline};
 use hrms_core::event::Event;
 use hrms_core::leave::{
-    DayPart, DecisionNote, GrantLeave, LeaveError, LeaveRequestQuery, LeaveRequestView, LeaveType, LotSource,
-    NewHoliday, NewLeaveType, PostingKind, RequestStatus, SubmitLeave,
+    DayPart, DecisionNote, GrantLeave, LeaveError, LeaveLotView, LeaveRequestQuery, LeaveRequestView,
+    LeaveType, LotSource, NewHoliday, NewLeaveType, PostingKind, RequestStatus, SubmitLeave,
 };
 use hrms_core::{
     DomainError, EmployeeId, ErrorKind, FixedClock, Hrms, LeaveRequestId, LocationId, PageRequest, RequestId,
@@ -89,6 +89,15 @@ impl World {
     }
 
     pub(super) async fn grant(&self, employee: EmployeeId, days: &str) {
+        self.grant_as(&self.hr(), employee, days).await.unwrap();
+    }
+
+    async fn grant_as(
+        &self,
+        actor: &Actor,
+        employee: EmployeeId,
+        days: &str,
+    ) -> Result<LeaveLotView, LeaveError> {
         let grant = GrantLeave {
             employee_id: employee,
             leave_type_id: self.annual.id,
@@ -99,7 +108,7 @@ impl World {
             source: LotSource::Grant,
             note: None,
         };
-        self.hrms.leave().grant(&self.hr(), grant).await.unwrap();
+        self.hrms.leave().grant(actor, grant).await
     }
 
     pub(super) fn ask(&self, starts_on: Date, ends_on: Date) -> SubmitLeave {
@@ -218,6 +227,11 @@ async fn nobody_decides_on_their_own_leave(store: &support::Fresh) {
     // A report can't decide on the manager's leave and doesn't learn of it.
     assert_eq!(w.approve(&w.manager(w.asha), own).await.unwrap_err().kind(), ErrorKind::NotFound);
     w.approve(&w.hr(), own).await.unwrap();
+    for roles in [&all[..], &[Role::Hr], &[Role::Admin]] {
+        let me = actor(w.tenant, Some(w.manager), roles);
+        assert_eq!(code(w.grant_as(&me, w.manager, "1").await), "leave.self-grant", "{roles:?}");
+        w.grant_as(&me, w.asha, "1").await.unwrap();
+    }
 }
 
 async fn only_the_line_and_human_resources_see_a_request(store: &support::Fresh) {
