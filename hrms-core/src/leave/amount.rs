@@ -20,6 +20,12 @@ pub fn days_text(minutes: i64, minutes_per_day: i64) -> String {
 /// The minutes of a decimal number of days; `None` when it isn't a number or not a whole number of minutes.
 #[must_use]
 pub fn minutes_of_days(days: &str, minutes_per_day: i64) -> Option<i64> {
+    // Digits with at most one point between them: the parser takes `1_000`, `+1`, `1.` and `.5` as well.
+    let (whole, fraction) = days.split_once('.').unwrap_or((days, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole.strip_prefix('-').unwrap_or(whole)) || !is_digits(fraction) {
+        return None;
+    }
     let days = Decimal::from_str_exact(days).ok()?;
     let minutes = days.checked_mul(Decimal::from(minutes_per_day))?;
     if minutes.fract().is_zero() { i64::try_from(minutes.trunc()).ok() } else { None }
@@ -44,7 +50,20 @@ mod tests {
     fn only_whole_minutes_are_taken() {
         assert_eq!(minutes_of_days("1.5", 480), Some(720));
         assert_eq!(minutes_of_days("0.0001", 480), None);
-        for bad in ["", "x", "1e3", "99999999999999999999999999999", "NaN", "1,5"] {
+        for bad in [
+            "",
+            "x",
+            "1e3",
+            "99999999999999999999999999999",
+            "NaN",
+            "1,5",
+            "1_000",
+            "+1",
+            "1.",
+            ".5",
+            "--1",
+            "1.-5",
+        ] {
             assert_eq!(minutes_of_days(bad, 480), None, "{bad}");
         }
     }

@@ -18,6 +18,9 @@ pub(super) const GOOD_FOR: Duration = Duration::from_secs(30);
 /// Tickets at the same time; more are told to come back.
 const MOST: usize = 10_000;
 
+/// Unused tickets of one credential at the same time, so that nobody can use up what there is for all.
+const MOST_OF_ONE: usize = 20;
+
 /// The tickets of this process: who connects must come to the node that gave the ticket.
 #[derive(Debug, Default)]
 pub(super) struct Tickets(Mutex<HashMap<String, Ticket>>);
@@ -42,7 +45,8 @@ impl Tickets {
         let now = Instant::now();
         let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tickets.retain(|_, ticket| ticket.until > now);
-        if tickets.len() >= MOST {
+        let own = tickets.values().filter(|ticket| ticket.credential == credential).count();
+        if own >= MOST_OF_ONE || tickets.len() >= MOST {
             return Err(CommonError::Busy.into());
         }
         tickets.insert(text.clone(), Ticket { credential, until: now + GOOD_FOR });
@@ -78,5 +82,19 @@ mod tests {
         let three = tickets.issue(HeaderValue::from_static("Bearer y")).unwrap();
         assert!(tickets.redeem_at(&two, Instant::now() + GOOD_FOR / 2).is_some());
         assert_eq!(tickets.redeem_at(&three, Instant::now() + GOOD_FOR), None);
+    }
+
+    #[test]
+    fn one_credential_does_not_use_up_the_tickets() {
+        let tickets = Tickets::default();
+        let greedy = HeaderValue::from_static("Bearer x");
+        let first = tickets.issue(greedy.clone()).unwrap();
+        for _ in 1..MOST_OF_ONE {
+            tickets.issue(greedy.clone()).unwrap();
+        }
+        assert!(tickets.issue(greedy.clone()).is_err());
+        assert!(tickets.issue(HeaderValue::from_static("Bearer y")).is_ok());
+        tickets.redeem(&first).unwrap();
+        assert!(tickets.issue(greedy).is_ok(), "a used ticket makes room");
     }
 }
