@@ -21,6 +21,7 @@ mod all {
     mod live;
     mod model;
     mod people;
+    mod real_people;
     mod story;
     mod support;
     mod sweep;

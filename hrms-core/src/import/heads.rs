@@ -38,8 +38,8 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
     let mut timelines = work.employment().timelines_of(&ids).await?;
     let people: HashMap<String, Employee> = people.into_iter().map(|one| (one.number.clone(), one)).collect();
     for unit in &chunk.units {
-        let code = unit.first().and_then(|row| layout.filled(row, "department")).unwrap_or_default();
-        let Some(department) = codes.department(code) else {
+        let code = layout.filled_first(unit, "department");
+        let Some(department) = code.and_then(|code| codes.department(code)) else {
             for row in unit {
                 let detail = "there is no department with this code";
                 report.fail(vec![layout.fault(row, "department", "unknown-reference", detail)]);

@@ -1,4 +1,5 @@
-//! Importing facts of employments, each for a period. The rows of one employee go in together or not at all.
+//! Importing facts of employments, each for a period. The rows of one employee are one unit: they are set on
+//! the timeline together, without those that can't be.
 
 use std::collections::HashMap;
 
@@ -74,31 +75,33 @@ pub(crate) async fn apply(
     let mut people = Vec::new();
     let mut timelines = Vec::new();
     for unit in &chunk.units {
-        match judge(layout, unit, &known, &mut line, covered) {
-            Err(faults) => keep_out(layout, unit, faults, report),
-            Ok((employee, stated)) => {
-                let mut after = known.timelines.get(&employee.id).cloned().unwrap_or_default();
-                let mut changed = false;
-                for one in &stated {
-                    let before = after.clone();
-                    after.assign(one.period, &one.change);
-                    changed |= after != before;
-                    let count = if after == before {
-                        &mut report.counts.unchanged
-                    } else {
-                        &mut report.counts.updated
-                    };
-                    *count += 1;
-                }
-                if changed {
-                    people.push(Employee {
-                        version: employee.version.next(),
-                        updated_at: work.now(),
-                        ..employee.clone()
-                    });
-                    timelines.push((employee.id, after));
-                }
+        let Some(employee) =
+            layout.filled_first(unit, "employee").and_then(|number| known.people.get(number))
+        else {
+            for row in unit {
+                let detail = "there is no employee with this number";
+                report.fail(vec![layout.fault(row, "employee", "unknown-reference", detail)]);
             }
+            continue;
+        };
+        let stated = judge(layout, unit, employee, &known, &mut line, covered, report);
+        let mut after = known.timelines.get(&employee.id).cloned().unwrap_or_default();
+        let mut changed = false;
+        for one in &stated {
+            let before = after.clone();
+            after.assign(one.period, &one.change);
+            changed |= after != before;
+            let count =
+                if after == before { &mut report.counts.unchanged } else { &mut report.counts.updated };
+            *count += 1;
+        }
+        if changed {
+            people.push(Employee {
+                version: employee.version.next(),
+                updated_at: work.now(),
+                ..employee.clone()
+            });
+            timelines.push((employee.id, after));
         }
     }
     known.codes.add_missing(work, &timelines).await?;
@@ -125,37 +128,18 @@ impl Known {
     }
 }
 
-/// Reports why the rows of an employee aren't imported, the innocent ones too.
-fn keep_out(layout: &Layout, unit: &[&Row], faults: Vec<RowError>, report: &mut Report) {
-    let culprit = faults.first().map_or(0, |fault| fault.row);
-    for row in unit {
-        let own: Vec<RowError> = faults.iter().filter(|fault| fault.row == row.line).cloned().collect();
-        if own.is_empty() {
-            let detail = format!("row {culprit} of the same employee has an error");
-            report.fail(vec![layout.fault(row, "employee", "held-back", detail)]);
-        } else {
-            report.fail(own);
-        }
-    }
-}
-
-fn judge<'a, 'k>(
+/// The rows that can be imported; the others are reported.
+fn judge<'a>(
     layout: &Layout,
     unit: &[&'a Row],
-    known: &'k Known,
+    employee: &Employee,
+    known: &Known,
     line: &mut Option<ReportingLine>,
     covered: &Covered,
-) -> Result<(&'k Employee, Vec<Stated<'a>>), Vec<RowError>> {
-    let number = unit.first().and_then(|row| layout.filled(row, "employee")).unwrap_or_default();
-    let Some(employee) = known.people.get(number) else {
-        let unknown = |row: &&Row| {
-            layout.fault(row, "employee", "unknown-reference", "there is no employee with this number")
-        };
-        return Err(unit.iter().map(unknown).collect());
-    };
+    report: &mut Report,
+) -> Vec<Stated<'a>> {
     let timeline = known.timelines.get(&employee.id);
     let mut stated = Vec::new();
-    let mut faults = Vec::new();
     for row in unit {
         let judged = period_of(layout, row).map_err(|fault| vec![fault]).and_then(|period| {
             within_employment(layout, row, employee, timeline, period)?;
@@ -167,16 +151,24 @@ fn judge<'a, 'k>(
         });
         match judged {
             Ok(one) => stated.push(one),
-            Err(mut found) => faults.append(&mut found),
+            Err(faults) => report.fail(faults),
         }
     }
-    faults.extend(conflicts(layout, &stated));
-    if faults.is_empty()
-        && let Some(line) = line
-    {
-        faults.extend(cycle(layout, &stated, employee, timeline, line));
+    let mut faults: HashMap<u32, Vec<RowError>> = HashMap::new();
+    for fault in conflicts(layout, &stated) {
+        faults.entry(fault.row).or_default().push(fault);
     }
-    if faults.is_empty() { Ok((employee, stated)) } else { Err(faults) }
+    stated.retain(|one| !faults.contains_key(&one.row.line));
+    if let Some(line) = line {
+        for fault in cycle(layout, &stated, employee, timeline, line) {
+            faults.entry(fault.row).or_default().push(fault);
+        }
+        stated.retain(|one| !faults.contains_key(&one.row.line));
+    }
+    let mut faults: Vec<_> = faults.into_values().collect();
+    faults.sort_by_key(|faults| faults.first().map(|fault| fault.row));
+    faults.into_iter().for_each(|faults| report.fail(faults));
+    stated
 }
 
 /// The period of a row: `to` is exclusive, and open when empty or in the year 9999.
@@ -261,7 +253,7 @@ fn check_manager(
     Ok(())
 }
 
-/// Rows that state different values of one fact for the same day.
+/// Rows that state different values of one fact for the same day: nobody can tell which of them is right.
 fn conflicts(layout: &Layout, stated: &[Stated<'_>]) -> Vec<RowError> {
     let mut faults = Vec::new();
     for (at, later) in stated.iter().enumerate() {
@@ -270,8 +262,10 @@ fn conflicts(layout: &Layout, stated: &[Stated<'_>]) -> Vec<RowError> {
                 continue;
             }
             if let Some(field) = differing(&earlier.change, &later.change) {
-                let detail = format!("row {} says otherwise about some of the same days", earlier.row.line);
-                faults.push(layout.fault(later.row, field, "conflict", detail));
+                for (one, other) in [(earlier, later), (later, earlier)] {
+                    let detail = format!("row {} says otherwise about some of the same days", other.row.line);
+                    faults.push(layout.fault(one.row, field, "conflict", detail));
+                }
             }
         }
     }
@@ -296,21 +290,24 @@ fn differing(one: &Change, two: &Change) -> Option<&'static str> {
     fields.iter().find(|(_, differs)| *differs).map(|(field, _)| *field)
 }
 
-/// The fault of the first row with a manager, should the reporting line go round in a circle with these rows.
+/// The faults of the rows with a manager, should the reporting line go round in a circle with them.
 fn cycle(
     layout: &Layout,
     stated: &[Stated<'_>],
     employee: &Employee,
     timeline: Option<&Timeline>,
     line: &mut ReportingLine,
-) -> Option<RowError> {
-    let row = stated.iter().find(|one| one.change.manager_id.value().is_some())?.row;
+) -> Vec<RowError> {
+    let with_manager: Vec<_> = stated.iter().filter(|one| one.change.manager_id.value().is_some()).collect();
+    if with_manager.is_empty() {
+        return Vec::new();
+    }
     let before = timeline.cloned().unwrap_or_default();
     let mut after = before.clone();
     for one in stated {
         after.assign(one.period, &one.change);
     }
-    let cycle = try_line(line, employee.id, &before, &after)?;
+    let Some(cycle) = try_line(line, employee.id, &before, &after) else { return Vec::new() };
     let detail = format!("on {} that employee reports, directly or not, to this one", cycle.on);
-    Some(layout.fault(row, "manager", "cycle", detail))
+    with_manager.into_iter().map(|one| layout.fault(one.row, "manager", "cycle", detail.clone())).collect()
 }

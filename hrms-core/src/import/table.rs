@@ -152,6 +152,11 @@ impl Layout {
         self.cell(row, field).filter(|text| !text.is_empty())
     }
 
+    /// What the rows of a unit have in common.
+    pub(crate) fn filled_first<'a>(&self, unit: &[&'a Row], field: &str) -> Option<&'a str> {
+        self.filled(unit.first()?, field)
+    }
+
     /// A remark that keeps a row out.
     pub(crate) fn fault(&self, row: &Row, field: &str, code: &str, detail: impl Into<String>) -> RowError {
         fault(row.line, Some(self.name_of(field)), code, detail)
