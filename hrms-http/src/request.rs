@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hrms_core::{Actor, Hrms, RequestId, TenantId};
+use hrms_core::{Actor, Hrms, TenantId};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
@@ -28,8 +28,6 @@ pub(crate) struct Input {
     pub(crate) body: Bytes,
     /// The caller's tenant.
     pub(crate) tenant: Option<TenantId>,
-    /// The request's id.
-    pub(crate) request: RequestId,
     /// What all requests share.
     pub(crate) shared: Arc<Shared>,
 }
