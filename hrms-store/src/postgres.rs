@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
 use hrms_core::{StoreError, TenantId};
 
@@ -33,7 +33,10 @@ pub enum UnsafeRole {
 
 impl PostgresEngine {
     pub(crate) async fn connect(url: &str, connections: u32) -> Result<Self, sqlx::Error> {
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(500).application_name("hrms");
+        let options = PgConnectOptions::from_str(url)?
+            .statement_cache_capacity(500)
+            .application_name("hrms")
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))

@@ -1,5 +1,6 @@
 //! The store: opens units of work on either engine.
 
+use std::fs::File;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -62,6 +63,11 @@ impl SqlStore {
     /// # Errors
     /// When the file can't be opened or migrated.
     pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
+        // Two processes that start on a new file take turns: SQLite's migrations have no lock of their own.
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = File::create(name).and_then(|file| file.lock().map(|()| file));
+        let _lock = lock.map_err(sqlx::Error::Io)?;
         Self::migrated(SqliteEngine::file(path).await?).await
     }
 

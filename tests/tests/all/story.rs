@@ -91,7 +91,10 @@ async fn import_everything(hr: &Client, data: &Path, work: &Path) {
     let mapping = r#"{"emp_no":"employee","title":"designation","from_date":"from","to_date":"to"}"#;
     let query = [("kind", "employment_history"), ("mapping", mapping), ("create_missing", "designation")];
     let result = import(hr, &data.join("titles.csv"), &query).await;
-    assert_eq!((&result["rows"], &result["failed"]), (&json!(14_782), &json!(0)), "{result}");
+    // Rows without length can't be stored, and are told one by one; nothing else is kept out.
+    let empty =
+        rows(&data.join("titles.csv")).iter().filter(|row| row["from_date"] == row["to_date"]).count();
+    assert_eq!((&result["rows"], &result["failed"]), (&json!(14_782), &json!(empty)), "{result}");
 
     let mapping = r#"{"emp_no":"employee","dept_no":"department","from_date":"from","to_date":"to"}"#;
     let query = [("kind", "department_heads"), ("mapping", mapping), ("assign_managers", "true")];
