@@ -183,6 +183,17 @@ impl JobContext {
         &self.actor
     }
 
+    /// The user who asked for the job, with the rights they have at this moment: a long job asks again
+    /// before each part of its work. Don't call it while a unit of work is open.
+    ///
+    /// # Errors
+    /// When the user may do nothing here any more, or storage fails.
+    pub async fn actor_now(&self) -> Result<Actor, JobError> {
+        let tenant = self.actor.tenant();
+        let job = self.hrms.store().read(tenant).await?.jobs().get(self.lease.job).await?;
+        requester::actor_of(&self.hrms, tenant, &job.ok_or(JobError::LeaseLost)?).await
+    }
+
     /// The job's id.
     #[must_use]
     pub fn id(&self) -> JobId {

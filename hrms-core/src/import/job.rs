@@ -136,7 +136,10 @@ impl Run<'_> {
     }
 
     async fn begin(&self, state: &ImportState) -> Result<Work, JobError> {
-        let mut work = self.cx.hrms().begin(self.cx.actor()).await?;
+        // Rights that were taken away meanwhile end the import here.
+        let actor = self.cx.actor_now().await?;
+        require(self.cx.hrms(), &actor, &self.import.settings)?;
+        let mut work = self.cx.hrms().begin(&actor).await?;
         self.cx.progress_in(&mut work, &self.progress(state)).await?;
         Ok(work)
     }
