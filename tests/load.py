@@ -34,12 +34,14 @@ def run_wrk(name, script, expected):
     file = f"{WORK}/{name}.lua"
     check = (
         "local bad = 0\n"
-        f"response = function(status) if status ~= {expected} then bad = bad + 1; if bad < 3 then print('status', status) end end end\n"
+        f"response = function(status) if status ~= {expected} then bad = bad + 1; if bad < 3 then print('status ' .. status) end end end\n"
     )
     with open(file, "w") as out:
         out.write(script + check)
     command = ["wrk", "-t", THREADS, "-c", CONNECTIONS, "-d", f"{SECONDS}s", "--latency", "-s", file, BASE]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for line in sorted(set(re.findall(r"^status.*$", text, re.M))):
+        print(f"  {name}: {line}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
     p50 = re.search(r"50%\s+(\S+)", text)[1]
     p99 = re.search(r"99%\s+(\S+)", text)[1]
