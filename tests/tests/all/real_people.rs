@@ -1,7 +1,6 @@
 //! The real data set, on both engines: 10,000 people with their history, and what must hold afterwards.
 
 use std::path::Path;
-use std::time::Instant;
 
 use hrms_core::actor::{Actor, Cause};
 use hrms_core::contract::{id, tenant};
@@ -105,12 +104,7 @@ async fn all_of_it_goes_in_and_the_facts_hold(fresh: Fresh) {
     let Some(shared) = shared_dir() else { return };
     let folder = shared.join("data/employees");
     let organization = Organization::new(&fresh).await;
-    let start = Instant::now();
     let results = organization.import_all(&folder).await;
-    println!("imported in {:?}", start.elapsed());
-    for result in &results {
-        println!("{:?}", counts(result));
-    }
     let [departments, employees, history, titles, heads] = results.each_ref().map(counts);
     assert_eq!(departments, [9, 0, 0, 0, 0]);
     assert_eq!(employees, [10_000, 0, 0, 0, 0]);

@@ -86,7 +86,14 @@ async fn import_everything(hr: &Client, data: &Path, work: &Path) {
     let mapping = r#"{"emp_no":"employee","dept_no":"department","from_date":"from","to_date":"to"}"#;
     let query = [("kind", "employment_history"), ("mapping", mapping)];
     let result = import(hr, &data.join("dept_emp.csv"), &query).await;
-    assert_eq!((&result["rows"], &result["failed"]), (&json!(11_051), &json!(0)), "{result}");
+    // Rows without length can't be stored, and are told one by one; nothing else is kept out.
+    let empty =
+        |file: &str| rows(&data.join(file)).iter().filter(|row| row["from_date"] == row["to_date"]).count();
+    assert_eq!(
+        (&result["rows"], &result["failed"]),
+        (&json!(11_051), &json!(empty("dept_emp.csv"))),
+        "{result}"
+    );
 
     let mapping = r#"{"emp_no":"employee","title":"designation","from_date":"from","to_date":"to"}"#;
     let query = [("kind", "employment_history"), ("mapping", mapping), ("create_missing", "designation")];
