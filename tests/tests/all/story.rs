@@ -209,7 +209,7 @@ struct Live(tokio::sync::mpsc::UnboundedReceiver<Value>);
 
 impl Live {
     async fn connect(client: &Client, base_url: &str) -> Self {
-        let ticket = ok(&client.post("/api/v1/events/tickets", &json!({})).await, StatusCode::CREATED);
+        let ticket = ok(&client.post("/api/v1/events/tickets", &json!({})).await, StatusCode::OK);
         let address = base_url.replacen("http", "ws", 1);
         let ticket = ticket["ticket"].as_str().unwrap();
         let request = format!("{address}/api/v1/events?ticket={ticket}").into_client_request().unwrap();

@@ -190,7 +190,8 @@ impl Tenant {
             let new = json!({
                 "given_name": code, "hired_on": "2020-01-01", "location_id": place.0, "department_id": place.1,
             });
-            create(&mut ids, &client, "employees", &new).await;
+            let made = create(&mut ids, &client, "employees", &new).await;
+            ids.entry("own-employee").or_insert(made);
         }
         let employee = ids["employees"].clone();
         let gone = json!({ "given_name": "Gone", "hired_on": "2020-01-01" });
@@ -201,7 +202,7 @@ impl Tenant {
         let roles = ["admin", "hr", "manager", "employee"];
         let email = format!("all@{slug}.example");
         let new = json!({
-            "email": email, "name": "All", "roles": roles, "employee_id": ids["employees"], "password": PASSWORD,
+            "email": email, "name": "All", "roles": roles, "employee_id": ids["own-employee"], "password": PASSWORD,
         });
         create(&mut ids, &client, "users", &new).await;
         let (client, token) = log_in(nobody, Some(slug), &email).await;
@@ -222,7 +223,10 @@ impl Tenant {
         });
         create(ids, client, "leave-grants", &grant).await;
         for day in ["2026-11-24", "2026-11-25"] {
-            let ask = json!({ "leave_type_id": leave_type, "starts_on": day, "ends_on": day });
+            // For somebody else: nobody grants leave to themselves, or decides on their own.
+            let ask = json!({
+                "employee_id": employee, "leave_type_id": leave_type, "starts_on": day, "ends_on": day,
+            });
             create(ids, client, "leave-requests", &ask).await;
         }
         ids.insert("holiday-calendars", ids["locations"].clone());
