@@ -206,6 +206,11 @@ impl Tenant {
         });
         create(&mut ids, &client, "users", &new).await;
         let (client, token) = log_in(nobody, Some(slug), &email).await;
+        // Somebody else, to be changed: who is linked can't change which employee they are.
+        let other = json!({
+            "email": format!("other@{slug}.example"), "name": "Other", "roles": ["employee"], "password": PASSWORD,
+        });
+        create(&mut ids, &client, "users", &other).await;
         let mut tenant = Self { client, token, ids };
         tenant.leave().await;
         tenant.imports().await;
