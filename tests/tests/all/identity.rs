@@ -103,15 +103,23 @@ async fn a_log_in_is_refreshed_and_ends(store: &Fresh) {
 async fn crossing_refreshes_have_one_winner_who_lives(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     organization(&hrms, "acme").await;
-    let with = log_in(Some("acme"), "admin@acme.example", PASSWORD);
-    let opened = hrms.identity().log_in(with, Client::default()).await.unwrap();
-    let crossing = (0..8).map(async |_| hrms.identity().refresh(&opened.refresh_token).await);
-    let answers = hrms_core::contract::all_at_once(crossing).await;
-    let winners: Vec<_> = answers.into_iter().flatten().collect();
-    let [winner] = &winners[..] else { panic!("{} winners", winners.len()) };
-    assert!(hrms.identity().refresh(&winner.refresh_token).await.is_ok(), "the winner goes on");
-    assert!(hrms.identity().refresh(&opened.refresh_token).await.is_err());
-    assert!(!standing(&hrms, &opened).await, "a late old token ends the session");
+    // On a busy machine the first request can be done before the second comes in: then they don't cross, the
+    // others bring an old token, and the session rightly ends. So try until they do cross.
+    for _ in 0..10 {
+        let with = log_in(Some("acme"), "admin@acme.example", PASSWORD);
+        let opened = hrms.identity().log_in(with, Client::default()).await.unwrap();
+        let crossing = (0..8).map(async |_| hrms.identity().refresh(&opened.refresh_token).await);
+        let answers = hrms_core::contract::all_at_once(crossing).await;
+        let winners: Vec<_> = answers.into_iter().flatten().collect();
+        let [winner] = &winners[..] else { panic!("{} winners", winners.len()) };
+        let goes_on = hrms.identity().refresh(&winner.refresh_token).await.is_ok();
+        assert!(hrms.identity().refresh(&opened.refresh_token).await.is_err());
+        assert!(!standing(&hrms, &opened).await, "a late old token ends the session");
+        if goes_on {
+            return;
+        }
+    }
+    panic!("the winner never went on");
 }
 
 async fn nobody_learns_why_a_log_in_fails(store: &Fresh) {
