@@ -17,6 +17,7 @@ use crate::event::{EventBus, NewEvent};
 use crate::id::{IdSource, RandomIds};
 use crate::idempotency::KEPT_FOR;
 use crate::identity;
+use crate::mail::{Mailer, NoMailer};
 use crate::password::HashingPool;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Visibility};
 use crate::store::{Directory, Store, Tx};
@@ -36,6 +37,8 @@ struct Parts {
     bus: EventBus,
     job_bell: Notify,
     identity: identity::State,
+    mailer: Arc<dyn Mailer>,
+    public_url: Option<String>,
 }
 
 impl fmt::Debug for Hrms {
@@ -77,6 +80,21 @@ impl Builder {
         self
     }
 
+    /// Sends messages with this. Without it, none are sent.
+    #[must_use]
+    pub fn mailer(mut self, mailer: impl Mailer + 'static) -> Self {
+        self.parts.mailer = Arc::new(mailer);
+        self
+    }
+
+    /// Where people reach the service, as in `https://hr.example.com`: what links in messages begin with.
+    /// Without it messages have no links, but what would be in them.
+    #[must_use]
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.parts.public_url = Some(url.into().trim_end_matches('/').to_owned());
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Hrms {
@@ -98,6 +116,8 @@ impl Hrms {
                 bus: EventBus::default(),
                 job_bell: Notify::new(),
                 identity: identity::State::default(),
+                mailer: Arc::new(NoMailer),
+                public_url: None,
             },
         }
     }
@@ -135,6 +155,18 @@ impl Hrms {
     #[must_use]
     pub fn directory(&self) -> &(dyn Directory + Send + Sync) {
         &*self.0.directory
+    }
+
+    /// What sends messages.
+    #[must_use]
+    pub fn mailer(&self) -> &dyn Mailer {
+        &*self.0.mailer
+    }
+
+    /// Where people reach the service, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.public_url.as_deref()
     }
 
     /// Where passwords are hashed; started at its first use.

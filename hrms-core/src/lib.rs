@@ -22,6 +22,7 @@ pub mod import;
 pub mod job;
 pub mod leave;
 pub mod location;
+pub mod mail;
 pub mod operator;
 pub mod org_chart;
 pub mod organization;

@@ -114,7 +114,11 @@ const CONNECTIONS: u32 = 16;
 /// As [`store`].
 pub async fn hrms(config: &Config) -> Result<(Hrms, SqlStore), StartError> {
     let store = store(config).await?;
-    Ok((Hrms::new(store.clone()), store))
+    let mut builder = Hrms::builder(store.clone());
+    if let Some(url) = &config.public_url {
+        builder = builder.public_url(url.as_str());
+    }
+    Ok((builder.build(), store))
 }
 
 /// The signing key that the configuration names, made when missing.
