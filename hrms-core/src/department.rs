@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 
+use crate::audit::Audited;
 use crate::employee::EmployeeRef;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::id::{DepartmentId, EmployeeId};
@@ -39,6 +41,8 @@ pub struct Department {
     /// Counts changes.
     pub version: Version,
 }
+
+impl Audited for Department {}
 
 impl Versioned for Department {
     fn version(&self) -> Version {
@@ -319,6 +323,29 @@ impl DepartmentTree {
             open.extend(children.remove(&id).into_iter().flatten().filter(|child| *child != top));
         }
         found
+    }
+}
+
+/// The heads of a department over all time, as the audit log shows them.
+pub(crate) struct Heads<'a>(pub(crate) &'a [Head]);
+
+impl Audited for Heads<'_> {}
+
+impl Serialize for Heads<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown {
+            employee_id: EmployeeId,
+            from: Date,
+            to: Option<Date>,
+        }
+        let show = |head: &Head| {
+            let (from, to) = (head.period.from(), head.period.to());
+            Shown { employee_id: head.employee_id, from, to }
+        };
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("heads", &self.0.iter().map(show).collect::<Vec<_>>())?;
+        map.end()
     }
 }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audited;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::id::DesignationId;
 use crate::page::PageRequest;
@@ -32,6 +33,8 @@ pub struct Designation {
     /// Counts changes.
     pub version: Version,
 }
+
+impl Audited for Designation {}
 
 impl Versioned for Designation {
     fn version(&self) -> Version {

@@ -1,5 +1,6 @@
 //! Employees: people's employment in an organisation. Nobody is deleted; history stays.
 
+pub(crate) mod audit;
 mod error;
 mod input;
 mod repo;

@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use crate::actor::{Actor, Cause};
+use crate::audit::{Act, Change};
 use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
 use crate::id::{EventId, IdSource, RequestId, TenantId, UserId};
@@ -22,8 +23,11 @@ pub struct NewEvent {
     pub kind: &'static str,
     /// What it happened to, as in `leave-requests/<id>`.
     pub subject: String,
-    /// Ids and names of changed fields; never values that need their own permission.
+    /// Ids; never values that need their own permission. The names of changed fields come from `change`, as
+    /// `changed`.
     pub data: Value,
+    /// What it did to which fields: goes into the audit log, nowhere else.
+    pub change: Change,
     /// The permission that a receiver needs…
     pub permission: Permission,
     /// …on this resource.
@@ -31,6 +35,15 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// Takes what goes into the audit log out of it.
+    pub(crate) fn take_act(&mut self) -> Act {
+        if let (Some(names), Value::Object(data)) = (self.change.names(), &mut self.data) {
+            data.insert("changed".to_owned(), names.into());
+        }
+        let change = std::mem::take(&mut self.change);
+        Act { action: self.kind.into(), subject: self.subject.clone(), change }
+    }
+
     /// Gives it id, time, author and request.
     pub(crate) fn stamp(self, ids: &dyn IdSource, actor: &Actor, now: Timestamp) -> Event {
         Event {

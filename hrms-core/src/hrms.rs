@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::actor::Actor;
+use crate::audit::Act;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
@@ -207,6 +208,8 @@ impl Hrms {
             actor: actor.clone(),
             now: self.0.clock.now(),
             events: Vec::new(),
+            acts: Vec::new(),
+            why: None,
             ring: false,
         })
     }
@@ -254,6 +257,8 @@ pub struct Work {
     actor: Actor,
     now: Timestamp,
     events: Vec<NewEvent>,
+    acts: Vec<Act>,
+    why: Option<String>,
     ring: bool,
 }
 
@@ -301,9 +306,20 @@ impl Work {
         self.ring = true;
     }
 
-    /// Records a domain event, to be written with the change.
-    pub fn emit(&mut self, event: NewEvent) {
+    /// Records a domain event, to be written with the change. It goes into the audit log too.
+    pub fn emit(&mut self, mut event: NewEvent) {
+        self.acts.push(event.take_act());
         self.events.push(event);
+    }
+
+    /// Puts something in the audit log that is no event, to be written with the change.
+    pub fn record(&mut self, act: Act) {
+        self.acts.push(act);
+    }
+
+    /// Says why the change is made: the audit log keeps it.
+    pub fn because(&mut self, why: impl Into<String>) {
+        self.why = Some(why.into());
     }
 
     /// Writes events and the answer of an idempotent request, commits, and wakes listeners.

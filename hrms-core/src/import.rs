@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audited;
 use crate::employment::coded;
 use crate::policy::Permission;
 
@@ -110,6 +111,11 @@ pub struct NewImport {
     /// The file's name, to recognise it by.
     #[serde(default)]
     pub file_name: Option<String>,
+}
+
+impl Audited for NewImport {
+    // A default can be a value of any column.
+    const MASKED: &'static [&'static str] = &["defaults"];
 }
 
 impl NewImport {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::audit::{Audited, Change};
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
@@ -34,6 +35,8 @@ pub struct Location {
     /// Counts changes.
     pub version: Version,
 }
+
+impl Audited for Location {}
 
 impl Versioned for Location {
     fn version(&self) -> Version {
@@ -229,7 +232,7 @@ impl LocationService<'_> {
         };
         check(&location)?;
         work.locations().insert(&location).await?;
-        work.emit(event("location.created", &location));
+        work.emit(event("location.created", &location, Change::created(&location)));
         Ok(work.commit(location).await?)
     }
 
@@ -261,7 +264,7 @@ impl LocationService<'_> {
         location.updated_at = work.now();
         location.version = expected.next();
         work.locations().update(&location, expected).await?;
-        work.emit(event("location.changed", &location));
+        work.emit(event("location.changed", &location, Change::changed(&before, &location)));
         Ok(work.commit(location).await?)
     }
 
@@ -282,7 +285,7 @@ impl LocationService<'_> {
             Err(StoreError::Conflict { .. }) => return Err(LocationError::InUse),
             other => other?,
         }
-        work.emit(event("location.removed", &location));
+        work.emit(event("location.removed", &location, Change::removed(&location)));
         Ok(work.commit(()).await?)
     }
 }
@@ -295,11 +298,12 @@ pub(crate) fn check(location: &Location) -> Result<(), CommonError> {
     check.done()
 }
 
-pub(crate) fn event(kind: &'static str, location: &Location) -> NewEvent {
+pub(crate) fn event(kind: &'static str, location: &Location, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("locations", location.id.as_uuid()),
         data: serde_json::json!({ "location_id": location.id }),
+        change,
         permission: Permission::LocationRead,
         resource: Resource::organization(),
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::audit::{Audited, Change};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::NewEvent;
@@ -52,6 +53,8 @@ pub struct Organization {
     /// Counts changes.
     pub version: Version,
 }
+
+impl Audited for Organization {}
 
 impl Versioned for Organization {
     fn version(&self) -> Version {
@@ -309,7 +312,8 @@ impl OrganizationService<'_> {
         work.emit(NewEvent {
             kind: "organization.changed",
             subject: "organization".into(),
-            data: serde_json::json!({ "changed": ["name"] }),
+            data: serde_json::json!({}),
+            change: Change::changed(&before, &organization),
             permission: Permission::OrganizationRead,
             resource: Resource::organization(),
         });

@@ -10,6 +10,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::audit::{Audited, Change};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -74,6 +75,8 @@ pub struct User {
     /// Counts changes.
     pub version: Version,
 }
+
+impl Audited for User {}
 
 impl Versioned for User {
     fn version(&self) -> Version {
@@ -376,7 +379,7 @@ impl UserService<'_> {
             version: Version::FIRST,
         };
         work.users().insert(&user, &password_hash).await?;
-        work.emit(event("user.created", &user, &[]));
+        work.emit(event("user.created", &user, Change::created(&user)));
         Ok(work.commit(user).await?)
     }
 
@@ -425,7 +428,7 @@ impl UserService<'_> {
             let now = work.now();
             work.users().end_sessions(id, now).await?;
         }
-        work.emit(event("user.changed", &user, &changed(&before, &user)));
+        work.emit(event("user.changed", &user, Change::changed(&before, &user)));
         Ok(work.commit(user).await?)
     }
 }
@@ -487,21 +490,12 @@ async fn keep_an_admin(work: &mut Work, leaving: UserId) -> Result<(), UserError
     if admins.iter().any(|&admin| admin != leaving) { Ok(()) } else { Err(UserError::LastAdmin) }
 }
 
-fn changed(before: &User, after: &User) -> Vec<&'static str> {
-    let fields = [
-        ("name", before.name != after.name),
-        ("roles", before.roles != after.roles),
-        ("employee_id", before.employee_id != after.employee_id),
-        ("status", before.status != after.status),
-    ];
-    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
-}
-
-fn event(kind: &'static str, user: &User, changed: &[&'static str]) -> NewEvent {
+fn event(kind: &'static str, user: &User, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("users", user.id.as_uuid()),
-        data: serde_json::json!({ "user_id": user.id, "changed": changed }),
+        data: serde_json::json!({ "user_id": user.id }),
+        change,
         permission: Permission::UserRead,
         resource: Resource::organization(),
     }

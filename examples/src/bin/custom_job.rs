@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use hrms_core::audit::Change;
 use hrms_core::event::{NewEvent, subject};
 use hrms_core::jiff::SignedDuration;
 use hrms_core::job::{EnqueueOptions, Job, JobContext, JobError, JobRegistry, Outcome, run_until_idle};
@@ -88,6 +89,7 @@ async fn open_office(work: &mut Work, city: &str) -> Result<JobId, Box<dyn Error
         kind: "location.created",
         subject: subject("locations", office.id.as_uuid()),
         data: serde_json::json!({ "location_id": office.id }),
+        change: Change::created(&office),
         permission: Permission::LocationRead,
         resource: Resource::organization(),
     });

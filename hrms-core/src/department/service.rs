@@ -1,9 +1,10 @@
 //! What can be done with departments.
 
 use crate::actor::Actor;
+use crate::audit::Change;
 use crate::department::{
     Department, DepartmentError, DepartmentFilter, DepartmentHeads, DepartmentPatch, DepartmentSort, Head,
-    NewDepartment, NewHead, assign_head,
+    Heads, NewDepartment, NewHead, assign_head,
 };
 use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -84,7 +85,7 @@ impl DepartmentService<'_> {
             known(&mut work, parent).await?;
         }
         work.departments().insert_many(std::slice::from_ref(&department)).await?;
-        work.emit(event("department.created", &department));
+        work.emit(event("department.created", &department, Change::created(&department)));
         Ok(work.commit(department).await?)
     }
 
@@ -128,7 +129,7 @@ impl DepartmentService<'_> {
         department.updated_at = work.now();
         department.version = expected.next();
         work.departments().update(&department, expected).await?;
-        work.emit(event("department.changed", &department));
+        work.emit(event("department.changed", &department, Change::changed(&before, &department)));
         Ok(work.commit(department).await?)
     }
 
@@ -149,7 +150,7 @@ impl DepartmentService<'_> {
             Err(StoreError::Conflict { .. }) => return Err(DepartmentError::InUse),
             other => other?,
         }
-        work.emit(event("department.removed", &department));
+        work.emit(event("department.removed", &department, Change::removed(&department)));
         Ok(work.commit(()).await?)
     }
 
@@ -191,10 +192,12 @@ impl DepartmentService<'_> {
         }
         let mut heads = work.departments().heads_of(&[id]).await?.remove(&id).unwrap_or_default();
         let period = period.unwrap_or(Period::since(new.from));
+        let before = heads.clone();
         assign_head(&mut heads, Head { employee_id: new.employee_id, period });
+        let change = Change::changed(&Heads(&before), &Heads(&heads));
         work.departments().replace_heads(&[(id, heads)]).await?;
         let heads = DepartmentHeads { items: work.departments().list_heads(id).await? };
-        work.emit(event("department.head-named", &department));
+        work.emit(event("department.head-named", &department, change));
         Ok(work.commit(heads).await?)
     }
 }
@@ -213,11 +216,12 @@ pub(crate) fn check(department: &Department) -> Result<(), CommonError> {
     check.done()
 }
 
-pub(crate) fn event(kind: &'static str, department: &Department) -> NewEvent {
+pub(crate) fn event(kind: &'static str, department: &Department, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("departments", department.id.as_uuid()),
         data: serde_json::json!({ "department_id": department.id }),
+        change,
         permission: Permission::DepartmentRead,
         resource: Resource::organization(),
     }

@@ -1,6 +1,7 @@
 //! What can be done with designations.
 
 use crate::actor::Actor;
+use crate::audit::Change;
 use crate::designation::{
     Designation, DesignationError, DesignationFilter, DesignationPatch, DesignationSort, NewDesignation,
 };
@@ -77,7 +78,7 @@ impl DesignationService<'_> {
         };
         check(&designation)?;
         work.designations().insert_many(std::slice::from_ref(&designation)).await?;
-        work.emit(event("designation.created", &designation));
+        work.emit(event("designation.created", &designation, Change::created(&designation)));
         Ok(work.commit(designation).await?)
     }
 
@@ -108,7 +109,7 @@ impl DesignationService<'_> {
         designation.updated_at = work.now();
         designation.version = expected.next();
         work.designations().update(&designation, expected).await?;
-        work.emit(event("designation.changed", &designation));
+        work.emit(event("designation.changed", &designation, Change::changed(&before, &designation)));
         Ok(work.commit(designation).await?)
     }
 
@@ -129,7 +130,7 @@ impl DesignationService<'_> {
             Err(StoreError::Conflict { .. }) => return Err(DesignationError::InUse),
             other => other?,
         }
-        work.emit(event("designation.removed", &designation));
+        work.emit(event("designation.removed", &designation, Change::removed(&designation)));
         Ok(work.commit(()).await?)
     }
 }
@@ -141,11 +142,12 @@ pub(crate) fn check(designation: &Designation) -> Result<(), CommonError> {
     check.done()
 }
 
-pub(crate) fn event(kind: &'static str, designation: &Designation) -> NewEvent {
+pub(crate) fn event(kind: &'static str, designation: &Designation, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("designations", designation.id.as_uuid()),
         data: serde_json::json!({ "designation_id": designation.id }),
+        change,
         permission: Permission::DesignationRead,
         resource: Resource::organization(),
     }

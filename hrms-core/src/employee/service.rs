@@ -5,6 +5,8 @@ mod record;
 use jiff::civil::Date;
 
 use crate::actor::Actor;
+use crate::audit::Change;
+use crate::employee::audit::OnRecord;
 use crate::employee::{
     Employee, EmployeeError, EmployeeFilter, EmployeePatch, EmployeeRow, EmployeeSearch, EmployeeSort,
     EmployeeView, EmploymentHistory, NewEmployee, drawn_number,
@@ -154,9 +156,10 @@ impl EmployeeService<'_> {
         }
         let hired_on = employee.hired_on;
         work.employees().insert_many(std::slice::from_ref(&employee)).await?;
-        work.employment().replace_timelines(&[(id, Timeline::hired(hired_on, facts))]).await?;
-        let fields: &[&str] = &[];
-        self.finish(actor, work, id, "employee.hired", hired_on, fields).await
+        let timeline = Timeline::hired(hired_on, facts);
+        let hired = Change::created(&OnRecord { employee: Some(&employee), timeline: Some(&timeline) });
+        work.employment().replace_timelines(&[(id, timeline)]).await?;
+        self.finish(actor, work, id, "employee.hired", hired_on, hired).await
     }
 
     /// Changes personal data of an employee who is still at version `expected`.
@@ -192,7 +195,8 @@ impl EmployeeService<'_> {
         employee.updated_at = work.now();
         employee.version = expected.next();
         work.employees().update_many(std::slice::from_ref(&employee)).await?;
-        self.finish(actor, work, id, "employee.changed", today, &changed_fields(&before, &employee)).await
+        let change = Change::changed(&OnRecord::person(&before), &OnRecord::person(&employee));
+        self.finish(actor, work, id, "employee.changed", today, change).await
     }
 
     /// Announces a change and shows the employee as of a date.
@@ -203,13 +207,14 @@ impl EmployeeService<'_> {
         id: EmployeeId,
         kind: &'static str,
         as_of: Date,
-        fields: &[&str],
+        change: Change,
     ) -> Result<EmployeeView, EmployeeError> {
         let row = work.employees().view(id, as_of, self.0.today()).await?.ok_or(NOT_FOUND)?;
         work.emit(NewEvent {
             kind,
             subject: subject("employees", id.as_uuid()),
-            data: serde_json::json!({ "employee_id": id, "from": as_of, "fields": fields }),
+            data: serde_json::json!({ "employee_id": id, "from": as_of }),
+            change,
             permission: Permission::EmployeeRead,
             resource: row.resource,
         });
@@ -291,16 +296,4 @@ pub fn check(employee: &Employee) -> Result<(), CommonError> {
         }
     }
     check.done()
-}
-
-fn changed_fields(before: &Employee, after: &Employee) -> Vec<&'static str> {
-    let fields = [
-        ("number", before.number != after.number),
-        ("given_name", before.given_name != after.given_name),
-        ("family_name", before.family_name != after.family_name),
-        ("email", before.email != after.email),
-        ("birth_date", before.birth_date != after.birth_date),
-        ("gender", before.gender != after.gender),
-    ];
-    fields.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

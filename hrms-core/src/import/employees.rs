@@ -6,6 +6,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use crate::audit;
+use crate::employee::audit::OnRecord;
 use crate::employee::{Employee, Gender, check, drawn_number};
 use crate::employment::{Change, Facts, ReportingLine, Timeline};
 use crate::error::StoreError;
@@ -39,7 +41,8 @@ struct Known {
 #[derive(Default)]
 struct Writes {
     added: Vec<Employee>,
-    changed: Vec<Employee>,
+    /// Before and after.
+    changed: Vec<(Employee, Employee)>,
     timelines: Vec<(EmployeeId, Timeline)>,
 }
 
@@ -73,7 +76,7 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
             Some(before) => {
                 after.version = before.version.next();
                 after.updated_at = work.now();
-                writes.changed.push(after.clone());
+                writes.changed.push((before, after.clone()));
                 report.counts.updated += 1;
             }
             None => {
@@ -320,18 +323,27 @@ impl Writes {
             work.employees().insert_many(&self.added).await?;
         }
         if !self.changed.is_empty() {
-            work.employees().update_many(&self.changed).await?;
+            let after: Vec<Employee> = self.changed.iter().map(|(_, after)| after.clone()).collect();
+            work.employees().update_many(&after).await?;
         }
         if !self.timelines.is_empty() {
             work.employment().replace_timelines(&self.timelines).await?;
         }
-        let of = |employee: &Employee| known.timelines.get(&employee.id);
+        // Records are only added here, never changed: a timeline that is written is somebody's first.
+        let written: HashMap<EmployeeId, &Timeline> =
+            self.timelines.iter().map(|(id, timeline)| (*id, timeline)).collect();
+        let on_record = |employee, timeline| OnRecord { employee: Some(employee), timeline };
         for employee in &self.added {
-            let event = event(work, "employee.created", employee.id, of(employee), import);
+            let timeline = written.get(&employee.id).copied();
+            let change = audit::Change::created(&on_record(employee, timeline));
+            let event = event(work, "employee.created", employee.id, timeline, import, change);
             work.emit(event);
         }
-        for employee in &self.changed {
-            let event = event(work, "employee.changed", employee.id, of(employee), import);
+        for (before, after) in &self.changed {
+            let timeline = written.get(&after.id).copied();
+            let change = audit::Change::changed(&on_record(before, None), &on_record(after, timeline));
+            let timeline = known.timelines.get(&after.id);
+            let event = event(work, "employee.changed", after.id, timeline, import, change);
             work.emit(event);
         }
         Ok(())
@@ -345,6 +357,7 @@ pub(crate) fn event(
     employee: EmployeeId,
     timeline: Option<&Timeline>,
     import: ImportId,
+    change: audit::Change,
 ) -> NewEvent {
     let today = work.now().to_zoned(TimeZone::UTC).date();
     let facts =
@@ -353,6 +366,7 @@ pub(crate) fn event(
         kind,
         subject: subject("employees", employee.as_uuid()),
         data: json!({ "employee_id": employee, "import_id": import }),
+        change,
         permission: Permission::EmployeeRead,
         resource: Resource::of(employee, facts.manager_id, facts.department_id),
     }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::department::{self, Head};
+use crate::audit;
+use crate::department::{self, Head, Heads};
 use crate::employee::Employee;
+use crate::employee::audit::OnRecord;
 use crate::employment::{Change, ReportingLine, Timeline};
 use crate::error::StoreError;
 use crate::hrms::Work;
@@ -101,9 +103,10 @@ async fn store_heads<'a>(
     }
     heads.sort_by_key(|head| head.period.from());
     if heads != before {
+        let change = audit::Change::changed(&Heads(&before), &Heads(&heads));
         work.departments().replace_heads(&[(department, heads)]).await?;
         if let Some(department) = work.departments().get(department).await? {
-            work.emit(department::event("department.head-named", &department));
+            work.emit(department::event("department.head-named", &department, change));
         }
     }
     Ok(stated)
@@ -195,7 +198,11 @@ async fn assign_managers(
     work.employees().update_many(&people).await?;
     work.employment().replace_timelines(&written).await?;
     for (member, timeline) in written {
-        let event = event(work, "employee.changed", member, Some(&timeline), chunk.import);
+        let change = audit::Change::changed(
+            &OnRecord::employment(timelines.get(&member)),
+            &OnRecord::employment(Some(&timeline)),
+        );
+        let event = event(work, "employee.changed", member, Some(&timeline), chunk.import, change);
         work.emit(event);
         timelines.insert(member, timeline);
     }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 
+use crate::audit;
 use crate::employee::Employee;
+use crate::employee::audit::OnRecord;
 use crate::employment::{Change, ReportingLine, Timeline};
 use crate::error::StoreError;
 use crate::hrms::Work;
@@ -110,7 +112,10 @@ pub(crate) async fn apply(
         work.employment().replace_timelines(&timelines).await?;
     }
     for (employee, timeline) in &timelines {
-        let event = event(work, "employee.changed", *employee, Some(timeline), chunk.import);
+        let before = known.timelines.get(employee);
+        let change =
+            audit::Change::changed(&OnRecord::employment(before), &OnRecord::employment(Some(timeline)));
+        let event = event(work, "employee.changed", *employee, Some(timeline), chunk.import, change);
         work.emit(event);
     }
     Ok(())

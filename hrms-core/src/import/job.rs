@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
@@ -238,6 +239,7 @@ impl Run<'_> {
             kind: "import.finished",
             subject: subject("imports", self.import.id.as_uuid()),
             data: serde_json::json!({ "import_id": self.import.id, "job_id": self.cx.id(), "applied": applied }),
+            change: audit::Change::created(&result),
             permission: Permission::ImportRun,
             resource: Resource::organization(),
         });

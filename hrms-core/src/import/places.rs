@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::audit::Change;
 use crate::department::{self, Department};
 use crate::designation::{self, Designation};
 use crate::error::StoreError;
@@ -54,11 +55,11 @@ pub(crate) async fn locations(
             after.updated_at = work.now();
             after.version = before.version.next();
             work.locations().update(&after, before.version).await?;
-            work.emit(location::event("location.changed", &after));
+            work.emit(location::event("location.changed", &after, Change::changed(before, &after)));
             report.counts.updated += 1;
         } else {
             work.locations().insert(&after).await?;
-            work.emit(location::event("location.created", &after));
+            work.emit(location::event("location.created", &after, Change::created(&after)));
             report.counts.created += 1;
         }
     }
@@ -93,7 +94,7 @@ pub(crate) async fn designations(
             after.version = before.version.next();
             after.updated_at = work.now();
             work.designations().update(&after, before.version).await?;
-            work.emit(designation::event("designation.changed", &after));
+            work.emit(designation::event("designation.changed", &after, Change::changed(before, &after)));
             report.counts.updated += 1;
         } else {
             added.push(after);
@@ -119,7 +120,7 @@ pub(crate) async fn insert_designations(work: &mut Work, added: &[Designation]) 
         work.designations().insert_many(added).await?;
     }
     for designation in added {
-        work.emit(designation::event("designation.created", designation));
+        work.emit(designation::event("designation.created", designation, Change::created(designation)));
     }
     Ok(())
 }
@@ -185,7 +186,7 @@ pub(crate) async fn departments(
         if let Some(before) = before {
             after.version = before.version.next();
             after.updated_at = work.now();
-            changed.push(after);
+            changed.push((before, after));
             report.counts.updated += 1;
         } else {
             ids.insert(after.code.clone(), after.id);
@@ -197,12 +198,11 @@ pub(crate) async fn departments(
         work.departments().insert_many(&added).await?;
     }
     for department in &added {
-        work.emit(department::event("department.created", department));
+        work.emit(department::event("department.created", department, Change::created(department)));
     }
-    for department in &changed {
-        let expected = Version::from_i64(department.version.as_i64() - 1);
-        work.departments().update(department, expected).await?;
-        work.emit(department::event("department.changed", department));
+    for (before, after) in &changed {
+        work.departments().update(after, before.version).await?;
+        work.emit(department::event("department.changed", after, Change::changed(*before, after)));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audited;
 use crate::employment::coded;
 use crate::id::ImportId;
 use crate::import::{ImportKind, ImportMode};
@@ -81,6 +82,11 @@ pub struct ImportResult {
     pub errors: Vec<RowError>,
     /// Where all remarks can be downloaded as CSV.
     pub errors_url: String,
+}
+
+impl Audited for ImportResult {
+    // Remarks repeat what the file says of people.
+    const MASKED: &'static [&'static str] = &["errors"];
 }
 
 /// What the rows of one chunk gave.

@@ -1,7 +1,9 @@
 //! What users can do with imports.
 
 use crate::actor::Actor;
+use crate::audit::{Act, Change};
 use crate::error::CommonError;
+use crate::event::subject;
 use crate::hrms::Hrms;
 use crate::id::{ImportId, JobId};
 use crate::import::table::Layout;
@@ -58,6 +60,8 @@ impl ImportService<'_> {
             updated_at: work.now(),
         };
         work.imports().insert(&import, file).await?;
+        let (subject, change) = (subject("imports", id.as_uuid()), Change::created(&import.settings));
+        work.record(Act { action: "import.requested".into(), subject, change });
         let job = work.jobs().get(job).await?.ok_or(NOT_FOUND)?;
         Ok(work.commit(ImportView::of(import, JobView::from(job))).await?)
     }

@@ -1,7 +1,9 @@
 //! What users can do with jobs.
 
 use crate::actor::Actor;
+use crate::audit::{Act, Change};
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+use crate::event::subject;
 use crate::hrms::Hrms;
 use crate::id::JobId;
 use crate::job::{JobFilter, JobRecord, JobSort, JobView};
@@ -117,6 +119,8 @@ impl JobService<'_> {
             other => other?,
         }
         let job = work.jobs().get(id).await?.ok_or(NOT_FOUND)?;
+        let subject = subject("jobs", id.as_uuid());
+        work.record(Act { action: "job.cancelled".into(), subject, change: Change::none() });
         Ok(work.commit(JobView::from(job)).await?)
     }
 

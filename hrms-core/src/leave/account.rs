@@ -9,6 +9,7 @@ use super::request::LeaveRequestView;
 use super::standing::Standing;
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, MAX_MINUTES, days_text, minutes_of_days};
 use crate::actor::Actor;
+use crate::audit::{Audited, Change};
 use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
@@ -71,6 +72,11 @@ pub struct LeaveLotView {
     pub note: Option<String>,
     /// When it was recorded.
     pub created_at: Timestamp,
+}
+
+impl Audited for LeaveLotView {
+    // What people write about leave can be about their health.
+    const MASKED: &'static [&'static str] = &["note"];
 }
 
 impl LeaveLotView {
@@ -197,6 +203,7 @@ impl LeaveService<'_> {
         };
         let postings = self.post(actor, &mut work, &standing, &lot.key(), &mut ledger, vec![grant]);
         work.leave_ledger().append(&postings).await?;
+        let view = LeaveLotView::of(&lot, leave_type.minutes_per_day);
         work.emit(NewEvent {
             kind: "leave.granted",
             subject: subject("leave-grants", lot.id.as_uuid()),
@@ -205,10 +212,11 @@ impl LeaveService<'_> {
                 "employee_id": lot.employee_id,
                 "leave_type_id": lot.leave_type_id,
             }),
+            change: Change::created(&view),
             permission: Permission::LeaveRead,
             resource,
         });
-        Ok(work.commit(LeaveLotView::of(&lot, leave_type.minutes_per_day)).await?)
+        Ok(work.commit(view).await?)
     }
 
     /// A lot of leave.

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::audit::{Audited, Change};
 use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
@@ -27,6 +28,8 @@ pub struct Holiday {
     /// When it was recorded.
     pub created_at: Timestamp,
 }
+
+impl Audited for Holiday {}
 
 /// What a new holiday needs.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,6 +70,7 @@ impl Hrms {
     }
 }
 
+const NO_HOLIDAY: CommonError = CommonError::NotFound { what: "holiday" };
 const NO_LOCATION: CommonError = CommonError::NotFound { what: "location" };
 
 impl HolidayService<'_> {
@@ -108,7 +112,7 @@ impl HolidayService<'_> {
         let holiday =
             Holiday { location_id: location, on_date: new.on_date, name: new.name, created_at: work.now() };
         work.holidays().insert(&holiday).await?;
-        work.emit(event("holiday.added", location, new.on_date));
+        work.emit(event("holiday.added", location, new.on_date, Change::created(&holiday)));
         Ok(work.commit(holiday).await?)
     }
 
@@ -119,19 +123,21 @@ impl HolidayService<'_> {
     pub async fn remove(&self, actor: &Actor, location: LocationId, on: Date) -> Result<(), LeaveError> {
         self.0.require(actor, Permission::LocationManage, &Resource::organization())?;
         let mut work = self.0.begin(actor).await?;
+        let holiday = work.holidays().between(&[location], on, on).await?.pop().ok_or(NO_HOLIDAY)?;
         if !work.holidays().remove(location, on).await? {
-            return Err(CommonError::NotFound { what: "holiday" }.into());
+            return Err(NO_HOLIDAY.into());
         }
-        work.emit(event("holiday.removed", location, on));
+        work.emit(event("holiday.removed", location, on, Change::removed(&holiday)));
         Ok(work.commit(()).await?)
     }
 }
 
-fn event(kind: &'static str, location: LocationId, on: Date) -> NewEvent {
+fn event(kind: &'static str, location: LocationId, on: Date, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("holiday-calendars", location.as_uuid()),
         data: serde_json::json!({ "location_id": location, "on_date": on }),
+        change,
         permission: Permission::LocationRead,
         resource: Resource::organization(),
     }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::audit::{Audited, Change};
 use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
@@ -39,6 +40,8 @@ pub struct LeaveType {
     /// Counts changes.
     pub version: Version,
 }
+
+impl Audited for LeaveType {}
 
 impl Versioned for LeaveType {
     fn version(&self) -> Version {
@@ -200,7 +203,7 @@ impl LeaveTypeService<'_> {
         };
         check(&leave_type)?;
         work.leave_types().insert(&leave_type).await?;
-        work.emit(event("leave_type.created", &leave_type));
+        work.emit(event("leave_type.created", &leave_type, Change::created(&leave_type)));
         Ok(work.commit(leave_type).await?)
     }
 
@@ -234,7 +237,7 @@ impl LeaveTypeService<'_> {
         leave_type.updated_at = work.now();
         leave_type.version = expected.next();
         work.leave_types().update(&leave_type, expected).await?;
-        work.emit(event("leave_type.changed", &leave_type));
+        work.emit(event("leave_type.changed", &leave_type, Change::changed(&before, &leave_type)));
         Ok(work.commit(leave_type).await?)
     }
 }
@@ -253,11 +256,12 @@ fn check(leave_type: &LeaveType) -> Result<(), CommonError> {
     check.done()
 }
 
-fn event(kind: &'static str, leave_type: &LeaveType) -> NewEvent {
+fn event(kind: &'static str, leave_type: &LeaveType, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("leave-types", leave_type.id.as_uuid()),
         data: serde_json::json!({ "leave_type_id": leave_type.id }),
+        change,
         permission: Permission::LeaveTypeRead,
         resource: Resource::organization(),
     }

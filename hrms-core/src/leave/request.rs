@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::coded;
 use super::day_count::{CountedDay, DayPart, InclusiveDays};
 use super::error::LeaveError;
+use crate::audit::Audited;
 use crate::error::CommonError;
 use crate::id::{EmployeeId, LeaveRequestId, LeaveTypeId, UserId};
 use crate::store::{Version, Versioned};
@@ -94,6 +95,11 @@ impl LeaveRequest {
             end_part: self.end_part,
         }
     }
+}
+
+impl Audited for LeaveRequest {
+    // What people write about leave can be about their health.
+    const MASKED: &'static [&'static str] = &["note", "decision_note"];
 }
 
 impl Versioned for LeaveRequest {

@@ -11,6 +11,7 @@ use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus
 use super::standing::Standing;
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
+use crate::audit::Change;
 use crate::error::{CommonError, DomainError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
@@ -145,7 +146,8 @@ impl LeaveService<'_> {
         work.leave_requests().insert(&view.request, &view.day_count).await?;
         let ledger = read_ledger(&mut *work, key.employee_id, key.leave_type_id).await?;
         check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all)?;
-        emit(&mut work, "leave_request.submitted", &view.request, &standing);
+        let change = Change::created(&view.request);
+        emit(&mut work, "leave_request.submitted", &view.request, &standing, change);
         Ok(work.commit(view).await?)
     }
 
@@ -291,7 +293,8 @@ impl LeaveService<'_> {
         let key =
             AccountKey { employee_id: view.request.employee_id, leave_type_id: view.request.leave_type_id };
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
-        let expected = settle(&mut view.request, actor, &work, status, decision);
+        let before = view.request.clone();
+        let expected = settle(&mut view.request, actor, &mut work, status, decision);
         match work.leave_requests().decide(&view.request, expected).await {
             // Somebody else was faster.
             Err(StoreError::Stale) => return Err(LeaveError::NotPending),
@@ -319,7 +322,8 @@ impl LeaveService<'_> {
             RequestStatus::Approved => "leave_request.approved",
             _ => "leave_request.rejected",
         };
-        emit(&mut work, kind, &view.request, &standing);
+        let change = Change::changed(&before, &view.request);
+        emit(&mut work, kind, &view.request, &standing, change);
         Ok(work.commit(view).await?)
     }
 
@@ -354,7 +358,8 @@ impl LeaveService<'_> {
         let key =
             AccountKey { employee_id: view.request.employee_id, leave_type_id: view.request.leave_type_id };
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
-        let expected = settle(&mut view.request, actor, &work, status, decision);
+        let before = view.request.clone();
+        let expected = settle(&mut view.request, actor, &mut work, status, decision);
         match work.leave_requests().decide(&view.request, expected).await {
             Err(StoreError::Stale) => return Err(LeaveError::NotCancellable),
             other => other?,
@@ -365,7 +370,8 @@ impl LeaveService<'_> {
             let postings = self.post(actor, &mut work, &standing, &key, &mut ledger, undone);
             work.leave_ledger().append(&postings).await?;
         }
-        emit(&mut work, "leave_request.cancelled", &view.request, &standing);
+        let change = Change::changed(&before, &view.request);
+        emit(&mut work, "leave_request.cancelled", &view.request, &standing, change);
         Ok(work.commit(view).await?)
     }
 
@@ -428,7 +434,7 @@ pub fn slots(days: &[CountedDay]) -> impl Iterator<Item = (Date, i64)> + '_ {
 fn settle(
     request: &mut LeaveRequest,
     actor: &Actor,
-    work: &Work,
+    work: &mut Work,
     status: RequestStatus,
     decision: DecisionNote,
 ) -> Version {
@@ -436,6 +442,9 @@ fn settle(
     request.status = status;
     request.decided_by = actor.user_id();
     request.decided_at = Some(work.now());
+    if let Some(note) = &decision.note {
+        work.because(note);
+    }
     request.decision_note = decision.note;
     request.updated_at = work.now();
     request.version = expected.next();
@@ -460,7 +469,7 @@ fn check_covered(
     })
 }
 
-fn emit(work: &mut Work, kind: &'static str, request: &LeaveRequest, standing: &Standing) {
+fn emit(work: &mut Work, kind: &'static str, request: &LeaveRequest, standing: &Standing, change: Change) {
     work.emit(NewEvent {
         kind,
         subject: subject("leave-requests", request.id.as_uuid()),
@@ -470,6 +479,7 @@ fn emit(work: &mut Work, kind: &'static str, request: &LeaveRequest, standing: &
             "leave_type_id": request.leave_type_id,
             "status": request.status,
         }),
+        change,
         permission: Permission::LeaveRead,
         resource: standing.resource(request.starts_on),
     });

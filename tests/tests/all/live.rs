@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
+use hrms_core::audit::Change;
 use hrms_core::event::NewEvent;
 use hrms_core::{Actor, EmployeeId, Hrms, Permission, RequestId, Resource, Role, TenantId};
 use hrms_http::{AuthError, Authenticate, Caller, Config, Server};
@@ -123,7 +124,14 @@ async fn emit(hrms: &Hrms, tenant: TenantId, owner: Option<EmployeeId>, n: i64) 
     let resource = owner.map_or(Resource::organization(), |owner| Resource::of(owner, None, None));
     let data = json!({ "n": n });
     let (kind, subject) = ("test.happened", format!("tests/{n}"));
-    work.emit(NewEvent { kind, subject, data, permission: Permission::LeaveRead, resource });
+    work.emit(NewEvent {
+        kind,
+        subject,
+        data,
+        change: Change::none(),
+        permission: Permission::LeaveRead,
+        resource,
+    });
     work.commit(()).await.unwrap();
 }
 
@@ -264,7 +272,7 @@ async fn a_change_that_is_undone_says_nothing(store: &support::Fresh) {
     let mut work = w.hrms.begin(&w.hr()).await.unwrap();
     let resource = Resource::organization();
     let (kind, subject, permission) = ("test.undone", "tests/0".to_owned(), Permission::LeaveRead);
-    work.emit(NewEvent { kind, subject, data: json!({}), permission, resource });
+    work.emit(NewEvent { kind, subject, data: json!({}), change: Change::none(), permission, resource });
     drop(work);
     assert!(w.submit(w.asha, jiff::civil::date(2026, 12, 7), jiff::civil::date(2026, 12, 7)).await.is_err());
     emit(&w.hrms, w.tenant, None, 1).await;

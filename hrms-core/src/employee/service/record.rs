@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use crate::actor::Actor;
+use crate::audit;
+use crate::employee::audit::OnRecord;
 use crate::employee::service::{EmployeeService, NOT_FOUND};
 use crate::employee::{
     ChangeEmployment, CorrectEmployment, EmployeeError, EmployeeView, EndEmployment, Rehire,
@@ -17,14 +19,12 @@ use crate::period::Period;
 use crate::validate::Check;
 
 /// One change of a timeline, and what it needs to be checked and announced.
-struct Step<'a> {
+struct Step {
     kind: &'static str,
     /// The first day that it is about.
     on: Date,
     /// The facts that it sets.
     facts: Facts,
-    /// The names of those facts.
-    fields: &'a [&'static str],
 }
 
 impl EmployeeService<'_> {
@@ -43,9 +43,8 @@ impl EmployeeService<'_> {
         check.date("/from", input.from);
         check.done()?;
         let change = named(input.change()?)?;
-        let fields = fields_of(&change);
         let facts = change.applied_to(&Facts::default());
-        let step = Step { kind: "employee.changed", on: input.from, facts, fields: &fields };
+        let step = Step { kind: "employee.changed", on: input.from, facts };
         self.rewrite(actor, id, step, |timeline| Ok(timeline.change_from(input.from, &change)?)).await
     }
 
@@ -64,9 +63,8 @@ impl EmployeeService<'_> {
         check.done()?;
         let period = period.unwrap_or(Period::since(input.from));
         let change = if input.extend { input.change()? } else { named(input.change()?)? };
-        let fields = fields_of(&change);
         let facts = change.applied_to(&Facts::default());
-        let step = Step { kind: "employee.corrected", on: input.from, facts, fields: &fields };
+        let step = Step { kind: "employee.corrected", on: input.from, facts };
         self.rewrite(actor, id, step, |timeline| Ok(timeline.correct(period, &change, input.extend)?)).await
     }
 
@@ -83,7 +81,7 @@ impl EmployeeService<'_> {
         let mut check = Check::new();
         check.date("/last_day", input.last_day);
         check.done()?;
-        let step = Step { kind: "employee.ended", on: input.last_day, facts: Facts::default(), fields: &[] };
+        let step = Step { kind: "employee.ended", on: input.last_day, facts: Facts::default() };
         self.rewrite(actor, id, step, |timeline| Ok(timeline.end(input.last_day, input.reason)?)).await
     }
 
@@ -102,7 +100,7 @@ impl EmployeeService<'_> {
         check.date("/from", input.from);
         check.done()?;
         let facts = input.facts();
-        let step = Step { kind: "employee.rehired", on: input.from, facts, fields: &[] };
+        let step = Step { kind: "employee.rehired", on: input.from, facts };
         self.rewrite(actor, id, step, |timeline| Ok(timeline.rehire(input.from, facts)?)).await
     }
 
@@ -111,7 +109,7 @@ impl EmployeeService<'_> {
         &self,
         actor: &Actor,
         id: EmployeeId,
-        step: Step<'_>,
+        step: Step,
         change: impl FnOnce(&mut Timeline) -> Result<(), EmployeeError> + Send,
     ) -> Result<EmployeeView, EmployeeError> {
         let mut work = self.0.begin(actor).await?;
@@ -121,6 +119,7 @@ impl EmployeeService<'_> {
             work.employment().lock_reporting_line().await?;
         }
         let mut employee = work.employees().get_for_change(id).await?.ok_or(NOT_FOUND)?;
+        let person = employee.clone();
         let before = work.employment().timelines_of(&[id]).await?.remove(&id).unwrap_or_default();
         let mut after = before.clone();
         change(&mut after)?;
@@ -144,8 +143,12 @@ impl EmployeeService<'_> {
         employee.updated_at = work.now();
         employee.version = employee.version.next();
         work.employees().update_many(std::slice::from_ref(&employee)).await?;
+        let change = audit::Change::changed(
+            &OnRecord { employee: Some(&person), timeline: Some(&before) },
+            &OnRecord { employee: Some(&employee), timeline: Some(&after) },
+        );
         work.employment().replace_timelines(&[(id, after)]).await?;
-        self.finish(actor, work, id, step.kind, step.on, step.fields).await
+        self.finish(actor, work, id, step.kind, step.on, change).await
     }
 }
 
@@ -215,16 +218,4 @@ fn named(change: Change) -> Result<Change, CommonError> {
         return Err(CommonError::invalid("", "nothing-to-change", "name at least one fact to change"));
     }
     Ok(change)
-}
-
-fn fields_of(change: &Change) -> Vec<&'static str> {
-    let fields = [
-        ("department_id", !change.department_id.is_keep()),
-        ("designation_id", !change.designation_id.is_keep()),
-        ("location_id", !change.location_id.is_keep()),
-        ("manager_id", !change.manager_id.is_keep()),
-        ("employment_type", change.employment_type.is_some()),
-        ("status", change.status.is_some()),
-    ];
-    fields.into_iter().filter(|(_, named)| *named).map(|(name, _)| name).collect()
 }
