@@ -73,6 +73,7 @@ macro_rules! store_contract {
             a_refresh_token_is_used_once,
             reuse_ends_the_session,
             sessions_expire,
+            log_ins_are_remembered_by_address,
             standing_follows_membership_and_organization,
             admins_are_held_until_commit,
             an_organization_comes_with_its_admin,

@@ -21,6 +21,7 @@ use crate::identity;
 use crate::mail::{Mailer, NoMailer};
 use crate::password::HashingPool;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Visibility};
+use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::{Directory, Store, Tx};
 
 /// The HR system: hand it to a front end, or call its services from your own code.
@@ -37,6 +38,7 @@ struct Parts {
     policy: Arc<dyn Policy>,
     bus: EventBus,
     job_bell: Notify,
+    rate_limits: RateLimits,
     identity: identity::State,
     mailer: Arc<dyn Mailer>,
     public_url: Option<String>,
@@ -96,6 +98,13 @@ impl Builder {
         self
     }
 
+    /// Counts rate limits by this limiter, which other nodes may share, instead of in this process.
+    #[must_use]
+    pub fn rate_limiter(mut self, limiter: impl RateLimiter + 'static) -> Self {
+        self.parts.rate_limits.share(Arc::new(limiter));
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Hrms {
@@ -116,6 +125,7 @@ impl Hrms {
                 policy: Arc::new(RolePolicy),
                 bus: EventBus::default(),
                 job_bell: Notify::new(),
+                rate_limits: RateLimits::default(),
                 identity: identity::State::default(),
                 mailer: Arc::new(NoMailer),
                 public_url: None,
@@ -168,6 +178,12 @@ impl Hrms {
     #[must_use]
     pub fn public_url(&self) -> Option<&str> {
         self.0.public_url.as_deref()
+    }
+
+    /// How often somebody may do something.
+    #[must_use]
+    pub fn rate_limits(&self) -> &RateLimits {
+        &self.0.rate_limits
     }
 
     /// Where passwords are hashed; started at its first use.

@@ -29,7 +29,7 @@ use crate::user::{Account, Standing};
 use crate::validate::fold;
 
 use refresh::{RefreshToken, Refreshing};
-use throttle::Throttle;
+use throttle::Guess;
 
 /// A session ends when it isn't refreshed for this long…
 pub const IDLE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -40,7 +40,6 @@ pub const LASTS_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 #[derive(Debug, Default)]
 pub(crate) struct State {
     hashing: OnceLock<HashingPool>,
-    throttle: Throttle,
     refreshing: Refreshing,
 }
 
@@ -282,6 +281,15 @@ pub trait IdentityDirectory: Send + Sync {
         email: &str,
     ) -> Result<Option<Candidate>, StoreError>;
 
+    /// From where a user has logged in since then: each address once, of the last 200 log-ins.
+    /// Without a tenant: an operator.
+    async fn log_in_addresses(
+        &self,
+        tenant: Option<TenantId>,
+        user: UserId,
+        since: Timestamp,
+    ) -> Result<Vec<IpAddr>, StoreError>;
+
     /// Stores a session, and the password's new hash if it was renewed.
     async fn insert_session(
         &self,
@@ -341,16 +349,18 @@ impl IdentityService<'_> {
         let organization = with.organization.as_deref().map(|slug| fold(slug.trim()));
         // What can't be an address is looked up all the same, and not found.
         let email = email::normalize("/email", &with.email).unwrap_or_default();
-        let throttle = &self.0.identity_state().throttle;
-        let attempt = throttle
-            .admit((organization.as_deref().unwrap_or_default(), &email), client.address, now)
-            .map_err(|seconds| IdentityError::TooManyAttempts { seconds })?;
+        let guess = Guess { organization: organization.as_deref(), email: &email, address: client.address };
+        let attempt = throttle::admit(self.0, guess).await?;
         let candidate = self.0.directory().candidate(organization.as_deref(), &email).await?;
         let stored = candidate.as_ref().map(|candidate| candidate.password_hash.clone());
-        let verdict = self.0.hashing().verify(with.password, stored).await.inspect_err(|_| {
-            // Our trouble, not a wrong guess.
-            throttle.forgive(&attempt);
-        })?;
+        let verdict = match self.0.hashing().verify(with.password, stored).await {
+            Ok(verdict) => verdict,
+            Err(trouble) => {
+                // Ours, not a wrong guess.
+                attempt.forgive(self.0).await;
+                return Err(trouble.into());
+            }
+        };
         let (candidate, renewed) = match (candidate, verdict) {
             (Some(candidate), Verdict::Right) => (candidate, None),
             (Some(candidate), Verdict::RightButStale(hash)) => (candidate, Some(hash)),
@@ -360,7 +370,7 @@ impl IdentityService<'_> {
                 return Err(IdentityError::InvalidCredentials);
             }
         };
-        throttle.forgive(&attempt);
+        attempt.forgive(self.0).await;
         let session = SessionId::from_uuid(self.0.ids().next());
         let subject = Subject { tenant: candidate.tenant, user: candidate.user, session };
         let token = RefreshToken::first(subject.tenant, session)?;

@@ -32,6 +32,7 @@ pub mod password;
 pub mod patch;
 pub mod period;
 pub mod policy;
+pub mod rate_limit;
 pub mod secret;
 pub mod store;
 pub mod user;

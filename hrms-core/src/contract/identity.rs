@@ -359,3 +359,26 @@ pub async fn an_organization_comes_with_its_admin(store: &impl Store) {
     let filter = OrganizationFilter { status: Some(OrganizationStatus::Suspended), ..filter };
     assert!(store.organizations(&filter, &page).await.unwrap().is_empty());
 }
+
+/// Log-ins are remembered by where they came from, each user's apart; ended sessions, too.
+pub async fn log_ins_are_remembered_by_address(store: &impl Store) {
+    let (one, two) = (tenant(store).await, tenant(store).await);
+    let user = stored_user(store, one, &[Role::Admin]).await;
+    let colleague = stored_user(store, one, &[Role::Admin]).await;
+    let session = stored_session(store, Some(one), user.id).await;
+    stored_session(store, Some(one), user.id).await;
+    store.end_session(&session, at(1)).await.unwrap();
+    let from = [std::net::IpAddr::from([192, 0, 2, 1])];
+    assert_eq!(store.log_in_addresses(Some(one), user.id, at(-1)).await.unwrap(), from);
+    for (tenant, user, since) in [
+        (Some(one), user.id, at(0)),
+        (Some(one), colleague.id, at(-1)),
+        (Some(two), user.id, at(-1)),
+        (None, user.id, at(-1)),
+    ] {
+        assert!(store.log_in_addresses(tenant, user, since).await.unwrap().is_empty());
+    }
+    let operator = operator(store).await;
+    stored_session(store, None, operator.id).await;
+    assert_eq!(store.log_in_addresses(None, operator.id, at(-1)).await.unwrap(), from);
+}

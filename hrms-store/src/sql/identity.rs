@@ -3,6 +3,8 @@
 //! Sessions of members and of operators are two tables of the same shape: the one belongs to a tenant, the
 //! other to none.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::FromRow;
@@ -69,6 +71,34 @@ impl IdentityDirectory for SqlStore {
             user: UserId::from_uuid(row.id),
             password_hash: row.password_hash,
         }))
+    }
+
+    async fn log_in_addresses(
+        &self,
+        tenant: Option<TenantId>,
+        user: UserId,
+        since: Timestamp,
+    ) -> Result<Vec<IpAddr>, StoreError> {
+        let mut conn = self.directory_read().await?;
+        let rows: Vec<(String,)> = if let Some(tenant) = tenant {
+            conn.all(
+                "SELECT DISTINCT s.address FROM (SELECT address FROM auth_session \
+                 WHERE tenant_id = $1 AND user_id = $2 AND created_at > $3 AND address IS NOT NULL \
+                 ORDER BY created_at DESC LIMIT 200) AS s",
+                params![tenant, user, since],
+            )
+            .await?
+        } else {
+            conn.all(
+                "SELECT DISTINCT s.address FROM (SELECT address FROM operator_session \
+                 WHERE user_id = $1 AND created_at > $2 AND address IS NOT NULL \
+                 ORDER BY created_at DESC LIMIT 200) AS s",
+                params![user, since],
+            )
+            .await?
+        };
+        // Text that is no address is none that anybody could come from.
+        Ok(rows.into_iter().filter_map(|(address,)| address.parse().ok()).collect())
     }
 
     async fn insert_session(

@@ -8,6 +8,7 @@ use hrms_core::contract::{id, tenant};
 use hrms_core::identity::{Client, IdentityError, LogIn, Opened};
 use hrms_core::operator::NewOperator;
 use hrms_core::organization::{CreatedOrganization, NewAdmin, NewOrganization};
+use hrms_core::rate_limit::{AccountDigest, Charge, Network, Quota, RateKey};
 use hrms_core::user::{NewUser, User, UserError, UserPatch, UserStatus};
 use hrms_core::{
     Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, Secret, Store,
@@ -169,6 +170,46 @@ async fn guessing_is_slowed_down(store: &Fresh) {
     hrms.identity().log_in(right, from(2)).await.expect("the owner, elsewhere");
 }
 
+/// Many addresses guess one account: who never logged in to it has to wait, the owner's own addresses don't.
+async fn guessing_from_everywhere_does_not_lock_the_owner_out(store: &Fresh) {
+    let hrms = Hrms::new(SqlStore::clone(store));
+    organization(&hrms, "acme").await;
+    organization(&hrms, "other").await;
+    let from = |text: &str| Client { address: Some(text.parse().unwrap()), user_agent: None };
+    let admin = |slug: &str| log_in(Some(slug), &format!("admin@{slug}.example"), PASSWORD);
+    let (home, neighbour) = ("2001:db8:1::7", "2001:db8:1::8");
+    hrms.identity().log_in(admin("acme"), from(home)).await.unwrap();
+    for (slug, email) in
+        [("acme", "admin@acme.example"), ("other", "admin@other.example"), ("acme", "no@one")]
+    {
+        let key = RateKey::LogInTo(AccountDigest::of(Some(slug), email));
+        // What a hundred wrong guesses from as many addresses cost.
+        let spent = [Charge { key, quota: Quota::new(1, 1000) }];
+        hrms.rate_limits().take_strictly(&spent, hrms.clock().now()).await.unwrap();
+    }
+    let attempts = [
+        (admin("acme"), from("192.0.2.9")),
+        (admin("acme"), Client::default()),
+        (admin("other"), from(home)),
+        (log_in(Some("acme"), "no@one", PASSWORD), from(home)),
+    ];
+    for (with, client) in attempts {
+        let refused = hrms.identity().log_in(with, client.clone()).await.unwrap_err();
+        assert_eq!(refused.code(), "auth.too-many-attempts", "{client:?}");
+        assert!((1..=10).contains(&refused.retry_after().unwrap()));
+    }
+    for address in [home, neighbour] {
+        hrms.identity().log_in(admin("acme"), from(address)).await.unwrap();
+    }
+    // From the known address the guesses are still counted: it may be the attacker's, too.
+    let network = Network::of(home.parse().unwrap());
+    let account = AccountDigest::of(Some("acme"), "admin@acme.example");
+    let spent = [Charge { key: RateKey::LogInToFrom(account, network), quota: Quota::new(1, 900) }];
+    hrms.rate_limits().take_strictly(&spent, hrms.clock().now()).await.unwrap();
+    let refused = hrms.identity().log_in(admin("acme"), from(home)).await.unwrap_err();
+    assert_eq!(refused.code(), "auth.too-many-attempts");
+}
+
 async fn operators_log_in_without_an_organization(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     let new = NewOperator {
@@ -328,6 +369,7 @@ hrms_tests::on_every_engine!(
     crossing_refreshes_have_one_winner_who_lives,
     nobody_learns_why_a_log_in_fails,
     guessing_is_slowed_down,
+    guessing_from_everywhere_does_not_lock_the_owner_out,
     operators_log_in_without_an_organization,
     nobody_hands_out_what_they_lack,
     nobody_stops_being_the_employee_they_are,
