@@ -32,12 +32,8 @@ fn main() {
 /// The decision that every call of a service begins with.
 fn policy(criterion: &mut Criterion) {
     let manager = EmployeeId::from_uuid(Uuid::from_u128(1));
-    let who = Who::User {
-        user: UserId::from_uuid(Uuid::from_u128(2)),
-        session: None,
-        employee: Some(manager),
-        department: None,
-    };
+    let who =
+        Who::User { user: UserId::from_uuid(Uuid::from_u128(2)), session: None, employee: Some(manager) };
     let actor = Actor::user(
         TenantId::from_uuid(Uuid::from_u128(3)),
         who,
@@ -45,7 +41,10 @@ fn policy(criterion: &mut Criterion) {
         Cause::Request,
         RequestId::from_uuid(Uuid::from_u128(4)),
     );
-    let report = Resource::of(EmployeeId::from_uuid(Uuid::from_u128(5)), Some(manager), None);
+    let report = Resource::of(
+        EmployeeId::from_uuid(Uuid::from_u128(5)),
+        Facts { manager_id: Some(manager), ..Facts::default() },
+    );
     criterion.bench_function("policy/manager decides on a report's leave", |bench| {
         bench.iter(|| RolePolicy.decide(black_box(&actor), Permission::LeaveDecide, black_box(&report)));
     });

@@ -1,10 +1,17 @@
 //! Who acts, in which tenant, with which grants, and why: the first argument of every service method.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::id::{DepartmentId, EmployeeId, JobId, RequestId, SessionId, TenantId, UserId};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::employment::Facts;
+use crate::id::{
+    ApiKeyId, EmployeeId, JobId, RequestId, ServiceAccountId, SessionId, SupportGrantId, TenantId, UserId,
+};
 use crate::idempotency::IdempotencyKey;
-use crate::policy::{Grant, Permission, Role, Scope};
+use crate::policy::{Grant, Permission, Role, RoleName, Rules, Scope};
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +25,13 @@ pub enum Who {
         session: Option<SessionId>,
         /// The employee that the user is, in this tenant.
         employee: Option<EmployeeId>,
-        /// That employee's department by the record in force.
-        department: Option<DepartmentId>,
+    },
+    /// An integration with an API key of the organisation.
+    Service {
+        /// The service account that the key belongs to.
+        account: ServiceAccountId,
+        /// The key.
+        key: ApiKeyId,
     },
     /// The system itself, for a named internal cause; there is no all-powerful "root".
     System {
@@ -42,29 +54,101 @@ pub enum Cause {
     Embedder,
 }
 
+/// By which way the actor came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Channel {
+    /// The HTTP API.
+    Api,
+    /// A live connection.
+    Socket,
+    /// A background job.
+    Job,
+    /// Code of the same process: a command, an embedder.
+    #[default]
+    Internal,
+}
+
+/// The circumstances in which the actor acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Context {
+    /// When the request came; `None` where nobody said.
+    pub at: Option<Timestamp>,
+    /// From which network address, as far as it is known for certain.
+    pub address: Option<IpAddr>,
+    /// By which way.
+    pub channel: Channel,
+    /// Whether the log-in was proved by a second factor too.
+    pub second_factor: bool,
+    /// When the person last proved who they are; `None` for an actor who isn't a person at a keyboard.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// The operator of the service who acts through the rights of a user, by a grant for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Support {
+    /// The operator's user.
+    pub operator: UserId,
+    /// The reasoned, time-boxed grant.
+    pub grant: SupportGrantId,
+}
+
 /// The acting subject. There is no default actor: each constructor names where it comes from.
 #[derive(Clone, Debug)]
 pub struct Actor {
     tenant: TenantId,
     who: Who,
-    roles: Arc<[Role]>,
+    roles: Arc<[RoleName]>,
     grants: Arc<[Grant]>,
+    rules: Option<Arc<dyn Rules>>,
+    facts: Facts,
+    context: Context,
+    support: Option<Support>,
     cause: Cause,
     request: RequestId,
     idempotency: Option<IdempotencyKey>,
 }
 
 impl Actor {
-    /// A user of the tenant with the union of what `roles` grant.
+    /// A user of the tenant with the union of what built-in `roles` grant.
     ///
-    /// For HTTP authentication, for job workers acting for a user, and for embedders who have
-    /// authenticated the user themselves.
+    /// For embedders who have authenticated the user themselves.
     #[must_use]
     pub fn user(tenant: TenantId, who: Who, roles: &[Role], cause: Cause, request: RequestId) -> Self {
-        let mut grants: Vec<Grant> = roles.iter().flat_map(|role| role.grants()).collect();
+        let grants = roles.iter().flat_map(|role| role.grants()).collect();
+        let roles = roles.iter().map(|&role| role.into()).collect();
+        Self::with_grants(tenant, who, roles, grants, cause, request)
+    }
+
+    /// A user or service account of the tenant with these grants; `roles` only says where they come from.
+    ///
+    /// For HTTP authentication and for job workers acting for a user, who look up what the
+    /// organisation's own roles grant.
+    #[must_use]
+    pub fn with_grants(
+        tenant: TenantId,
+        who: Who,
+        roles: Vec<RoleName>,
+        mut grants: Vec<Grant>,
+        cause: Cause,
+        request: RequestId,
+    ) -> Self {
         grants.sort_unstable();
         grants.dedup();
-        Self { tenant, who, roles: roles.into(), grants: grants.into(), cause, request, idempotency: None }
+        Self {
+            tenant,
+            who,
+            roles: roles.into(),
+            grants: grants.into(),
+            rules: None,
+            facts: Facts::default(),
+            context: Context::default(),
+            support: None,
+            cause,
+            request,
+            idempotency: None,
+        }
     }
 
     /// The system acting in a tenant for a named internal cause, with the listed permissions on the
@@ -78,15 +162,36 @@ impl Actor {
         request: RequestId,
     ) -> Self {
         let grants = permissions.iter().map(|&permission| Grant { permission, scope: Scope::Organization });
-        Self {
-            tenant,
-            who: Who::System { name },
-            roles: Arc::default(),
-            grants: grants.collect(),
-            cause,
-            request,
-            idempotency: None,
-        }
+        Self::with_grants(tenant, Who::System { name }, Vec::new(), grants.collect(), cause, request)
+    }
+
+    /// The same actor, whose employee has this record in force: what grants on a department or a
+    /// location go by.
+    #[must_use]
+    pub fn with_facts(mut self, facts: Facts) -> Self {
+        self.facts = facts;
+        self
+    }
+
+    /// The same actor, bound by these policies of the organisation too.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Arc<dyn Rules>) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// The same actor in these circumstances.
+    #[must_use]
+    pub fn with_context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The same user, through whose rights an operator of the service acts.
+    #[must_use]
+    pub fn with_support(mut self, support: Support) -> Self {
+        self.support = Some(support);
+        self
     }
 
     /// The same actor, whose next change is remembered under an idempotency key.
@@ -121,6 +226,16 @@ impl Actor {
     pub fn user_id(&self) -> Option<UserId> {
         match self.who {
             Who::User { user, .. } => Some(user),
+            Who::Service { .. } | Who::System { .. } => None,
+        }
+    }
+
+    /// The user or service account, whichever acts: in whose name idempotent answers are kept.
+    #[must_use]
+    pub fn principal(&self) -> Option<Uuid> {
+        match self.who {
+            Who::User { user, .. } => Some(user.as_uuid()),
+            Who::Service { account, .. } => Some(account.as_uuid()),
             Who::System { .. } => None,
         }
     }
@@ -130,7 +245,7 @@ impl Actor {
     pub fn session(&self) -> Option<SessionId> {
         match self.who {
             Who::User { session, .. } => session,
-            Who::System { .. } => None,
+            Who::Service { .. } | Who::System { .. } => None,
         }
     }
 
@@ -139,22 +254,37 @@ impl Actor {
     pub fn employee(&self) -> Option<EmployeeId> {
         match self.who {
             Who::User { employee, .. } => employee,
-            Who::System { .. } => None,
+            Who::Service { .. } | Who::System { .. } => None,
         }
     }
 
-    /// The department of the employee that the acting user is.
+    /// The record in force of the employee that the acting user is.
     #[must_use]
-    pub fn department(&self) -> Option<DepartmentId> {
-        match self.who {
-            Who::User { department, .. } => department,
-            Who::System { .. } => None,
-        }
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The circumstances in which the actor acts.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The operator of the service who acts through this user's rights, if one does.
+    #[must_use]
+    pub fn support(&self) -> Option<Support> {
+        self.support
+    }
+
+    /// The organisation's own policies that bind the actor.
+    #[must_use]
+    pub fn rules(&self) -> Option<&dyn Rules> {
+        self.rules.as_deref()
     }
 
     /// The roles that the grants come from; empty for the system.
     #[must_use]
-    pub fn roles(&self) -> &[Role] {
+    pub fn roles(&self) -> &[RoleName] {
         &self.roles
     }
 

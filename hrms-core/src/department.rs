@@ -299,6 +299,14 @@ impl DepartmentTree {
         false
     }
 
+    /// The departments that `id` is part of, nearest first.
+    #[must_use]
+    pub fn above(&self, id: DepartmentId) -> Vec<DepartmentId> {
+        let parent = |id: &DepartmentId| self.0.get(id).copied().flatten();
+        // A tree has no longer way up than it has departments.
+        std::iter::successors(parent(&id), parent).take(self.0.len()).collect()
+    }
+
     /// Somebody's department that is part of itself, if there is one.
     #[must_use]
     pub fn cycle(&self) -> Option<DepartmentId> {

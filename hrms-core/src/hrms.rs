@@ -20,7 +20,7 @@ use crate::idempotency::KEPT_FOR;
 use crate::identity;
 use crate::mail::{Mailer, NoMailer};
 use crate::password::HashingPool;
-use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Visibility};
+use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, Visibility};
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::store::{Directory, Store, Tx};
 
@@ -254,13 +254,53 @@ impl Hrms {
         }
     }
 
-    /// Which rows `permission` opens to `actor`.
+    /// Which rows to ask storage for, where `permission` opens them to `actor`. Where
+    /// [`Policy::narrows`] says so, each of them has still to be asked about.
     ///
     /// # Errors
     /// [`CommonError::Forbidden`] when it opens none at all.
     pub fn visibility(&self, actor: &Actor, permission: Permission) -> Result<Visibility, CommonError> {
+        if actor.rules().is_some_and(|rules| rules.may_permit(permission)) {
+            return Ok(Visibility::ALL);
+        }
         let seen = self.0.policy.visibility(actor, permission);
         if seen.is_nothing() { Err(CommonError::Forbidden { permission }) } else { Ok(seen) }
+    }
+
+    /// Adds to resources what only grants of wide reach look at: the managers and departments above.
+    /// No statement for actors without such grants, one or two for all of the resources otherwise.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub(crate) async fn complete<'a>(
+        &self,
+        tx: &mut dyn Tx,
+        actor: &Actor,
+        resources: impl IntoIterator<Item = &'a mut Resource> + Send,
+        on: Date,
+    ) -> Result<(), CommonError> {
+        let reaches = |scope| actor.grants().iter().any(|grant| grant.scope == scope);
+        let (managers, departments) = (reaches(Scope::ReportsTree), reaches(Scope::DepartmentTree));
+        if !managers && !departments {
+            return Ok(());
+        }
+        let mut resources: Vec<&mut Resource> = resources.into_iter().collect();
+        if managers {
+            let owners: Vec<_> = resources.iter().filter_map(|resource| resource.owner).collect();
+            let above = tx.employment().managers_above(&owners, on).await?;
+            for resource in &mut resources {
+                let found = resource.owner.and_then(|owner| above.get(&owner));
+                resource.managers_above = found.cloned().unwrap_or_default();
+            }
+        }
+        if departments {
+            let tree = tx.departments().tree().await?;
+            for resource in &mut resources {
+                let department = resource.facts.department_id;
+                resource.departments_above = department.map(|id| tree.above(id)).unwrap_or_default();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -346,10 +386,10 @@ impl Work {
     /// [`CommonError::IdempotencyKeyTaken`] when the same request was accepted meanwhile; any
     /// storage failure. Nothing is written then.
     pub async fn commit<T: Serialize>(mut self, answer: T) -> Result<T, CommonError> {
-        if let (Some(key), Some(user)) = (self.actor.idempotency(), self.actor.user_id()) {
+        if let (Some(key), Some(principal)) = (self.actor.idempotency(), self.actor.principal()) {
             let stored = serde_json::to_string(&answer)?;
             let expired = self.now - KEPT_FOR;
-            match self.tx.idempotency().insert(user, key, &stored, self.now, expired).await {
+            match self.tx.idempotency().insert(principal, key, &stored, self.now, expired).await {
                 Err(StoreError::Conflict { .. }) => return Err(CommonError::IdempotencyKeyTaken),
                 other => other?,
             }

@@ -57,6 +57,20 @@ ids! {
     UserId;
     /// A living log-in: the family of one refresh token.
     SessionId;
+    /// An invitation to join an organisation.
+    InvitationId;
+    /// A role that an organisation made.
+    RoleId;
+    /// A policy that an organisation wrote.
+    PolicyId;
+    /// An account of an integration in one organisation.
+    ServiceAccountId;
+    /// A key of a service account.
+    ApiKeyId;
+    /// An operator's time-boxed access to one organisation.
+    SupportGrantId;
+    /// A row of the audit log.
+    AuditEntryId;
     /// A workplace with a time zone.
     LocationId;
     /// A node of the department tree.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::error::StoreError;
-use crate::id::UserId;
+use uuid::Uuid;
 
 /// How long an answer is kept.
 pub const KEPT_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -36,7 +36,7 @@ pub trait IdempotencyRepo: Send {
     /// The answer stored under a key since `since`.
     async fn get(
         &mut self,
-        user: UserId,
+        principal: Uuid,
         key: &str,
         since: Timestamp,
     ) -> Result<Option<StoredAnswer>, StoreError>;
@@ -47,7 +47,7 @@ pub trait IdempotencyRepo: Send {
     /// [`StoreError::Conflict`] with `idempotency_key_pkey` when a younger one is there.
     async fn insert(
         &mut self,
-        user: UserId,
+        principal: Uuid,
         key: &IdempotencyKey,
         answer: &str,
         now: Timestamp,

@@ -23,7 +23,7 @@ use crate::hrms::Hrms;
 use crate::id::{EmployeeId, SessionId, TenantId, UserId};
 use crate::operator::{Operator, OperatorAccount};
 use crate::password::{HashingPool, Verdict};
-use crate::policy::{Permission, Role, Scope};
+use crate::policy::{Permission, RoleName, Scope};
 use crate::secret::Secret;
 use crate::user::{Account, Standing};
 use crate::validate::fold;
@@ -108,7 +108,7 @@ pub struct Me {
     /// Whether I operate the service.
     pub operator: bool,
     /// My roles in the organisation.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleName>,
     /// What the roles grant, each once.
     pub permissions: Vec<MyPermission>,
     /// The employee that I am.

@@ -47,7 +47,9 @@ pub use operator::Operator;
 pub use page::{Page, PageRequest, Position};
 pub use patch::Patch;
 pub use period::Period;
-pub use policy::{Decision, Permission, Policy, Resource, Role, RolePolicy, Scope, Visibility};
+pub use policy::{
+    Decision, Grant, Permission, Policy, Resource, Role, RoleName, RolePolicy, Scope, Visibility,
+};
 pub use secret::Secret;
 pub use store::{Directory, Store, Tx, Version, Versioned};
 

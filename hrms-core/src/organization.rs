@@ -363,7 +363,7 @@ impl OrganizationService<'_> {
             id: UserId::from_uuid(self.0.ids().next()),
             email,
             name: new.admin.name,
-            roles: vec![Role::Admin],
+            roles: vec![Role::Admin.into(), Role::Owner.into()],
             employee_id: None,
             status: UserStatus::Active,
             created_at: now,

@@ -5,13 +5,19 @@
 
 #[cfg(test)]
 mod matrix;
+mod role;
+mod rules;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::id::{DepartmentId, EmployeeId};
+use crate::employment::Facts;
+use crate::id::{DepartmentId, EmployeeId, LocationId};
+
+pub use role::{Grant, Role, RoleName, Scope};
+pub use rules::{Rules, Verdict};
 
 macro_rules! permissions {
     ($($(#[$meta:meta])* $name:ident = $code:literal;)+) => {
@@ -49,8 +55,26 @@ permissions! {
     OrganizationManage = "organization.manage";
     /// See who can log in.
     UserRead = "user.read";
-    /// Add users, change their roles, disable them.
+    /// Invite and add users, change their roles, disable and remove them.
     UserManage = "user.manage";
+    /// See roles and what they grant.
+    RoleRead = "role.read";
+    /// Add and change the organisation's own roles.
+    RoleManage = "role.manage";
+    /// See the policies that the organisation wrote, and why they decide as they do.
+    PolicyRead = "policy.read";
+    /// Write policies: they can permit anything, so this is for owners.
+    PolicyManage = "policy.manage";
+    /// See service accounts and their API keys.
+    ApiKeyRead = "api-key.read";
+    /// Add and revoke service accounts and API keys.
+    ApiKeyManage = "api-key.manage";
+    /// See when operators of the service acted inside the organisation.
+    SupportAccessRead = "support-access.read";
+    /// End the access of operators of the service.
+    SupportAccessManage = "support-access.manage";
+    /// Read the audit log.
+    AuditRead = "audit.read";
     /// See locations.
     LocationRead = "location.read";
     /// Add and change locations.
@@ -63,12 +87,30 @@ permissions! {
     DesignationRead = "designation.read";
     /// Add and change designations.
     DesignationManage = "designation.manage";
-    /// See employees and their employment record.
+    /// See employees and their employment record: the public profile.
     EmployeeRead = "employee.read";
-    /// See birth date, gender and private contact.
-    EmployeeReadPersonal = "employee.read-personal";
     /// Hire, change, correct, end, rehire.
     EmployeeManage = "employee.manage";
+    /// See birth date, gender and private contact.
+    EmployeeReadPersonal = "employee.read-personal";
+    /// Change birth date, gender and private contact.
+    EmployeeManagePersonal = "employee.manage-personal";
+    /// See pay.
+    EmployeeReadCompensation = "employee.read-compensation";
+    /// Change pay.
+    EmployeeManageCompensation = "employee.manage-compensation";
+    /// See bank details.
+    EmployeeReadBank = "employee.read-bank";
+    /// Change bank details.
+    EmployeeManageBank = "employee.manage-bank";
+    /// See numbers of identity documents, tax and social security.
+    EmployeeReadIdentity = "employee.read-identity";
+    /// Change numbers of identity documents, tax and social security.
+    EmployeeManageIdentity = "employee.manage-identity";
+    /// See medical data.
+    EmployeeReadMedical = "employee.read-medical";
+    /// Change medical data.
+    EmployeeManageMedical = "employee.manage-medical";
     /// See names, titles and the reporting line of everybody.
     OrgChartRead = "org-chart.read";
     /// See leave types.
@@ -91,139 +133,32 @@ permissions! {
     JobRead = "job.read";
 }
 
-/// How far a granted permission reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// What belongs to the actor's own employee.
-    Own,
-    /// What belongs to an employee who reports to the actor, by the record in force.
-    Reports,
-    /// What belongs to an employee of the actor's department.
-    Department,
-    /// Everything in the organisation.
-    Organization,
-}
-
-/// A permission with its reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Grant {
-    /// What is allowed.
-    pub permission: Permission,
-    /// On whose things.
-    pub scope: Scope,
-}
-
-/// A named set of grants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Role {
-    /// Runs the organisation's account: everything except deciding on leave.
-    Admin,
-    /// Human resources: people, leave and imports of the whole organisation.
-    Hr,
-    /// Sees direct reports and decides on their leave.
-    Manager,
-    /// Sees their own things and asks for leave.
-    Employee,
-}
-
-impl Role {
-    /// Every built-in role.
-    pub const ALL: &'static [Self] = &[Self::Admin, Self::Hr, Self::Manager, Self::Employee];
-
-    /// The stable name, as in `hr`.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Hr => "hr",
-            Self::Manager => "manager",
-            Self::Employee => "employee",
-        }
-    }
-
-    /// The role with this stable name.
-    #[must_use]
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|role| role.code() == code)
-    }
-
-    /// What the role grants.
-    #[must_use]
-    pub fn grants(self) -> Vec<Grant> {
-        use Permission as P;
-        let at = |scope: Scope, permissions: &[Permission]| -> Vec<Grant> {
-            permissions.iter().map(|&permission| Grant { permission, scope }).collect()
-        };
-        let directory = [
-            P::OrganizationRead,
-            P::LocationRead,
-            P::DepartmentRead,
-            P::DesignationRead,
-            P::OrgChartRead,
-            P::LeaveTypeRead,
-        ];
-        match self {
-            Self::Admin => {
-                let all = Permission::ALL.iter().copied();
-                all.filter(|p| !matches!(p, P::LeaveDecide | P::LeaveSubmit))
-                    .map(|permission| Grant { permission, scope: Scope::Organization })
-                    .collect()
-            }
-            Self::Hr => {
-                let all = Permission::ALL.iter().copied();
-                all.filter(|p| !matches!(p, P::OrganizationManage | P::UserManage))
-                    .map(|permission| Grant { permission, scope: Scope::Organization })
-                    .collect()
-            }
-            Self::Manager => [
-                at(Scope::Organization, &directory),
-                at(Scope::Reports, &[P::EmployeeRead, P::LeaveRead, P::LeaveDecide]),
-            ]
-            .concat(),
-            Self::Employee => [
-                at(Scope::Organization, &directory),
-                at(
-                    Scope::Own,
-                    &[P::EmployeeRead, P::EmployeeReadPersonal, P::LeaveRead, P::LeaveSubmit, P::JobRead],
-                ),
-            ]
-            .concat(),
-        }
-    }
-}
-
 /// The facts of a thing that decisions rest on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resource {
     /// The employee it belongs to; `None` for things of the organisation.
     pub owner: Option<EmployeeId>,
-    /// The owner's manager by the record in force at the date of the fact.
-    pub manager: Option<EmployeeId>,
-    /// The owner's department by the record in force at the date of the fact.
-    pub department: Option<DepartmentId>,
+    /// The owner's employment by the record in force at the date of the fact.
+    pub facts: Facts,
+    /// The managers of the owner's manager, nearest first. Looked up only for actors with a grant that
+    /// reaches so far, by `Hrms::complete`.
+    pub managers_above: Vec<EmployeeId>,
+    /// The departments above the owner's, nearest first; looked up likewise.
+    pub departments_above: Vec<DepartmentId>,
 }
 
 impl Resource {
     /// A thing of the organisation as a whole, such as a location.
     #[must_use]
-    pub const fn organization() -> Self {
-        Self { owner: None, manager: None, department: None }
+    pub fn organization() -> Self {
+        Self::default()
     }
 
-    /// A thing that belongs to an employee.
+    /// A thing that belongs to an employee with this record in force.
     #[must_use]
-    pub const fn of(
-        owner: EmployeeId,
-        manager: Option<EmployeeId>,
-        department: Option<DepartmentId>,
-    ) -> Self {
-        Self { owner: Some(owner), manager, department }
+    pub fn of(owner: EmployeeId, facts: Facts) -> Self {
+        Self { owner: Some(owner), facts, ..Self::default() }
     }
 }
 
@@ -245,13 +180,24 @@ pub struct Visibility {
     pub own: Option<EmployeeId>,
     /// Rows of employees who report to this one.
     pub reports_of: Option<EmployeeId>,
-    /// Rows of employees in this department.
-    pub department: Option<DepartmentId>,
+    /// Rows of employees who report to this one directly or through others.
+    pub reports_tree_of: Option<EmployeeId>,
+    /// Rows of employees in this department or one below it.
+    pub department_tree: Option<DepartmentId>,
+    /// Rows of employees at this location.
+    pub location: Option<LocationId>,
 }
 
 impl Visibility {
     /// Sees every row.
-    pub const ALL: Self = Self { organization: true, own: None, reports_of: None, department: None };
+    pub const ALL: Self = Self {
+        organization: true,
+        own: None,
+        reports_of: None,
+        reports_tree_of: None,
+        department_tree: None,
+        location: None,
+    };
 
     /// Whether nothing can be seen.
     #[must_use]
@@ -259,31 +205,57 @@ impl Visibility {
         *self == Self::default()
     }
 
-    /// Whether a thing is inside.
+    /// Whether a thing is inside. Nobody is their own report, whatever the record says.
     #[must_use]
     pub fn includes(&self, resource: &Resource) -> bool {
-        let same = |mine: Option<EmployeeId>, theirs: Option<EmployeeId>| mine.is_some() && mine == theirs;
+        fn same<Id: PartialEq>(mine: Option<Id>, theirs: Option<Id>) -> bool {
+            mine.is_some() && mine == theirs
+        }
+        let facts = &resource.facts;
+        let reports_to =
+            |manager: Option<EmployeeId>| same(manager, facts.manager_id) && manager != resource.owner;
+        let below = |manager: EmployeeId| resource.managers_above.contains(&manager);
+        let within = |department: DepartmentId| resource.departments_above.contains(&department);
         self.organization
             || same(self.own, resource.owner)
-            || (same(self.reports_of, resource.manager) && self.reports_of != resource.owner)
-            || (self.department.is_some() && self.department == resource.department)
+            || reports_to(self.reports_of)
+            || reports_to(self.reports_tree_of)
+            || (self.reports_tree_of.is_some_and(below) && self.reports_tree_of != resource.owner)
+            || same(self.department_tree, facts.department_id)
+            || self.department_tree.is_some_and(within)
+            || same(self.location, facts.location_id)
     }
 }
 
 /// Decides. Replace it to narrow what roles allow (see the `custom_policy` example).
 ///
-/// The two methods must agree: a row that `visibility` includes is one that `decide` allows to read.
+/// The methods must agree: a row that `visibility` includes is one that `decide` allows to read, unless
+/// [`Policy::narrows`] says that rows have to be asked about one by one.
 pub trait Policy: Send + Sync + fmt::Debug {
     /// May `actor` use `permission` on `resource`?
+    ///
+    /// By default: what the visible rows include, less what the organisation's own rules forbid, and
+    /// what these permit besides.
     fn decide(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Decision {
-        if self.visibility(actor, permission).includes(resource) { Decision::Allow } else { Decision::Deny }
+        let allowed = || self.visibility(actor, permission).includes(resource);
+        let verdict = actor.rules().map_or(Verdict::Silent, |rules| rules.judge(actor, permission, resource));
+        match verdict {
+            Verdict::Permit => Decision::Allow,
+            Verdict::Silent if allowed() => Decision::Allow,
+            Verdict::Silent | Verdict::Forbid => Decision::Deny,
+        }
     }
 
-    /// Which rows of a collection `permission` opens to `actor`.
+    /// Which rows of a collection `permission` opens to `actor`, before the organisation's own rules.
     fn visibility(&self, actor: &Actor, permission: Permission) -> Visibility;
+
+    /// Whether each row that `visibility` includes has still to be asked about.
+    fn narrows(&self, actor: &Actor, permission: Permission) -> bool {
+        actor.rules().is_some_and(|rules| rules.concern(permission))
+    }
 }
 
-/// The default policy: what the actor's roles grant, and nothing else.
+/// The default policy: what the actor's roles grant and the organisation's own rules add and take away.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RolePolicy;
 
@@ -292,12 +264,17 @@ impl Policy for RolePolicy {
         let mut seen = Visibility::default();
         for grant in actor.grants().iter().filter(|grant| grant.permission == permission) {
             match grant.scope {
-                Scope::Organization => seen.organization = true,
                 Scope::Own => seen.own = actor.employee(),
                 Scope::Reports => seen.reports_of = actor.employee(),
-                Scope::Department => seen.department = actor.department(),
+                Scope::ReportsTree => seen.reports_tree_of = actor.employee(),
+                Scope::DepartmentTree => seen.department_tree = actor.facts().department_id,
+                Scope::Location => seen.location = actor.facts().location_id,
+                Scope::Organization => seen.organization = true,
             }
         }
         seen
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! Users of an organisation: who can log in, with which roles, as which employee.
 //!
 //! The account (address, password) belongs to the platform; what an organisation sees and manages is its
-//! *membership*. Nobody hands out what they don't hold, and an organisation always keeps an admin.
+//! *membership*. Nobody hands out what they don't hold, and an organisation always keeps an owner.
+
+mod rights;
 
 use std::fmt;
 
@@ -12,14 +14,15 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::audit::{Audited, Change};
 use crate::email;
+use crate::employment::Facts;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::{NewEvent, subject};
-use crate::hrms::{Hrms, Work};
-use crate::id::{DepartmentId, EmployeeId, SessionId, UserId};
+use crate::hrms::Hrms;
+use crate::id::{EmployeeId, SessionId, UserId};
 use crate::page::{Page, PageRequest, Position};
 use crate::password;
 use crate::patch::Patch;
-use crate::policy::{Grant, Permission, Resource, Role, Scope};
+use crate::policy::{Grant, Permission, Resource, Role, RoleName};
 use crate::secret::Secret;
 use crate::store::{Version, Versioned};
 use crate::validate::Check;
@@ -63,7 +66,7 @@ pub struct User {
     /// Name shown to people.
     pub name: String,
     /// What they may do.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleName>,
     /// The employee that they are; at most one user is a given employee.
     pub employee_id: Option<EmployeeId>,
     /// Whether they can log in.
@@ -85,8 +88,8 @@ impl Versioned for User {
 }
 
 impl User {
-    fn is_active_admin(&self) -> bool {
-        self.status == UserStatus::Active && self.roles.contains(&Role::Admin)
+    fn is_active_owner(&self) -> bool {
+        self.status == UserStatus::Active && self.roles.iter().any(|role| *role == Role::Owner)
     }
 }
 
@@ -121,7 +124,7 @@ pub struct NewUser {
     /// Name shown to people, at most 200 characters.
     pub name: String,
     /// What they may do; at least one role.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleName>,
     /// The employee that they are.
     #[serde(default)]
     pub employee_id: Option<EmployeeId>,
@@ -139,8 +142,8 @@ pub struct UserPatch {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Patch<String>,
     /// All roles from now on.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Role>>))]
-    pub roles: Patch<Vec<Role>>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RoleName>>))]
+    pub roles: Patch<Vec<RoleName>>,
     /// The employee that they are; `null` for none.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<EmployeeId>))]
     pub employee_id: Patch<EmployeeId>,
@@ -183,17 +186,17 @@ pub enum UserError {
     #[error("another user is this employee")]
     EmployeeTaken,
     /// The role holds more than the actor could hand out.
-    #[error("you can't give or take the role {}: it holds more than you do", role.code())]
+    #[error("you can't give or take the role {role}: it holds more than you do")]
     RoleNotYours {
         /// The role.
-        role: Role,
+        role: RoleName,
     },
     /// Which employee a user is, is not theirs to change once it is set.
     #[error("somebody else has to change which employee you are")]
     OwnEmployee,
-    /// The organisation would be left without an admin.
-    #[error("this is the organisation's last admin")]
-    LastAdmin,
+    /// The organisation would be left without an owner.
+    #[error("this is the organisation's last owner")]
+    LastOwner,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -202,7 +205,7 @@ pub enum UserError {
 impl DomainError for UserError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken | Self::EmployeeTaken | Self::LastAdmin => ErrorKind::Conflict,
+            Self::EmailTaken | Self::EmployeeTaken | Self::LastOwner => ErrorKind::Conflict,
             Self::RoleNotYours { .. } | Self::OwnEmployee => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
@@ -214,7 +217,7 @@ impl DomainError for UserError {
             Self::EmployeeTaken => "user.employee-taken",
             Self::RoleNotYours { .. } => "user.role-not-yours",
             Self::OwnEmployee => "user.own-employee",
-            Self::LastAdmin => "user.last-admin",
+            Self::LastOwner => "user.last-owner",
             Self::Common(common) => common.code(),
         }
     }
@@ -251,11 +254,13 @@ impl From<StoreError> for UserError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The user's roles.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleName>,
+    /// What these grant.
+    pub grants: Vec<Grant>,
     /// The employee that the user is.
     pub employee: Option<EmployeeId>,
-    /// That employee's department by the record in force.
-    pub department: Option<DepartmentId>,
+    /// That employee's record in force.
+    pub facts: Facts,
 }
 
 /// The organisation's users in storage.
@@ -285,6 +290,11 @@ pub trait UserRepo: Send {
 
     /// Ends all log-ins of a user in this organisation; how many there were.
     async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// What a user may do in the organisation, as of the record in force `today`; `None` unless they are an
+    /// active member of an active organisation. Whoever's employment has ended has no rights left, except
+    /// for an owner.
+    async fn rights(&mut self, user: UserId, today: Date) -> Result<Option<Standing>, StoreError>;
 
     /// What a session stands for, in one statement; `None` unless session, membership and organisation
     /// are all alive at `now`. `today` picks the employment record in force.
@@ -353,17 +363,18 @@ impl UserService<'_> {
         self.0.require(actor, Permission::UserManage, &Resource::organization())?;
         let email =
             email::normalize("/email", &new.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
-        let roles = normal_roles(new.roles);
-        let organization = self.0.read(actor).await?.organization().get().await?;
+        let roles = rights::normal(new.roles);
+        let mut tx = self.0.read(actor).await?;
+        let organization = tx.organization().get().await?;
+        let granted = rights::of_new(&mut *tx, &roles).await?;
+        drop(tx);
         let (slug, title) = organization.map(|own| (own.slug, own.name)).unwrap_or_default();
         let mut check = Check::new();
         check.text("/name", &new.name, 1..=200);
-        check_roles(&mut check, &roles);
+        rights::check(&mut check, &roles);
         check.add(password::check(&new.password, &[&email, &new.name, &slug, &title]));
         check.done()?;
-        for &role in &roles {
-            require_grantable(actor, role)?;
-        }
+        rights::require_grantable(actor, &granted)?;
         // Before the unit of work: hashing takes long, and a change holds locks.
         let password_hash = self.0.hashing().hash(new.password).await?;
         let mut work = self.0.begin(actor).await?;
@@ -387,7 +398,7 @@ impl UserService<'_> {
     ///
     /// # Errors
     /// [`CommonError::Stale`]; [`UserError::RoleNotYours`]; [`UserError::OwnEmployee`];
-    /// [`UserError::LastAdmin`]; [`UserError::EmployeeTaken`]; faulty fields.
+    /// [`UserError::LastOwner`]; [`UserError::EmployeeTaken`]; faulty fields.
     pub async fn change(
         &self,
         actor: &Actor,
@@ -406,20 +417,20 @@ impl UserService<'_> {
         patch.roles.required("/roles", &mut user.roles)?;
         patch.status.required("/status", &mut user.status)?;
         patch.employee_id.apply(&mut user.employee_id);
-        user.roles = normal_roles(user.roles);
+        user.roles = rights::normal(user.roles);
         if user == before {
             return Ok(work.commit(user).await?);
         }
         let mut check = Check::new();
         check.text("/name", &user.name, 1..=200);
-        check_roles(&mut check, &user.roles);
+        rights::check(&mut check, &user.roles);
         check.done()?;
         if (&user.roles, user.status, user.employee_id) != (&before.roles, before.status, before.employee_id)
         {
-            require_reach(actor, &before, &user)?;
+            rights::require_reach(&mut work, actor, &before, &user).await?;
         }
-        if before.is_active_admin() && !user.is_active_admin() {
-            keep_an_admin(&mut work, id).await?;
+        if before.is_active_owner() && !user.is_active_owner() {
+            rights::keep_an_owner(&mut work, id).await?;
         }
         user.updated_at = work.now();
         user.version = expected.next();
@@ -431,63 +442,6 @@ impl UserService<'_> {
         work.emit(event("user.changed", &user, Change::changed(&before, &user)));
         Ok(work.commit(user).await?)
     }
-}
-
-/// Each role once, in order.
-fn normal_roles(mut roles: Vec<Role>) -> Vec<Role> {
-    roles.sort_unstable();
-    roles.dedup();
-    roles
-}
-
-fn check_roles(check: &mut Check, roles: &[Role]) {
-    if roles.is_empty() {
-        check.fault("/roles", "too-short", "a user needs at least one role");
-    }
-}
-
-/// Whether the actor's own grants include everything the role holds.
-fn holds(actor: &Actor, role: Role) -> bool {
-    let held = |wanted: &Grant| {
-        actor.grants().iter().any(|own| {
-            own.permission == wanted.permission
-                && (own.scope == wanted.scope || own.scope == Scope::Organization)
-        })
-    };
-    role.grants().iter().all(held)
-}
-
-/// Nobody hands out what they don't hold; an admin appoints to any role, that being the office.
-fn require_grantable(actor: &Actor, role: Role) -> Result<(), UserError> {
-    if actor.roles().contains(&Role::Admin) || holds(actor, role) {
-        Ok(())
-    } else {
-        Err(UserError::RoleNotYours { role })
-    }
-}
-
-/// Refuses to touch somebody who holds more than the actor could hand out, to hand that out,
-/// to appoint oneself to more than one holds, or to stop being the employee that one is: whoever did
-/// would no longer count as the person whose leave they decide on (P16).
-fn require_reach(actor: &Actor, before: &User, after: &User) -> Result<(), UserError> {
-    for &role in before.roles.iter().chain(&after.roles) {
-        require_grantable(actor, role)?;
-    }
-    let own = actor.user_id() == Some(after.id);
-    if own && before.employee_id.is_some() && before.employee_id != after.employee_id {
-        return Err(UserError::OwnEmployee);
-    }
-    let mut added = after.roles.iter().copied().filter(|role| !before.roles.contains(role));
-    match added.find(|&role| own && !holds(actor, role)) {
-        Some(role) => Err(UserError::RoleNotYours { role }),
-        None => Ok(()),
-    }
-}
-
-/// Refuses unless somebody else is an active admin, and stays so until we commit.
-async fn keep_an_admin(work: &mut Work, leaving: UserId) -> Result<(), UserError> {
-    let admins = work.users().hold_active_with_role(Role::Admin).await?;
-    if admins.iter().any(|&admin| admin != leaving) { Ok(()) } else { Err(UserError::LastAdmin) }
 }
 
 fn event(kind: &'static str, user: &User, change: Change) -> NewEvent {

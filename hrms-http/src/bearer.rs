@@ -67,13 +67,10 @@ impl BearerAuth {
         };
         let standing = identity.standing(tenant, user, session).await?;
         Ok(standing.map(|standing| {
-            let who = Who::User {
-                user,
-                session: Some(session),
-                employee: standing.employee,
-                department: standing.department,
-            };
-            Caller::User(Actor::user(tenant, who, &standing.roles, Cause::Request, request))
+            let who = Who::User { user, session: Some(session), employee: standing.employee };
+            let actor =
+                Actor::with_grants(tenant, who, standing.roles, standing.grants, Cause::Request, request);
+            Caller::User(actor.with_facts(standing.facts))
         }))
     }
 }

@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use hrms_core::idempotency::{IdempotencyKey, KEPT_FOR, StoredAnswer};
-use hrms_core::{Actor, CommonError, TenantId, UserId};
+use hrms_core::{Actor, CommonError, TenantId};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::answer::Reply;
 use crate::auth::Caller;
@@ -25,8 +26,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Seconds after which a request that is still running is worth repeating.
 const STILL_RUNNING_RETRY: u32 = 1;
 
-/// Whose key: keys of different users never meet.
-type Owner = (TenantId, UserId, String);
+/// Whose key: keys of different users and service accounts never meet.
+type Owner = (TenantId, Uuid, String);
 
 /// The keys of requests that run in this process.
 #[derive(Debug, Default)]
@@ -61,12 +62,12 @@ impl Drop for RunningKey<'_> {
 pub(crate) async fn run(endpoint: &'static Endpoint, caller: Caller, input: Input) -> Result<Reply, Problem> {
     if endpoint.takes_idempotency_key()
         && let Caller::User(actor) = &caller
-        && let Some(user) = actor.user_id()
+        && let Some(principal) = actor.principal()
         && let Some(key) = key(&input.parts.headers)?
     {
         let key = IdempotencyKey { key, fingerprint: fingerprint(&input) };
         let actor = actor.clone();
-        return once(endpoint, actor, user, key, input).await;
+        return once(endpoint, actor, principal, key, input).await;
     }
     (endpoint.call)(caller, input).await
 }
@@ -74,21 +75,21 @@ pub(crate) async fn run(endpoint: &'static Endpoint, caller: Caller, input: Inpu
 async fn once(
     endpoint: &'static Endpoint,
     actor: Actor,
-    user: UserId,
+    principal: Uuid,
     key: IdempotencyKey,
     input: Input,
 ) -> Result<Reply, Problem> {
     let shared = input.shared.clone();
     let path = input.parts.uri.path().to_owned();
-    let _running = shared.running_keys.enter((actor.tenant(), user, key.key.clone()))?;
-    if let Some(stored) = stored(&shared, &actor, user, &key).await? {
+    let _running = shared.running_keys.enter((actor.tenant(), principal, key.key.clone()))?;
+    if let Some(stored) = stored(&shared, &actor, principal, &key).await? {
         return replay(endpoint, &key, &stored, &path);
     }
     let caller = Caller::User(actor.clone().with_idempotency(key.clone()));
     match (endpoint.call)(caller, input).await {
         Ok(reply) => Ok(reply),
         // Another node may have run the same request meanwhile; then that one's answer is the answer.
-        Err(problem) => match stored(&shared, &actor, user, &key).await {
+        Err(problem) => match stored(&shared, &actor, principal, &key).await {
             Ok(Some(stored)) => replay(endpoint, &key, &stored, &path),
             _ => Err(problem),
         },
@@ -98,12 +99,12 @@ async fn once(
 async fn stored(
     shared: &Shared,
     actor: &Actor,
-    user: UserId,
+    principal: Uuid,
     key: &IdempotencyKey,
 ) -> Result<Option<StoredAnswer>, Problem> {
     let since = shared.hrms.clock().now() - KEPT_FOR;
     let mut tx = shared.hrms.read(actor).await?;
-    let found = tx.idempotency().get(user, &key.key, since).await;
+    let found = tx.idempotency().get(principal, &key.key, since).await;
     Ok(found.map_err(CommonError::from)?)
 }
 
@@ -161,7 +162,7 @@ mod tests {
     fn a_key_runs_once_at_a_time_and_per_owner() {
         let keys = RunningKeys::default();
         let owner = |user: u128, key: &str| -> Owner {
-            (TenantId::from_uuid(Uuid::nil()), UserId::from_uuid(Uuid::from_u128(user)), key.to_owned())
+            (TenantId::from_uuid(Uuid::nil()), Uuid::from_u128(user), key.to_owned())
         };
         let first = keys.enter(owner(1, "k")).map_err(|_| ()).unwrap();
         assert!(keys.enter(owner(1, "k")).is_err());

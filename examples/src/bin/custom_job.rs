@@ -110,6 +110,6 @@ async fn organization(hrms: &Hrms) -> Result<Actor, Box<dyn Error>> {
     let admin = NewAdmin { email: "admin@acme.example".into(), name: "Ada Min".into(), password: None };
     let new = NewOrganization { slug: "acme".into(), name: "Acme Ltd".into(), admin };
     let created = hrms.organizations().create(&Operator::command(request), new).await?;
-    let who = Who::User { user: created.admin.id, session: None, employee: None, department: None };
+    let who = Who::User { user: created.admin.id, session: None, employee: None };
     Ok(Actor::user(created.organization.id, who, &[Role::Admin], Cause::Embedder, request))
 }

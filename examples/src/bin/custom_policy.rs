@@ -1,6 +1,6 @@
 //! A policy of your own: it narrows what roles allow, in one place, for lists and single things alike.
 //!
-//! Here people in human resources see the employees of their own department only.
+//! Here people in human resources see the employees of their own department, and those below it, only.
 //!
 //! Run it with `cargo run -p hrms-examples --bin custom_policy`.
 #![expect(clippy::print_stdout, reason = "an example tells its story")]
@@ -9,6 +9,7 @@ use std::error::Error;
 
 use hrms_core::department::NewDepartment;
 use hrms_core::employee::{EmployeeSearch, NewEmployee};
+use hrms_core::employment::Facts;
 use hrms_core::jiff::civil::date;
 use hrms_core::organization::{NewAdmin, NewOrganization};
 use hrms_core::{
@@ -17,7 +18,8 @@ use hrms_core::{
 };
 use hrms_store::SqlStore;
 
-/// What roles allow; except that HR reads records of people and their leave in their own department only.
+/// What roles allow; except that HR reads records of people and their leave in their own department
+/// and those below it only.
 #[derive(Debug)]
 struct HrByDepartment;
 
@@ -32,7 +34,7 @@ impl Policy for HrByDepartment {
         if about_people && actor.roles() == [Role::Hr] {
             seen.organization = false;
             // An HR user without a department sees nobody: when in doubt, less.
-            seen.department = actor.department();
+            seen.department_tree = actor.facts().department_id;
         }
         seen
     }
@@ -77,8 +79,10 @@ async fn organization(hrms: &Hrms) -> Result<TenantId, Box<dyn Error>> {
 /// Somebody whom your application has authenticated.
 fn actor(hrms: &Hrms, tenant: TenantId, role: Role, department: Option<DepartmentId>) -> Actor {
     let user = UserId::from_uuid(hrms.ids().next());
-    let who = Who::User { user, session: None, employee: None, department };
-    Actor::user(tenant, who, &[role], Cause::Embedder, RequestId::from_uuid(hrms.ids().next()))
+    let who = Who::User { user, session: None, employee: None };
+    let facts = Facts { department_id: department, ..Facts::default() };
+    let request = RequestId::from_uuid(hrms.ids().next());
+    Actor::user(tenant, who, &[role], Cause::Embedder, request).with_facts(facts)
 }
 
 async fn department(

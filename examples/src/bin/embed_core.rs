@@ -77,7 +77,7 @@ async fn organization(hrms: &Hrms) -> Result<Actor, Box<dyn Error>> {
     };
     let created = hrms.organizations().create(&Operator::command(request), new).await?;
     // Your application has authenticated this person by its own means.
-    let who = Who::User { user: created.admin.id, session: None, employee: None, department: None };
+    let who = Who::User { user: created.admin.id, session: None, employee: None };
     Ok(Actor::user(created.organization.id, who, &[Role::Admin], Cause::Embedder, request))
 }
 

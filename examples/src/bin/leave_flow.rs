@@ -105,7 +105,7 @@ async fn organization(hrms: &Hrms) -> Result<TenantId, Box<dyn Error>> {
 /// Somebody whom your application has authenticated; each request gets an id of its own.
 fn actor(hrms: &Hrms, tenant: TenantId, employee: Option<EmployeeId>, roles: &[Role]) -> Actor {
     let user = UserId::from_uuid(hrms.ids().next());
-    let who = Who::User { user, session: None, employee, department: None };
+    let who = Who::User { user, session: None, employee };
     Actor::user(tenant, who, roles, Cause::Embedder, RequestId::from_uuid(hrms.ids().next()))
 }
 

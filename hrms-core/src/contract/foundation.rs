@@ -2,7 +2,6 @@
 
 use crate::contract::fixture::{Subject, at, event, id, location, tenant};
 use crate::error::StoreError;
-use crate::id::UserId;
 use crate::idempotency::IdempotencyKey;
 use crate::location::{LocationFilter, LocationSort};
 use crate::page::{Page, PageRequest, Position};
@@ -178,7 +177,7 @@ pub async fn events_are_numbered_in_commit_order_without_gaps(store: &impl Subje
 /// A kept answer is found under its key, refuses a second one, and gives way once it has expired.
 pub async fn kept_answers_are_found_once_and_expire(store: &impl Subject) {
     let tenant = tenant(store).await;
-    let user = UserId::from_uuid(id());
+    let user = id();
     let key = IdempotencyKey { key: "k".into(), fingerprint: [7; 32] };
     let mut tx = store.begin(tenant).await.unwrap();
     tx.idempotency().insert(user, &key, "{\"a\":1}", at(0), at(-10)).await.unwrap();
@@ -188,7 +187,7 @@ pub async fn kept_answers_are_found_once_and_expire(store: &impl Subject) {
     let stored = tx.idempotency().get(user, "k", at(0)).await.unwrap().unwrap();
     assert_eq!((stored.answer.get(), stored.fingerprint), ("{\"a\":1}", [7; 32]));
     assert!(tx.idempotency().get(user, "k", at(1)).await.unwrap().is_none());
-    assert!(tx.idempotency().get(UserId::from_uuid(id()), "k", at(0)).await.unwrap().is_none());
+    assert!(tx.idempotency().get(id(), "k", at(0)).await.unwrap().is_none());
     drop(tx);
 
     let mut tx = store.begin(tenant).await.unwrap();

@@ -18,7 +18,7 @@ pub fn user(roles: &[Role]) -> User {
         id,
         email: format!("{}@example.com", id.as_uuid().simple()),
         name: "Jane Doe".into(),
-        roles: roles.to_vec(),
+        roles: roles.iter().map(|&role| role.into()).collect(),
         employee_id: None,
         status: UserStatus::Active,
         created_at: at(0),
@@ -92,7 +92,7 @@ pub async fn users_read_back_as_written(store: &impl Store) {
     let mut tx = store.begin(tenant).await.unwrap();
     assert_eq!(tx.users().get(first.id).await.unwrap(), Some(first.clone()));
     let mut changed = first.clone();
-    changed.roles = vec![Role::Manager];
+    changed.roles = vec![Role::Manager.into()];
     changed.status = UserStatus::Disabled;
     changed.name = "A".into();
     changed.version = first.version.next();
@@ -278,7 +278,7 @@ pub async fn standing_follows_membership_and_organization(store: &impl Store) {
     assert_eq!(standing(store, &session, 1).await.unwrap().roles, [Role::Employee]);
     assert!(standing(store, &Subject { user: UserId::from_uuid(id()), ..session }, 1).await.is_none());
 
-    user.roles = vec![Role::Hr];
+    user.roles = vec![Role::Hr.into()];
     let mut tx = store.begin(tenant).await.unwrap();
     tx.users().update(&user, user.version).await.unwrap();
     tx.commit().await.unwrap();
@@ -322,7 +322,7 @@ pub async fn admins_are_held_until_commit(store: &impl Store) {
         if held.iter().all(|&other| other == admin.id) {
             return false;
         }
-        admin.roles = vec![Role::Employee];
+        admin.roles = vec![Role::Employee.into()];
         tx.users().update(&admin, admin.version).await.unwrap();
         tx.commit().await.unwrap();
         true

@@ -19,8 +19,8 @@ pub fn job(kind: &str) -> JobRecord {
         requester: Requester::User {
             user: UserId::from_uuid(id()),
             employee: None,
-            department: None,
-            roles: vec![Role::Hr],
+            roles: vec![Role::Hr.into()],
+            grants: Role::Hr.grants(),
         },
         request: RequestId::from_uuid(id()),
         unique_key: None,

@@ -131,7 +131,7 @@ pub async fn people_are_read_back_with_their_records(store: &impl Subject) {
     assert_eq!(shown.designation.map(|named| named.name), Some(title.name));
     assert_eq!(shown.location.map(|named| named.name), Some(place.name));
     assert_eq!(shown.manager.map(|manager| manager.name), Some("Given 1 Family".into()));
-    assert_eq!((then.resource.manager, then.resource.department), (None, Some(top.id)));
+    assert_eq!((then.resource.facts.manager_id, then.resource.facts.department_id), (None, Some(top.id)));
     let gone = tx.employees().view(worker.id, date(2022, 1, 1), date(2022, 1, 1)).await.unwrap().unwrap();
     assert_eq!((gone.view.employment, gone.view.birth_date), (None, Some(worker.birth_date)));
     let history = tx.employees().history(worker.id).await.unwrap();
@@ -430,7 +430,7 @@ pub async fn visibility_narrows_the_list_by_the_record_in_force(store: &impl Sub
     let seen = |visible, today| EmployeeFilter { today, ..EmployeeFilter::everybody(visible, START) };
     let own = Visibility { own: Some(report.id), ..Visibility::default() };
     let reports = Visibility { reports_of: Some(boss.id), ..Visibility::default() };
-    let within = Visibility { department: Some(unit.id), ..Visibility::default() };
+    let within = Visibility { department_tree: Some(unit.id), ..Visibility::default() };
     let both = Visibility { own: Some(boss.id), ..reports };
     let (before, after) = (date(2020, 6, 1), date(2021, 6, 1));
     for (visible, today, expected) in [

@@ -18,7 +18,7 @@ use crate::hrms::{Hrms, Work};
 use crate::id::EmployeeId;
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource};
-use crate::store::Version;
+use crate::store::{Tx, Version};
 use crate::validate::{Check, fold, time_zone};
 
 /// What can be done with employees.
@@ -56,13 +56,15 @@ impl EmployeeService<'_> {
         let today = self.0.today();
         let mut tx = self.0.read(actor).await?;
         let mut row = tx.employees().view(id, as_of.unwrap_or(today), today).await?.ok_or(NOT_FOUND)?;
-        self.see(actor, &row)?;
+        self.see(&mut *tx, actor, &mut row).await?;
         if as_of.is_none()
             && let Some(zone) = row.time_zone.as_deref().and_then(time_zone)
         {
             let there = self.0.clock().today(&zone);
             if there != today {
+                let resource = row.resource;
                 row = tx.employees().view(id, there, today).await?.ok_or(NOT_FOUND)?;
+                row.resource = resource;
             }
         }
         Ok(self.shown(actor, row))
@@ -100,7 +102,8 @@ impl EmployeeService<'_> {
             updated_after: search.updated_after,
             ..EmployeeFilter::everybody(visible, search.as_of.unwrap_or(today))
         };
-        let rows = tx.employees().list(&filter, page).await?;
+        let mut rows = tx.employees().list(&filter, page).await?;
+        self.0.complete(&mut *tx, actor, rows.iter_mut().map(|row| &mut row.resource), today).await?;
         let page = Page::from_rows(rows, page.limit, |last| Position {
             key: last.view.sort_key(page.sort),
             id: last.view.id.as_uuid(),
@@ -116,8 +119,8 @@ impl EmployeeService<'_> {
         self.0.visibility(actor, Permission::EmployeeRead)?;
         let today = self.0.today();
         let mut tx = self.0.read(actor).await?;
-        let row = tx.employees().view(id, today, today).await?.ok_or(NOT_FOUND)?;
-        self.see(actor, &row)?;
+        let mut row = tx.employees().view(id, today, today).await?.ok_or(NOT_FOUND)?;
+        self.see(&mut *tx, actor, &mut row).await?;
         Ok(EmploymentHistory { items: tx.employees().history(id).await? })
     }
 
@@ -209,21 +212,24 @@ impl EmployeeService<'_> {
         as_of: Date,
         change: Change,
     ) -> Result<EmployeeView, EmployeeError> {
-        let row = work.employees().view(id, as_of, self.0.today()).await?.ok_or(NOT_FOUND)?;
+        let today = self.0.today();
+        let mut row = work.employees().view(id, as_of, today).await?.ok_or(NOT_FOUND)?;
+        self.0.complete(&mut *work, actor, [&mut row.resource], today).await?;
         work.emit(NewEvent {
             kind,
             subject: subject("employees", id.as_uuid()),
             data: serde_json::json!({ "employee_id": id, "from": as_of }),
             change,
             permission: Permission::EmployeeRead,
-            resource: row.resource,
+            resource: row.resource.clone(),
         });
         let view = self.shown(actor, row);
         Ok(work.commit(view).await?)
     }
 
     /// Refuses, as not found, whoever may not see the employee.
-    fn see(&self, actor: &Actor, row: &EmployeeRow) -> Result<(), CommonError> {
+    async fn see(&self, tx: &mut dyn Tx, actor: &Actor, row: &mut EmployeeRow) -> Result<(), CommonError> {
+        self.0.complete(tx, actor, [&mut row.resource], self.0.today()).await?;
         match self.0.policy().decide(actor, Permission::EmployeeRead, &row.resource) {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(NOT_FOUND),
@@ -234,8 +240,8 @@ impl EmployeeService<'_> {
     async fn manage(&self, actor: &Actor, work: &mut Work, id: EmployeeId) -> Result<(), EmployeeError> {
         self.0.visibility(actor, Permission::EmployeeManage)?;
         let today = self.0.today();
-        let row = work.employees().view(id, today, today).await?.ok_or(NOT_FOUND)?;
-        self.see(actor, &row)?;
+        let mut row = work.employees().view(id, today, today).await?.ok_or(NOT_FOUND)?;
+        self.see(&mut **work, actor, &mut row).await?;
         Ok(self.0.require(actor, Permission::EmployeeManage, &row.resource)?)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 
 use crate::employment::{ReportingLine, Timeline};
 use crate::error::StoreError;
@@ -22,6 +23,13 @@ pub trait EmploymentRepo: Send {
 
     /// Everybody who is in this department on some day.
     async fn members_of(&mut self, department: DepartmentId) -> Result<Vec<EmployeeId>, StoreError>;
+
+    /// The managers of these employees on a day, nearest first, up to the top: one statement.
+    async fn managers_above(
+        &mut self,
+        employees: &[EmployeeId],
+        on: Date,
+    ) -> Result<HashMap<EmployeeId, Vec<EmployeeId>>, StoreError>;
 
     /// Waits until no other unit of work of the tenant is changing the reporting line, and keeps it that
     /// way until this one ends. Take it before the rows of employees.

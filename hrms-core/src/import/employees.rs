@@ -368,6 +368,6 @@ pub(crate) fn event(
         data: json!({ "employee_id": employee, "import_id": import }),
         change,
         permission: Permission::EmployeeRead,
-        resource: Resource::of(employee, facts.manager_id, facts.department_id),
+        resource: Resource::of(employee, facts),
     }
 }

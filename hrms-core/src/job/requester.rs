@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Cause, Who};
 use crate::hrms::Hrms;
-use crate::id::{DepartmentId, EmployeeId, TenantId, UserId};
+use crate::id::{ApiKeyId, EmployeeId, ServiceAccountId, TenantId, UserId};
 use crate::job::{JobError, JobFault, JobRecord};
-use crate::policy::{Permission, Role};
-use crate::user::UserStatus;
+use crate::policy::{Grant, Permission, RoleName};
 
 /// The actor who enqueued a job, in the form that is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +19,20 @@ pub enum Requester {
         user: UserId,
         /// The employee that they were.
         employee: Option<EmployeeId>,
-        /// The department that they were in.
-        department: Option<DepartmentId>,
         /// The roles that they had.
-        roles: Vec<Role>,
+        roles: Vec<RoleName>,
+        /// What they were allowed to do.
+        #[serde(default)]
+        grants: Vec<Grant>,
+    },
+    /// An integration with an API key.
+    Service {
+        /// The service account.
+        account: ServiceAccountId,
+        /// Its key.
+        key: ApiKeyId,
+        /// What it was allowed to do.
+        grants: Vec<Grant>,
     },
     /// The system, with these permissions.
     System {
@@ -37,9 +46,10 @@ impl Requester {
     #[must_use]
     pub fn of(actor: &Actor) -> Self {
         match *actor.who() {
-            Who::User { user, employee, department, .. } => {
-                Self::User { user, employee, department, roles: actor.roles().to_vec() }
+            Who::User { user, employee, .. } => {
+                Self::User { user, employee, roles: actor.roles().to_vec(), grants: actor.grants().to_vec() }
             }
+            Who::Service { account, key } => Self::Service { account, key, grants: actor.grants().to_vec() },
             Who::System { .. } => {
                 let mut permissions: Vec<_> = actor.grants().iter().map(|grant| grant.permission).collect();
                 permissions.dedup();
@@ -53,43 +63,41 @@ impl Requester {
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::User { user, .. } => Some(*user),
-            Self::System { .. } => None,
+            Self::Service { .. } | Self::System { .. } => None,
         }
     }
 }
 
 /// The actor that a job runs as. The one place where jobs get their rights.
 ///
-/// A member of the organisation gets the roles, employee and department that they have now, so that rights
+/// A member of the organisation gets the roles, employee and employment that they have now, so that rights
 /// taken away meanwhile are gone. Users whom the organisation doesn't know belong to an embedder who
 /// manages them: they keep what they had.
 pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> Result<Actor, JobError> {
     let cause = Cause::Job(job.id);
-    let (user, employee, department, roles) = match &job.requester {
+    let (user, employee, roles, grants) = match &job.requester {
         Requester::System { permissions } => {
             return Ok(Actor::system(tenant, "job", permissions, cause, job.request));
         }
-        Requester::User { user, employee, department, roles } => (*user, *employee, *department, roles),
+        Requester::Service { account, key, grants } => {
+            let who = Who::Service { account: *account, key: *key };
+            return Ok(Actor::with_grants(tenant, who, Vec::new(), grants.clone(), cause, job.request));
+        }
+        Requester::User { user, employee, roles, grants } => (*user, *employee, roles, grants),
     };
     let mut tx = hrms.store().read(tenant).await?;
-    let as_user = |employee, department, roles: &[Role]| {
-        let who = Who::User { user, session: None, employee, department };
-        Actor::user(tenant, who, roles, cause, job.request)
+    let as_user = |employee, roles: &[RoleName], grants: Vec<Grant>| {
+        let who = Who::User { user, session: None, employee };
+        Actor::with_grants(tenant, who, roles.to_vec(), grants, cause, job.request)
     };
-    let Some(member) = tx.users().get(user).await? else {
-        return Ok(as_user(employee, department, roles));
-    };
-    if member.status != UserStatus::Active {
+    if tx.users().get(user).await?.is_none() {
+        return Ok(as_user(employee, roles, grants.clone()));
+    }
+    let Some(standing) = tx.users().rights(user, hrms.today()).await? else {
         return Err(JobError::GiveUp(JobFault {
             code: "job.requester-disabled".to_owned(),
             detail: "the user who asked for this can't log in any more".to_owned(),
         }));
-    }
-    let mut department = None;
-    if let Some(employee) = member.employee_id {
-        let timelines = tx.employment().timelines_of(&[employee]).await?;
-        let record = timelines.get(&employee).and_then(|timeline| timeline.at(hrms.today()));
-        department = record.and_then(|record| record.facts.department_id);
-    }
-    Ok(as_user(member.employee_id, department, &member.roles))
+    };
+    Ok(as_user(standing.employee, &standing.roles, standing.grants).with_facts(standing.facts))
 }

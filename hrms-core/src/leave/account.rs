@@ -168,7 +168,8 @@ impl LeaveService<'_> {
         let unknown = || CommonError::unknown_reference("/employee_id");
         let mut work = self.0.begin(actor).await?;
         let now = work.now();
-        let standing = Standing::load(&mut *work, new.employee_id, now).await?.ok_or_else(unknown)?;
+        let standing = Standing::load(self.0, &mut *work, actor, new.employee_id, now).await?;
+        let standing = standing.ok_or_else(unknown)?;
         let resource = standing.resource(new.valid_from);
         if self.0.policy().decide(actor, Permission::LeaveGrant, &resource) == Decision::Deny {
             return Err(unknown().into());
@@ -300,7 +301,7 @@ impl LeaveService<'_> {
         actor: &Actor,
         employee: EmployeeId,
     ) -> Result<Option<Standing>, CommonError> {
-        let standing = Standing::load(tx, employee, self.0.clock().now()).await?;
+        let standing = Standing::load(self.0, tx, actor, employee, self.0.clock().now()).await?;
         Ok(standing.filter(|standing| self.may_see(actor, &standing.resource(standing.today))))
     }
 

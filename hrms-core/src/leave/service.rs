@@ -192,7 +192,8 @@ impl LeaveService<'_> {
         self.0.visibility(actor, Permission::LeaveRead)?;
         let mut tx = self.0.read(actor).await?;
         let view = tx.leave_requests().get(id).await?.ok_or(NOT_FOUND)?;
-        let standing = Standing::load(&mut *tx, view.request.employee_id, self.0.clock().now()).await?;
+        let standing =
+            Standing::load(self.0, &mut *tx, actor, view.request.employee_id, self.0.clock().now()).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
         if !self.may_see(actor, &standing.resource(view.request.starts_on)) {
             return Err(NOT_FOUND.into());
@@ -391,7 +392,8 @@ impl LeaveService<'_> {
     ) -> Result<(LeaveRequestView, Standing, Resource), LeaveError> {
         let view = work.leave_requests().get(id).await?.ok_or(NOT_FOUND)?;
         let now = work.now();
-        let standing = Standing::load(&mut **work, view.request.employee_id, now).await?.ok_or(NOT_FOUND)?;
+        let standing = Standing::load(self.0, &mut **work, actor, view.request.employee_id, now).await?;
+        let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on);
         if !self.may_see(actor, &resource) {
             return Err(NOT_FOUND.into());
@@ -413,7 +415,7 @@ impl LeaveService<'_> {
         let employee_id = ask.employee_id.or(actor.employee()).ok_or_else(missing)?;
         // The same answer whether the employee isn't there or isn't the actor's to act for.
         let unknown = || CommonError::unknown_reference("/employee_id");
-        let standing = Standing::load(tx, employee_id, now).await?.ok_or_else(unknown)?;
+        let standing = Standing::load(self.0, tx, actor, employee_id, now).await?.ok_or_else(unknown)?;
         let resource = standing.resource(period.starts_on);
         if self.0.policy().decide(actor, Permission::LeaveSubmit, &resource) == Decision::Deny {
             return Err(unknown().into());

@@ -4,8 +4,10 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::day_count::{CountedDay, DayFacts, InclusiveDays, WorkWeek, count_working_days};
+use crate::actor::Actor;
 use crate::employment::{Record, Timeline};
-use crate::error::StoreError;
+use crate::error::{CommonError, StoreError};
+use crate::hrms::Hrms;
 use crate::id::{EmployeeId, LocationId};
 use crate::policy::Resource;
 use crate::store::Tx;
@@ -16,6 +18,8 @@ use crate::validate::time_zone;
 pub(crate) struct Standing {
     employee: EmployeeId,
     timeline: Timeline,
+    /// The facts that only wide grants look at, by the record in force today.
+    above: Resource,
     /// Today in the employee's work zone (P19); UTC for somebody without a workplace.
     pub(crate) today: Date,
 }
@@ -23,10 +27,12 @@ pub(crate) struct Standing {
 impl Standing {
     /// Reads it; `None` for an employee who isn't there.
     pub(crate) async fn load(
+        hrms: &Hrms,
         tx: &mut dyn Tx,
+        actor: &Actor,
         employee: EmployeeId,
         now: Timestamp,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Result<Option<Self>, CommonError> {
         let mut timelines = tx.employment().timelines_of(&[employee]).await?;
         let Some(timeline) = timelines.remove(&employee) else { return Ok(None) };
         let utc = now.to_zoned(TimeZone::UTC).date();
@@ -36,7 +42,12 @@ impl Standing {
             None => None,
         };
         let zone = location.and_then(|location| time_zone(&location.time_zone)).unwrap_or(TimeZone::UTC);
-        Ok(Some(Self { employee, timeline, today: now.to_zoned(zone).date() }))
+        let today = now.to_zoned(zone).date();
+        let mut standing = Self { employee, timeline, today, above: Resource::default() };
+        let mut above = standing.resource(today);
+        hrms.complete(tx, actor, [&mut above], today).await?;
+        standing.above = above;
+        Ok(Some(standing))
     }
 
     /// What decisions about a leave rest on: manager and department by the record in force today. When
@@ -46,7 +57,11 @@ impl Standing {
     pub(crate) fn resource(&self, first_day: Date) -> Resource {
         let record = self.timeline.at(self.today).or_else(|| nearest(&self.timeline, first_day));
         let facts = record.map(|record| record.facts).unwrap_or_default();
-        Resource::of(self.employee, facts.manager_id, facts.department_id)
+        Resource {
+            managers_above: self.above.managers_above.clone(),
+            departments_above: self.above.departments_above.clone(),
+            ..Resource::of(self.employee, facts)
+        }
     }
 
     /// The first of these days without employment.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use hrms_core::{Actor, Hrms};
+use hrms_core::{Actor, CommonError, Hrms};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -72,8 +72,14 @@ impl Listening {
         loop {
             tokio::select! {
                 next = self.subscription.next() => match next {
-                    Ok(delivery) if !self.wants(&delivery) => {}
-                    Ok(delivery) => send(socket, Message::Text(delivery.frame.clone())).await?,
+                    Ok(delivery) => match self.wants(&delivery).await {
+                        Ok(true) => send(socket, Message::Text(delivery.frame.clone())).await?,
+                        Ok(false) => {}
+                        Err(error) => {
+                            tracing::warn!(%error, "can't find out whether an event may be received");
+                            return Err(Some((CloseCode::Again.into(), "try again: reconnect with since")));
+                        }
+                    },
                     Err(Ended::TooSlow) => return Err(Some((TOO_SLOW, "too slow: reconnect with since"))),
                     Err(Ended::Failed(error)) => {
                         tracing::warn!(%error, "can't read the event log");
@@ -105,11 +111,11 @@ impl Listening {
         }
     }
 
-    fn wants(&self, delivery: &Delivery) -> bool {
+    async fn wants(&self, delivery: &Delivery) -> Result<bool, CommonError> {
         let event = &delivery.event;
-        self.types.as_ref().is_none_or(|types| types.contains(&event.kind))
-            && self.subject.as_ref().is_none_or(|subject| *subject == event.subject)
-            && self.hrms.events().may_receive(&self.actor, event)
+        let asked_for = self.types.as_ref().is_none_or(|types| types.contains(&event.kind))
+            && self.subject.as_ref().is_none_or(|subject| *subject == event.subject);
+        Ok(asked_for && self.hrms.events().may_receive(&self.actor, event).await?)
     }
 }
 

@@ -33,7 +33,7 @@ impl Authenticate for Believes {
         };
         let user = UserId::from_uuid(Uuid::from_u128(1));
         let actor = |tenant, role| {
-            let who = Who::User { user, session: None, employee: None, department: None };
+            let who = Who::User { user, session: None, employee: None };
             Ok(Caller::User(Actor::user(tenant, who, &[role], Cause::Request, request)))
         };
         match credential.to_str().unwrap_or_default() {

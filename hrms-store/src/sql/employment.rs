@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -15,6 +16,54 @@ use crate::query::{CHUNK, Query, insert_many, params};
 use crate::sql::{SqlTx, corrupt, period};
 
 const TABLE: &str = "employment_record";
+
+/// The facts of a record of the given alias, for a [`FactsRow`].
+macro_rules! facts {
+    ($alias:literal) => {
+        concat!(
+            $alias,
+            ".department_id AS facts_department, ",
+            $alias,
+            ".designation_id AS facts_designation, ",
+            $alias,
+            ".location_id AS facts_location, ",
+            $alias,
+            ".manager_id AS facts_manager, ",
+            $alias,
+            ".employment_type AS facts_employment_type, ",
+            $alias,
+            ".status AS facts_status"
+        )
+    };
+}
+pub(in crate::sql) use facts;
+
+/// The facts of a record, or nothing where there is none.
+#[derive(FromRow)]
+pub(in crate::sql) struct FactsRow {
+    facts_department: Option<Uuid>,
+    facts_designation: Option<Uuid>,
+    facts_location: Option<Uuid>,
+    facts_manager: Option<Uuid>,
+    facts_employment_type: Option<String>,
+    facts_status: Option<String>,
+}
+
+impl TryFrom<FactsRow> for Facts {
+    type Error = StoreError;
+
+    fn try_from(row: FactsRow) -> Result<Self, StoreError> {
+        let kind = row.facts_employment_type.as_deref().map(employment_type).transpose()?;
+        Ok(Self {
+            department_id: row.facts_department.map(DepartmentId::from_uuid),
+            designation_id: row.facts_designation.map(DesignationId::from_uuid),
+            location_id: row.facts_location.map(LocationId::from_uuid),
+            manager_id: row.facts_manager.map(EmployeeId::from_uuid),
+            employment_type: kind.unwrap_or_default(),
+            status: row.facts_status.as_deref().map(status).transpose()?.unwrap_or_default(),
+        })
+    }
+}
 
 #[derive(FromRow)]
 struct RecordRow {
@@ -144,6 +193,38 @@ impl EmploymentRepo for SqlTx {
             )
             .await?;
         Ok(rows.into_iter().map(|(employee,)| EmployeeId::from_uuid(employee)).collect())
+    }
+
+    async fn managers_above(
+        &mut self,
+        employees: &[EmployeeId],
+        on: Date,
+    ) -> Result<HashMap<EmployeeId, Vec<EmployeeId>>, StoreError> {
+        let mut above: HashMap<EmployeeId, Vec<EmployeeId>> = HashMap::new();
+        if employees.is_empty() {
+            return Ok(above);
+        }
+        // The depth orders the result, and ends the search should the line ever have a cycle.
+        let mut query = Query::with(
+            "WITH RECURSIVE up (employee_id, manager_id, depth) AS ( \
+               SELECT r.employee_id, r.manager_id, 1 FROM employment_record AS r \
+               WHERE r.tenant_id = $1 AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2) \
+                 AND r.manager_id IS NOT NULL AND r.employee_id IN ",
+            params![self.tenant, on],
+        );
+        query.list(employees.iter().copied()).push(
+            " UNION SELECT up.employee_id, r.manager_id, up.depth + 1 FROM employment_record AS r \
+               JOIN up ON r.employee_id = up.manager_id \
+               WHERE r.tenant_id = $1 AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2) \
+                 AND r.manager_id IS NOT NULL AND up.depth < 100) \
+             SELECT employee_id, manager_id FROM up ORDER BY employee_id, depth",
+        );
+        let rows: Vec<(Uuid, Uuid)> = query.all(&mut self.conn).await?;
+        for (employee, manager) in rows {
+            let managers = above.entry(EmployeeId::from_uuid(employee)).or_default();
+            managers.push(EmployeeId::from_uuid(manager));
+        }
+        Ok(above)
     }
 
     async fn lock_reporting_line(&mut self) -> Result<(), StoreError> {

@@ -6,10 +6,11 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::event::{Event, EventLog};
-use hrms_core::{DepartmentId, EmployeeId, EventId, Permission, RequestId, Resource, StoreError, UserId};
+use hrms_core::{EmployeeId, EventId, Permission, RequestId, Resource, StoreError, UserId};
 
 use crate::instant::Instant;
 use crate::query::{insert_many, params};
+use crate::sql::employment::{FactsRow, facts};
 use crate::sql::{SqlTx, corrupt};
 
 #[derive(FromRow)]
@@ -22,8 +23,8 @@ struct EventRow {
     data: Value,
     permission: String,
     owner_id: Option<Uuid>,
-    manager_id: Option<Uuid>,
-    department_id: Option<Uuid>,
+    #[sqlx(flatten)]
+    facts: FactsRow,
     caused_by: Option<Uuid>,
     request_id: Uuid,
 }
@@ -35,8 +36,7 @@ impl TryFrom<EventRow> for Event {
         let permission = Permission::from_code(&row.permission);
         let mut resource = Resource::organization();
         resource.owner = row.owner_id.map(EmployeeId::from_uuid);
-        resource.manager = row.manager_id.map(EmployeeId::from_uuid);
-        resource.department = row.department_id.map(DepartmentId::from_uuid);
+        resource.facts = row.facts.try_into()?;
         Ok(Self {
             sequence: row.sequence,
             id: EventId::from_uuid(row.id),
@@ -79,8 +79,12 @@ impl EventLog for SqlTx {
                 event.data,
                 event.permission.code(),
                 event.resource.owner,
-                event.resource.manager,
-                event.resource.department,
+                event.resource.facts.manager_id,
+                event.resource.facts.department_id,
+                event.resource.facts.designation_id,
+                event.resource.facts.location_id,
+                event.resource.owner.map(|_| event.resource.facts.employment_type.code()),
+                event.resource.owner.map(|_| event.resource.facts.status.code()),
                 event.caused_by,
                 event.request,
             ]
@@ -88,7 +92,8 @@ impl EventLog for SqlTx {
         insert_many(
             &mut self.conn,
             "INSERT INTO event (tenant_id, sequence, id, kind, occurred_at, subject, data, permission, \
-             owner_id, manager_id, department_id, caused_by, request_id) VALUES ",
+             owner_id, manager_id, department_id, designation_id, location_id, employment_type, status, \
+             caused_by, request_id) VALUES ",
             rows.collect::<Vec<_>>(),
             "",
         )
@@ -100,9 +105,12 @@ impl EventLog for SqlTx {
         let rows: Vec<EventRow> = self
             .conn
             .all(
-                "SELECT sequence, id, kind, occurred_at, subject, data, permission, owner_id, manager_id, \
-                 department_id, caused_by, request_id FROM event \
-                 WHERE tenant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+                concat!(
+                    "SELECT e.sequence, e.id, e.kind, e.occurred_at, e.subject, e.data, e.permission, \
+                     e.owner_id, e.caused_by, e.request_id, ",
+                    facts!("e"),
+                    " FROM event AS e WHERE e.tenant_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3"
+                ),
                 params![self.tenant, sequence, limit],
             )
             .await?;

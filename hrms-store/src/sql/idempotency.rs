@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::FromRow;
 
+use hrms_core::StoreError;
 use hrms_core::idempotency::{IdempotencyKey, IdempotencyRepo, StoredAnswer};
-use hrms_core::{StoreError, UserId};
+use uuid::Uuid;
 
 use crate::instant::Instant;
 use crate::query::params;
@@ -36,7 +37,7 @@ impl TryFrom<AnswerRow> for StoredAnswer {
 impl IdempotencyRepo for SqlTx {
     async fn get(
         &mut self,
-        user: UserId,
+        principal: Uuid,
         key: &str,
         since: Timestamp,
     ) -> Result<Option<StoredAnswer>, StoreError> {
@@ -45,7 +46,7 @@ impl IdempotencyRepo for SqlTx {
             .optional(
                 "SELECT fingerprint, answer, created_at FROM idempotency_key \
                  WHERE tenant_id = $1 AND user_id = $2 AND key = $3 AND created_at >= $4",
-                params![self.tenant, user, key, since],
+                params![self.tenant, principal, key, since],
             )
             .await?;
         row.map(TryInto::try_into).transpose()
@@ -53,7 +54,7 @@ impl IdempotencyRepo for SqlTx {
 
     async fn insert(
         &mut self,
-        user: UserId,
+        principal: Uuid,
         key: &IdempotencyKey,
         answer: &str,
         now: Timestamp,
@@ -62,14 +63,14 @@ impl IdempotencyRepo for SqlTx {
         self.conn
             .execute(
                 "DELETE FROM idempotency_key WHERE tenant_id = $1 AND user_id = $2 AND key = $3 AND created_at < $4",
-                params![self.tenant, user, key.key.as_str(), expired_before],
+                params![self.tenant, principal, key.key.as_str(), expired_before],
             )
             .await?;
         self.conn
             .execute(
                 "INSERT INTO idempotency_key (tenant_id, user_id, key, fingerprint, answer, created_at) \
                  VALUES ($1, $2, $3, $4, $5, $6)",
-                params![self.tenant, user, key.key.as_str(), key.fingerprint.to_vec(), answer, now],
+                params![self.tenant, principal, key.key.as_str(), key.fingerprint.to_vec(), answer, now],
             )
             .await?;
         Ok(())

@@ -7,11 +7,12 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::user::{Standing, User, UserFilter, UserRepo, UserSort, UserStatus};
-use hrms_core::{DepartmentId, EmployeeId, PageRequest, Role, SessionId, StoreError, UserId, Version};
+use hrms_core::{EmployeeId, PageRequest, Role, RoleName, SessionId, StoreError, UserId, Version};
 
 use crate::engine::Conn;
 use crate::instant::Instant;
 use crate::query::{Param, Query, params};
+use crate::sql::employment::{FactsRow, facts};
 use crate::sql::{SqlTx, corrupt};
 
 #[derive(FromRow)]
@@ -50,15 +51,61 @@ impl TryFrom<UserRow> for User {
 struct StandingRow {
     roles: Value,
     employee_id: Option<Uuid>,
-    department_id: Option<Uuid>,
+    /// Whether the employee has left.
+    ended: bool,
+    #[sqlx(flatten)]
+    facts: FactsRow,
 }
 
-fn roles(stored: Value) -> Result<Vec<Role>, StoreError> {
+impl TryFrom<StandingRow> for Standing {
+    type Error = StoreError;
+
+    fn try_from(row: StandingRow) -> Result<Self, StoreError> {
+        let mut roles = roles(row.roles)?;
+        if row.ended {
+            roles.retain(|role| *role == Role::Owner);
+        }
+        let built_in = roles.iter().filter_map(RoleName::built_in);
+        Ok(Self {
+            grants: built_in.flat_map(Role::grants).collect(),
+            roles,
+            employee: row.employee_id.map(EmployeeId::from_uuid),
+            facts: row.facts.try_into()?,
+        })
+    }
+}
+
+/// What a member `m` of the organisation `o` may rely on; $1 is the tenant, $2 today, $3 the day before.
+///
+/// Days are those of UTC, and begin and end elsewhere at other times: whoever left on $2 or the day before
+/// still counts as there.
+macro_rules! standing {
+    ($from:literal, $where:literal) => {
+        concat!(
+            "SELECT m.roles, m.employee_id, \
+             (m.employee_id IS NOT NULL AND EXISTS (SELECT 1 FROM employment_record AS p \
+               WHERE p.tenant_id = $1 AND p.employee_id = m.employee_id AND p.valid_to <= $3) \
+              AND NOT EXISTS (SELECT 1 FROM employment_record AS p \
+               WHERE p.tenant_id = $1 AND p.employee_id = m.employee_id \
+                 AND (p.valid_to IS NULL OR p.valid_to > $3))) AS ended, ",
+            facts!("r"),
+            " FROM ",
+            $from,
+            " JOIN organization AS o ON o.id = m.tenant_id \
+             LEFT JOIN employment_record AS r ON r.tenant_id = m.tenant_id AND r.employee_id = m.employee_id \
+               AND r.valid_from <= $2 AND (r.valid_to IS NULL OR r.valid_to > $2) \
+             WHERE m.tenant_id = $1 AND m.status = 'active' AND o.status = 'active' AND ",
+            $where
+        )
+    };
+}
+
+fn roles(stored: Value) -> Result<Vec<RoleName>, StoreError> {
     serde_json::from_value(stored).map_err(|error| corrupt("membership", error))
 }
 
-fn role_codes(roles: &[Role]) -> Value {
-    roles.iter().map(|role| role.code()).collect()
+fn role_codes(roles: &[RoleName]) -> Value {
+    roles.iter().map(RoleName::as_str).collect()
 }
 
 const INSERT_ACCOUNT: &str = "INSERT INTO user_account (id, email, name, password_hash, status, created_at, updated_at, version) \
@@ -185,7 +232,7 @@ impl UserRepo for SqlTx {
         let rows: Vec<(Uuid, Value)> = query.all(&mut self.conn).await?;
         let mut users = Vec::with_capacity(rows.len());
         for (user, stored) in rows {
-            if roles(stored)?.contains(&role) {
+            if roles(stored)?.iter().any(|held| *held == role) {
                 users.push(UserId::from_uuid(user));
             }
         }
@@ -211,21 +258,28 @@ impl UserRepo for SqlTx {
         let row: Option<StandingRow> = self
             .conn
             .optional(
-                "SELECT m.roles, m.employee_id, r.department_id FROM auth_session AS s \
-                 JOIN membership AS m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id \
-                 JOIN organization AS o ON o.id = s.tenant_id \
-                 LEFT JOIN employment_record AS r ON r.tenant_id = m.tenant_id AND r.employee_id = m.employee_id \
-                   AND r.valid_from <= $5 AND (r.valid_to IS NULL OR r.valid_to > $5) \
-                 WHERE s.tenant_id = $1 AND s.id = $2 AND s.user_id = $3 AND s.revoked_at IS NULL \
-                   AND s.expires_at > $4 AND m.status = 'active' AND o.status = 'active'",
-                params![self.tenant, session, user, now, today],
+                standing!(
+                    "auth_session AS s JOIN membership AS m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id",
+                    "s.tenant_id = $1 AND s.id = $4 AND s.user_id = $5 AND s.revoked_at IS NULL AND s.expires_at > $6"
+                ),
+                params![self.tenant, today, day_before(today), session, user, now],
             )
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Standing {
-            roles: roles(row.roles)?,
-            employee: row.employee_id.map(EmployeeId::from_uuid),
-            department: row.department_id.map(DepartmentId::from_uuid),
-        }))
+        row.map(TryInto::try_into).transpose()
     }
+
+    async fn rights(&mut self, user: UserId, today: Date) -> Result<Option<Standing>, StoreError> {
+        let row: Option<StandingRow> = self
+            .conn
+            .optional(
+                standing!("membership AS m", "m.user_id = $4"),
+                params![self.tenant, today, day_before(today), user],
+            )
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+}
+
+fn day_before(day: Date) -> Date {
+    day.yesterday().unwrap_or(day)
 }

@@ -1,17 +1,20 @@
 //! Row visibility as a condition of a statement.
 
-use hrms_core::Visibility;
+use jiff::civil::Date;
+
+use hrms_core::{TenantId, Visibility};
 
 use crate::query::Query;
 
-/// Appends the condition that a row is inside `seen`. The columns say whose row it is, and who manages
-/// them and where they work by the record in force today.
+/// Appends the condition that a row is inside `seen`. `owner` is the column that says whose row it is,
+/// `record` the alias of the owner's employment record in force `today`.
 pub(crate) fn visible(
     query: &mut Query,
+    tenant: TenantId,
     seen: &Visibility,
+    today: Date,
     owner: &'static str,
-    manager: &'static str,
-    department: &'static str,
+    record: &'static str,
 ) {
     if seen.organization {
         return;
@@ -21,11 +24,34 @@ pub(crate) fn visible(
     if let Some(own) = seen.own {
         query.push(" OR ").push(owner).push(" = ").bind(own);
     }
-    if let Some(reports_of) = seen.reports_of {
-        query.push(" OR ").push(manager).push(" = ").bind(reports_of);
+    if let Some(manager) = seen.reports_of {
+        // Nobody is their own report.
+        query.push(" OR (").push(record).push(".manager_id = ").bind(manager);
+        query.push(" AND ").push(owner).push(" <> ").bind(manager).push(")");
     }
-    if let Some(within) = seen.department {
-        query.push(" OR ").push(department).push(" = ").bind(within);
+    if let Some(manager) = seen.reports_tree_of {
+        query.push(" OR (").push(owner).push(" IN (");
+        query.push("WITH RECURSIVE below (id) AS (SELECT s.employee_id FROM employment_record AS s WHERE s.tenant_id = ");
+        query.bind(tenant).push(" AND s.manager_id = ").bind(manager);
+        query.push(" AND s.valid_from <= ").bind(today);
+        query.push(" AND (s.valid_to IS NULL OR s.valid_to > ").bind(today);
+        // UNION drops what was found before, so it ends even if the line had a cycle.
+        query.push(
+            ") UNION SELECT s.employee_id FROM employment_record AS s JOIN below ON s.manager_id = below.id",
+        );
+        query.push(" WHERE s.tenant_id = ").bind(tenant).push(" AND s.valid_from <= ").bind(today);
+        query.push(" AND (s.valid_to IS NULL OR s.valid_to > ").bind(today);
+        query.push(")) SELECT id FROM below) AND ").push(owner).push(" <> ").bind(manager).push(")");
+    }
+    if let Some(top) = seen.department_tree {
+        query.push(" OR ").push(record).push(".department_id IN (");
+        query.push("WITH RECURSIVE inside (id) AS (SELECT p.id FROM department AS p WHERE p.tenant_id = ");
+        query.bind(tenant).push(" AND p.id = ").bind(top);
+        query.push(" UNION SELECT p.id FROM department AS p JOIN inside ON p.parent_id = inside.id WHERE p.tenant_id = ");
+        query.bind(tenant).push(") SELECT id FROM inside)");
+    }
+    if let Some(location) = seen.location {
+        query.push(" OR ").push(record).push(".location_id = ").bind(location);
     }
     query.push(")");
 }

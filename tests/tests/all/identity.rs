@@ -27,7 +27,7 @@ fn request() -> RequestId {
 }
 
 fn actor(organization: &CreatedOrganization, user: UserId, roles: &[Role]) -> Actor {
-    let who = Who::User { user, session: None, employee: None, department: None };
+    let who = Who::User { user, session: None, employee: None };
     Actor::user(organization.organization.id, who, roles, Cause::Request, request())
 }
 
@@ -57,7 +57,7 @@ fn new_user(email: &str, roles: &[Role]) -> NewUser {
     NewUser {
         email: email.into(),
         name: "Jane Doe".into(),
-        roles: roles.to_vec(),
+        roles: roles.iter().map(|&role| role.into()).collect(),
         employee_id: None,
         password: Secret::new(PASSWORD),
     }
@@ -255,16 +255,20 @@ async fn nobody_hands_out_what_they_lack(store: &Fresh) {
     let own = hrms.users().get(&admin, acme.admin.id).await.unwrap();
     for patch in [
         UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() },
-        UserPatch { roles: Patch::Set(vec![Role::Employee]), ..Default::default() },
+        UserPatch { roles: Patch::Set(vec![Role::Employee.into()]), ..Default::default() },
     ] {
         let denied = hrms.users().change(&clerk, own.id, own.version, patch).await.unwrap_err();
         assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
     }
     // An admin appoints others, not themselves.
-    let patch = UserPatch { roles: Patch::Set(vec![Role::Admin, Role::Hr]), ..Default::default() };
+    let patch =
+        UserPatch { roles: Patch::Set(vec![Role::Admin.into(), Role::Hr.into()]), ..Default::default() };
     let denied = hrms.users().change(&admin, own.id, own.version, patch).await.unwrap_err();
     assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
-    let patch = UserPatch { roles: Patch::Set(vec![Role::Hr, Role::Admin, Role::Hr]), ..Default::default() };
+    let patch = UserPatch {
+        roles: Patch::Set(vec![Role::Hr.into(), Role::Admin.into(), Role::Hr.into()]),
+        ..Default::default()
+    };
     let hr = hrms.users().change(&admin, hr.id, hr.version, patch).await.unwrap();
     assert_eq!(hr.roles, [Role::Admin, Role::Hr]);
 }
@@ -299,7 +303,7 @@ async fn the_last_admin_stays(store: &Fresh) {
     let acme = organization(&hrms, "acme").await;
     let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
     let first = hrms.users().get(&admin, acme.admin.id).await.unwrap();
-    let step_down = || UserPatch { roles: Patch::Set(vec![Role::Employee]), ..Default::default() };
+    let step_down = || UserPatch { roles: Patch::Set(vec![Role::Employee.into()]), ..Default::default() };
     let disable = || UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() };
     // As another admin sees it, who isn't one in the store.
     let other = actor(&acme, UserId::from_uuid(id()), &[Role::Admin]);

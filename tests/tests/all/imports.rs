@@ -43,7 +43,7 @@ pub(crate) struct Setting {
 
 pub(crate) fn user(setting_of: hrms_core::TenantId, roles: &[Role]) -> Actor {
     let employee = Some(hrms_core::EmployeeId::from_uuid(id()));
-    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee, department: None };
+    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee };
     Actor::user(setting_of, who, roles, Cause::Request, RequestId::from_uuid(id()))
 }
 

@@ -4,7 +4,7 @@
 use hrms_core::contract::{department, designation, event, hired, id, location, tenant};
 use hrms_core::department::Head;
 use hrms_core::idempotency::IdempotencyKey;
-use hrms_core::{Period, Store, TenantId, UserId};
+use hrms_core::{Period, Store, TenantId};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::all::support;
@@ -49,7 +49,7 @@ async fn without_any_predicate_the_database_hides_other_tenants_and_the_guard_go
     tx.events().append(vec![event("a")]).await.unwrap();
     let key = IdempotencyKey { key: "k".into(), fingerprint: [0; 32] };
     let now = hrms_core::contract::at(0);
-    tx.idempotency().insert(UserId::from_uuid(id()), &key, "{}", now, now).await.unwrap();
+    tx.idempotency().insert(id(), &key, "{}", now, now).await.unwrap();
     tx.commit().await.unwrap();
 
     let tables = tables_of_the_application(&mut owner).await;

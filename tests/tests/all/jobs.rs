@@ -38,7 +38,7 @@ async fn setting(fresh: Fresh) -> Setting {
     let clock = Arc::new(FixedClock::at(at(0)));
     let hrms = Hrms::builder(SqlStore::clone(&fresh)).clock(Shared(clock.clone())).build();
     let tenant = tenant(&*fresh).await;
-    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee: None, department: None };
+    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee: None };
     let actor = Actor::user(tenant, who, &[Role::Hr], Cause::Request, RequestId::from_uuid(id()));
     Setting { hrms, clock, actor, _fresh: fresh }
 }
@@ -146,7 +146,6 @@ async fn jobs_are_shown_to_those_who_asked_and_to_the_organisation(fresh: Fresh)
         user: UserId::from_uuid(id()),
         session: None,
         employee: Some(hrms_core::EmployeeId::from_uuid(id())),
-        department: None,
     };
     let request = RequestId::from_uuid(id());
     let other = Actor::user(setting.actor.tenant(), who, &[Role::Employee], Cause::Request, request);

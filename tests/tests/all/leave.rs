@@ -52,7 +52,7 @@ pub(super) fn person(number: &str) -> Employee {
 }
 
 pub(super) fn actor(tenant: TenantId, employee: Option<EmployeeId>, roles: &[Role]) -> Actor {
-    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee, department: None };
+    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee };
     Actor::user(tenant, who, roles, Cause::Request, RequestId::from_uuid(id()))
 }
 
@@ -201,7 +201,7 @@ async fn a_request_is_approved_and_cancelled_and_the_balance_follows(store: &sup
         ["leave.granted", "leave_request.submitted", "leave_request.approved", "leave_request.cancelled"]
     );
     for event in events.iter().skip(1) {
-        assert_eq!((event.resource.owner, event.resource.manager), (Some(w.asha), Some(w.manager)));
+        assert_eq!((event.resource.owner, event.resource.facts.manager_id), (Some(w.asha), Some(w.manager)));
     }
     // The days are free again, and a withdrawn request leaves no posting.
     let again = w.submit(w.asha, FRIDAY, FRIDAY).await.unwrap();

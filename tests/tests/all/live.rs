@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use hrms_core::audit::Change;
+use hrms_core::employment::Facts;
 use hrms_core::event::NewEvent;
 use hrms_core::{Actor, EmployeeId, Hrms, Permission, RequestId, Resource, Role, TenantId};
 use hrms_http::{AuthError, Authenticate, Caller, Config, Server};
@@ -121,7 +122,7 @@ async fn kinds<const N: usize>(socket: &mut Socket) -> [String; N] {
 async fn emit(hrms: &Hrms, tenant: TenantId, owner: Option<EmployeeId>, n: i64) {
     let hr = actor(tenant, None, &[Role::Hr]);
     let mut work = hrms.begin(&hr).await.unwrap();
-    let resource = owner.map_or(Resource::organization(), |owner| Resource::of(owner, None, None));
+    let resource = owner.map_or(Resource::organization(), |owner| Resource::of(owner, Facts::default()));
     let data = json!({ "n": n });
     let (kind, subject) = ("test.happened", format!("tests/{n}"));
     work.emit(NewEvent {

@@ -26,7 +26,7 @@ struct Setting {
 }
 
 fn actor(tenant: TenantId, employee: Option<EmployeeId>, roles: &[Role]) -> Actor {
-    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee, department: None };
+    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee };
     Actor::user(tenant, who, roles, Cause::Request, RequestId::from_uuid(id()))
 }
 

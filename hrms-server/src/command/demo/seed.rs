@@ -43,7 +43,7 @@ pub(super) async fn organization(hrms: &Hrms, slug: &str) -> Result<Vec<Account>
     let chief = *staff.get(CHIEF).ok_or_else(missing)?;
     let change = UserPatch {
         employee_id: Patch::Set(chief),
-        roles: Patch::Set(vec![Role::Admin, Role::Employee]),
+        roles: Patch::Set(vec![Role::Admin.into(), Role::Employee.into()]),
         ..Default::default()
     };
     let admin = hrms.users().get(&actor, made.admin.id).await.map_err(failed)?;
@@ -95,7 +95,7 @@ async fn account(
     let new = NewUser {
         email: email(index),
         name: format!("{given} {family}"),
-        roles,
+        roles: roles.into_iter().map(Into::into).collect(),
         employee_id: Some(employee),
         password: secret.clone(),
     };
@@ -243,6 +243,6 @@ async fn requests(
 fn as_manager(hrms: &Hrms, tenant: TenantId, employee: EmployeeId) -> Actor {
     let request = RequestId::from_uuid(hrms.ids().next());
     let user = hrms_core::UserId::from_uuid(hrms.ids().next());
-    let who = Who::User { user, session: None, employee: Some(employee), department: None };
+    let who = Who::User { user, session: None, employee: Some(employee) };
     Actor::user(tenant, who, &[Role::Manager], Cause::OperatorCommand, request)
 }

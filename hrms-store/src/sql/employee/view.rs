@@ -11,6 +11,7 @@ use hrms_core::{
 use super::gender;
 use crate::instant::Instant;
 use crate::query::{Query, params};
+use crate::sql::employment::{FactsRow, facts};
 use crate::sql::visibility::visible;
 use crate::sql::{corrupt, employment};
 
@@ -42,10 +43,8 @@ macro_rules! employees {
         concat!(
             "SELECT e.id, e.number, e.given_name, e.family_name, e.email, e.birth_date, e.gender, e.hired_on, \
              e.created_at, e.updated_at, e.version, ",
-            $today,
-            ".manager_id AS manager_today, ",
-            $today,
-            ".department_id AS department_today, ",
+            facts!($today),
+            ", ",
             record_columns!(),
             " FROM employee AS e",
             record!()
@@ -118,13 +117,13 @@ pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
     } else if filter.as_of == filter.today {
         const SQL: &str = concat!("SELECT e.id FROM employee AS e", record!(), " WHERE e.tenant_id = $1");
         let mut query = Query::with(SQL, params![tenant, filter.today]);
-        visible(&mut query, &filter.visible, "e.id", "r.manager_id", "r.department_id");
+        visible(&mut query, tenant, &filter.visible, filter.today, "e.id", "r");
         query
     } else {
         const SQL: &str =
             concat!("SELECT e.id FROM employee AS e", record!(), record_today!(), " WHERE e.tenant_id = $1");
         let mut query = Query::with(SQL, params![tenant, filter.as_of, filter.today]);
-        visible(&mut query, &filter.visible, "e.id", "t.manager_id", "t.department_id");
+        visible(&mut query, tenant, &filter.visible, filter.today, "e.id", "t");
         query
     };
     for word in &filter.words {
@@ -172,8 +171,8 @@ pub(super) struct ViewRow {
     created_at: Instant,
     updated_at: Instant,
     version: i64,
-    manager_today: Option<Uuid>,
-    department_today: Option<Uuid>,
+    #[sqlx(flatten)]
+    today: FactsRow,
     #[sqlx(flatten)]
     record: HistoryRow,
 }
@@ -249,11 +248,7 @@ impl TryFrom<ViewRow> for EmployeeRow {
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
         };
-        let resource = Resource::of(
-            id,
-            row.manager_today.map(EmployeeId::from_uuid),
-            row.department_today.map(DepartmentId::from_uuid),
-        );
+        let resource = Resource::of(id, row.today.try_into()?);
         Ok(Self { view, resource, time_zone })
     }
 }

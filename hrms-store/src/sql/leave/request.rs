@@ -119,7 +119,7 @@ impl LeaveRequestRepo for SqlTx {
         );
         query.bind(filter.today).push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(filter.today);
         query.push(") WHERE r.tenant_id = ").bind(self.tenant);
-        visible(&mut query, &filter.visible, "r.employee_id", "e.manager_id", "e.department_id");
+        visible(&mut query, self.tenant, &filter.visible, filter.today, "r.employee_id", "e");
         if let Some(employee) = filter.not_of {
             query.push(" AND r.employee_id <> ").bind(employee);
         }

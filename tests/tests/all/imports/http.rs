@@ -27,7 +27,7 @@ impl Authenticate for AtItsWord {
         let employee = Some(EmployeeId::from_uuid(id()));
         // One user for each role.
         let user = UserId::from_uuid(uuid::Uuid::from_u128(role.bytes().map(u128::from).sum()));
-        let who = Who::User { user, session: None, employee, department: None };
+        let who = Who::User { user, session: None, employee };
         let roles = [Role::from_code(role).unwrap()];
         Ok(Caller::User(Actor::user(tenant, who, &roles, Cause::Request, request)))
     }

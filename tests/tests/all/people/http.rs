@@ -25,7 +25,6 @@ impl Authenticate for AtItsWord {
             user: UserId::from_uuid(tenant.parse().unwrap()),
             session: None,
             employee: employee.parse().ok(),
-            department: None,
         };
         let roles = [Role::from_code(role).unwrap()];
         let tenant: TenantId = tenant.parse().unwrap();

@@ -1,0 +1,88 @@
+//! Who may give which roles to whom.
+
+use crate::actor::Actor;
+use crate::error::{CommonError, FieldError};
+use crate::hrms::Work;
+use crate::id::UserId;
+use crate::policy::{Grant, Role, RoleName};
+use crate::store::Tx;
+use crate::user::{User, UserError};
+use crate::validate::Check;
+
+/// A role with what it grants.
+type Granted = (RoleName, Vec<Grant>);
+
+/// Each role once, in order.
+pub(super) fn normal(mut roles: Vec<RoleName>) -> Vec<RoleName> {
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+pub(super) fn check(check: &mut Check, roles: &[RoleName]) {
+    if roles.is_empty() {
+        check.fault("/roles", "too-short", "a user needs at least one role");
+    }
+}
+
+/// What each of these roles grants; those that don't exist are left out.
+async fn of(_tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonError> {
+    let built_in = |name: &RoleName| name.built_in().map(|role| (name.clone(), role.grants()));
+    Ok(roles.iter().filter_map(built_in).collect())
+}
+
+/// What each of the roles that somebody is to have grants.
+///
+/// # Errors
+/// A fault for each role that doesn't exist.
+pub(super) async fn of_new(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonError> {
+    let granted = of(tx, roles).await?;
+    let known = |role: &RoleName| granted.iter().any(|(name, _)| name == role);
+    let unknown = roles.iter().enumerate().filter(|(_, role)| !known(role));
+    let faults: Vec<_> = unknown
+        .map(|(at, _)| FieldError::new(format!("/roles/{at}"), "unknown-value", "there is no such role"))
+        .collect();
+    if faults.is_empty() { Ok(granted) } else { Err(CommonError::Invalid(faults)) }
+}
+
+/// Whether the actor could hand these grants out: those that they hold, and what every employee may do with
+/// their own things. What a policy permits them isn't theirs to hand out.
+pub(crate) fn holds(actor: &Actor, grants: &[Grant]) -> bool {
+    let everybody = Role::Employee.grants();
+    grants.iter().all(|grant| grant.is_within(actor.grants()) || everybody.contains(grant))
+}
+
+/// Nobody hands out what they don't hold.
+pub(super) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
+    match roles.iter().find(|(_, grants)| !holds(actor, grants)) {
+        Some((role, _)) => Err(UserError::RoleNotYours { role: role.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to touch somebody who holds more than the actor could hand out, to hand that out, or to stop
+/// being the employee that one is: whoever did would no longer count as the person whose leave they
+/// decide on (P16).
+pub(super) async fn require_reach(
+    work: &mut Work,
+    actor: &Actor,
+    before: &User,
+    after: &User,
+) -> Result<(), UserError> {
+    let held = of(&mut **work, &before.roles).await?;
+    require_grantable(actor, &held)?;
+    let added: Vec<_> = after.roles.iter().filter(|role| !before.roles.contains(role)).cloned().collect();
+    let added = of_new(&mut **work, &added).await?;
+    require_grantable(actor, &added)?;
+    let own = actor.user_id() == Some(after.id);
+    if own && before.employee_id.is_some() && before.employee_id != after.employee_id {
+        return Err(UserError::OwnEmployee);
+    }
+    Ok(())
+}
+
+/// Refuses unless somebody else is an active owner, and stays so until we commit.
+pub(super) async fn keep_an_owner(work: &mut Work, leaving: UserId) -> Result<(), UserError> {
+    let owners = work.users().hold_active_with_role(Role::Owner).await?;
+    if owners.iter().any(|&owner| owner != leaving) { Ok(()) } else { Err(UserError::LastOwner) }
+}
