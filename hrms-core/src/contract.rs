@@ -11,6 +11,7 @@
     reason = "test code: a broken promise panics"
 )]
 
+mod access;
 mod fixture;
 mod foundation;
 mod identity;
@@ -18,6 +19,7 @@ mod job;
 mod leave;
 mod people;
 
+pub use access::*;
 pub use fixture::*;
 pub use foundation::*;
 pub use identity::*;
@@ -55,6 +57,8 @@ macro_rules! store_contract {
             job_lists_filter_and_sort,
             people_are_read_back_with_their_records,
             a_record_of_another_tenants_thing_is_refused,
+            scopes_reach_down_the_tree_and_no_further,
+            whoever_left_has_no_rights,
             people_of_tenants_never_meet,
             p22_records_of_an_employee_never_overlap,
             heads_of_a_department_never_overlap,

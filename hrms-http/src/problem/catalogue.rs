@@ -91,7 +91,7 @@ catalogue! {
     "organization.slug-taken": "Another organisation has this short name.";
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
-    "user.last-admin": "The organisation would be left without an admin.";
+    "user.last-owner": "The organisation would be left without an owner.";
     "user.own-employee": "Somebody else has to change which employee the caller is.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";

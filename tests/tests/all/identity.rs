@@ -11,8 +11,8 @@ use hrms_core::organization::{CreatedOrganization, NewAdmin, NewOrganization};
 use hrms_core::rate_limit::{AccountDigest, Charge, Network, Quota, RateKey};
 use hrms_core::user::{NewUser, User, UserError, UserPatch, UserStatus};
 use hrms_core::{
-    Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, Secret, Store,
-    UserId, Who,
+    Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, RoleName,
+    Secret, Store, UserId, Who,
 };
 use hrms_store::SqlStore;
 use hrms_tests::Fresh;
@@ -248,7 +248,7 @@ async fn nobody_hands_out_what_they_lack(store: &Fresh) {
         Cause::Embedder,
         request(),
     );
-    for role in [Role::Admin, Role::Hr, Role::Manager, Role::Employee] {
+    for role in [Role::Owner, Role::Admin, Role::Hr, Role::Payroll, Role::Manager, Role::Auditor] {
         let denied = hrms.users().create(&clerk, new_user("x@acme.example", &[role])).await.unwrap_err();
         assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
     }
@@ -260,11 +260,22 @@ async fn nobody_hands_out_what_they_lack(store: &Fresh) {
         let denied = hrms.users().change(&clerk, own.id, own.version, patch).await.unwrap_err();
         assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
     }
-    // An admin appoints others, not themselves.
-    let patch =
-        UserPatch { roles: Patch::Set(vec![Role::Admin.into(), Role::Hr.into()]), ..Default::default() };
-    let denied = hrms.users().change(&admin, own.id, own.version, patch).await.unwrap_err();
-    assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
+    // What every employee may do with their own things is nobody's power over others.
+    hrms.users().create(&clerk, new_user("y@acme.example", &[Role::Employee])).await.unwrap();
+    // An admin sees no pay and writes no policies, so they make nobody payroll or owner; nor themselves.
+    let second = hrms.users().create(&admin, new_user("b@acme.example", &[Role::Admin])).await.unwrap();
+    let myself = actor(&acme, second.id, &[Role::Admin]);
+    for role in [Role::Owner, Role::Payroll] {
+        let denied = hrms.users().create(&admin, new_user("x@acme.example", &[role])).await.unwrap_err();
+        assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
+        let roles = Patch::Set(vec![Role::Admin.into(), role.into()]);
+        let patch = UserPatch { roles, ..Default::default() };
+        let denied = hrms.users().change(&myself, second.id, second.version, patch).await.unwrap_err();
+        assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
+    }
+    let unknown = NewUser { roles: vec![RoleName::new("emperor")], ..new_user("x@acme.example", &[]) };
+    let refused = hrms.users().create(&admin, unknown).await.unwrap_err();
+    assert_eq!((refused.kind(), &*refused.fields()[0].pointer), (ErrorKind::Invalid, "/roles/0"));
     let patch = UserPatch {
         roles: Patch::Set(vec![Role::Hr.into(), Role::Admin.into(), Role::Hr.into()]),
         ..Default::default()
@@ -298,20 +309,20 @@ async fn nobody_stops_being_the_employee_they_are(store: &Fresh) {
     assert_eq!(moved.employee_id, Some(two));
 }
 
-async fn the_last_admin_stays(store: &Fresh) {
+async fn the_last_owner_stays(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     let acme = organization(&hrms, "acme").await;
-    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
-    let first = hrms.users().get(&admin, acme.admin.id).await.unwrap();
+    let owner = actor(&acme, acme.admin.id, &[Role::Owner]);
+    let first = hrms.users().get(&owner, acme.admin.id).await.unwrap();
     let step_down = || UserPatch { roles: Patch::Set(vec![Role::Employee.into()]), ..Default::default() };
     let disable = || UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() };
-    // As another admin sees it, who isn't one in the store.
-    let other = actor(&acme, UserId::from_uuid(id()), &[Role::Admin]);
+    // As another owner sees it, who isn't one in the store.
+    let other = actor(&acme, UserId::from_uuid(id()), &[Role::Owner]);
     for patch in [step_down(), disable()] {
         let refused = hrms.users().change(&other, first.id, first.version, patch).await.unwrap_err();
-        assert_eq!(kind(&refused), (ErrorKind::Conflict, "user.last-admin"));
+        assert_eq!(kind(&refused), (ErrorKind::Conflict, "user.last-owner"));
     }
-    let second = hrms.users().create(&admin, new_user("b@acme.example", &[Role::Admin])).await.unwrap();
+    let second = hrms.users().create(&owner, new_user("b@acme.example", &[Role::Owner])).await.unwrap();
     let leaving = [(&first, step_down()), (&second, disable())];
     let steps = leaving.map(|(user, patch): (&User, _)| async {
         hrms.users().change(&other, user.id, user.version, patch).await
@@ -319,7 +330,7 @@ async fn the_last_admin_stays(store: &Fresh) {
     let answers = hrms_core::contract::all_at_once(steps).await;
     let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
     let [refused] = &refused[..] else { panic!("{refused:?}") };
-    assert_eq!(kind(refused), (ErrorKind::Conflict, "user.last-admin"));
+    assert_eq!(kind(refused), (ErrorKind::Conflict, "user.last-owner"));
 }
 
 async fn a_disabled_user_is_out(store: &Fresh) {
@@ -377,7 +388,7 @@ hrms_tests::on_every_engine!(
     operators_log_in_without_an_organization,
     nobody_hands_out_what_they_lack,
     nobody_stops_being_the_employee_they_are,
-    the_last_admin_stays,
+    the_last_owner_stays,
     a_disabled_user_is_out,
     faulty_users_are_refused,
 );
