@@ -1,6 +1,7 @@
 //! Employees: people's employment in an organisation. Nobody is deleted; history stays.
 
 pub(crate) mod audit;
+mod detail;
 mod error;
 mod input;
 mod repo;
@@ -16,6 +17,11 @@ use crate::id::EmployeeId;
 use crate::store::{Version, Versioned};
 use crate::validate::fold;
 
+pub use detail::{
+    BankDetails, BankDetailsPatch, CompensationDetails, CompensationDetailsPatch, Detail, DetailRepo,
+    DetailService, FieldGroup, IdentityDetails, IdentityDetailsPatch, MedicalDetails, MedicalDetailsPatch,
+    PayAmount, PayPeriod, PersonalDetails, PersonalDetailsPatch, StoredDetail,
+};
 pub use error::EmployeeError;
 pub use input::{
     ChangeEmployment, CorrectEmployment, EmployeePatch, EmployeeSearch, EndEmployment, NewEmployee, Rehire,

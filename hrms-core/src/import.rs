@@ -139,6 +139,10 @@ impl NewImport {
     #[must_use]
     pub fn permissions(&self) -> Vec<Permission> {
         let mut needed = vec![self.kind.permission()];
+        if self.kind == ImportKind::Employees {
+            // Files of people carry birth dates and the like.
+            needed.push(Permission::EmployeeManagePersonal);
+        }
         if self.create_missing_designations {
             needed.push(Permission::DesignationManage);
         }

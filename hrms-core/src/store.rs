@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::department::DepartmentRepo;
 use crate::designation::DesignationRepo;
-use crate::employee::EmployeeRepo;
+use crate::employee::{DetailRepo, EmployeeRepo};
 use crate::employment::EmploymentRepo;
 use crate::error::StoreError;
 use crate::event::EventLog;
@@ -81,6 +81,8 @@ pub trait Tx: Send {
     fn departments(&mut self) -> &mut dyn DepartmentRepo;
     /// Employees.
     fn employees(&mut self) -> &mut dyn EmployeeRepo;
+    /// Groups of employees' data with permissions of their own.
+    fn employee_details(&mut self) -> &mut dyn DetailRepo;
     /// Employment records.
     fn employment(&mut self) -> &mut dyn EmploymentRepo;
     /// Kinds of leave.

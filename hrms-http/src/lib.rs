@@ -11,6 +11,7 @@ mod department;
 mod designation;
 mod dispatch;
 mod employee;
+mod employee_detail;
 mod endpoint;
 mod etag;
 mod event;
@@ -52,6 +53,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     department::ENDPOINTS,
     designation::ENDPOINTS,
     employee::ENDPOINTS,
+    employee_detail::ENDPOINTS,
     event::ENDPOINTS,
     export::ENDPOINTS,
     identity::ENDPOINTS,

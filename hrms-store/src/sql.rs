@@ -20,7 +20,7 @@ use async_trait::async_trait;
 
 use hrms_core::department::DepartmentRepo;
 use hrms_core::designation::DesignationRepo;
-use hrms_core::employee::EmployeeRepo;
+use hrms_core::employee::{DetailRepo, EmployeeRepo};
 use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::EventLog;
 use hrms_core::idempotency::IdempotencyRepo;
@@ -66,6 +66,10 @@ impl Tx for SqlTx {
     }
 
     fn employees(&mut self) -> &mut dyn EmployeeRepo {
+        self
+    }
+
+    fn employee_details(&mut self) -> &mut dyn DetailRepo {
         self
     }
 

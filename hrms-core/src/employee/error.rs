@@ -15,6 +15,9 @@ pub enum EmployeeError {
     /// The e-mail address is another employee's.
     #[error("another employee has this e-mail address")]
     EmailTaken,
+    /// People don't change this of themselves.
+    #[error("somebody else has to change this of you")]
+    OwnDetails,
     /// The employee would be above themselves in the reporting line.
     #[error("the reporting line would have a cycle on {on}")]
     ReportingCycle {
@@ -84,6 +87,7 @@ impl DomainError for EmployeeError {
                 ErrorKind::Conflict
             }
             Self::ReportingCycle { .. } | Self::ManagerNotEmployed { .. } => ErrorKind::Invalid,
+            Self::OwnDetails => ErrorKind::Forbidden,
             Self::NotEmployed { .. } => ErrorKind::Conflict,
             Self::Common(common) => common.kind(),
         }
@@ -93,6 +97,7 @@ impl DomainError for EmployeeError {
         match self {
             Self::NumberTaken => "employee.number-taken",
             Self::EmailTaken => "employee.email-taken",
+            Self::OwnDetails => "employee.own-details",
             Self::ReportingCycle { .. } => "employee.reporting-cycle",
             Self::ManagerNotEmployed { .. } => "employee.manager-not-employed",
             Self::NotEmployed { .. } => "employee.not-employed",
@@ -122,6 +127,7 @@ impl From<StoreError> for EmployeeError {
         match error.constraint() {
             Some("employee_number_key") => Self::NumberTaken,
             Some("employee_email_key") => Self::EmailTaken,
+            Some("employee_detail_employee_fkey") => Self::Common(CommonError::NotFound { what: "employee" }),
             Some("employment_record_no_overlap" | "employment_record_pkey") => Self::RecordsOverlap,
             _ => Self::Common(error.into()),
         }

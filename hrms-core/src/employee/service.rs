@@ -131,6 +131,9 @@ impl EmployeeService<'_> {
     /// [`EmployeeError::ManagerNotEmployed`]; faulty fields.
     pub async fn hire(&self, actor: &Actor, new: NewEmployee) -> Result<EmployeeView, EmployeeError> {
         self.0.require(actor, Permission::EmployeeManage, &Resource::organization())?;
+        if new.birth_date.is_some() || new.gender.is_some() {
+            self.0.require(actor, Permission::EmployeeManagePersonal, &Resource::organization())?;
+        }
         let facts = new.facts();
         let id = EmployeeId::from_uuid(self.0.ids().next());
         let mut employee = Employee {
@@ -177,7 +180,10 @@ impl EmployeeService<'_> {
         patch: EmployeePatch,
     ) -> Result<EmployeeView, EmployeeError> {
         let mut work = self.0.begin(actor).await?;
-        self.manage(actor, &mut work, id).await?;
+        let resource = self.manage(actor, &mut work, id).await?;
+        if !patch.birth_date.is_keep() || !patch.gender.is_keep() {
+            self.0.require(actor, Permission::EmployeeManagePersonal, &resource)?;
+        }
         let before = work.employees().get_for_change(id).await?.ok_or(NOT_FOUND)?;
         if before.version != expected {
             return Err(CommonError::Stale.into());
@@ -237,12 +243,18 @@ impl EmployeeService<'_> {
     }
 
     /// Refuses whoever may not manage the employee: as not found, when they may not even see them.
-    async fn manage(&self, actor: &Actor, work: &mut Work, id: EmployeeId) -> Result<(), EmployeeError> {
+    async fn manage(
+        &self,
+        actor: &Actor,
+        work: &mut Work,
+        id: EmployeeId,
+    ) -> Result<Resource, EmployeeError> {
         self.0.visibility(actor, Permission::EmployeeManage)?;
         let today = self.0.today();
         let mut row = work.employees().view(id, today, today).await?.ok_or(NOT_FOUND)?;
         self.see(&mut **work, actor, &mut row).await?;
-        Ok(self.0.require(actor, Permission::EmployeeManage, &row.resource)?)
+        self.0.require(actor, Permission::EmployeeManage, &row.resource)?;
+        Ok(row.resource)
     }
 
     fn shown(&self, actor: &Actor, row: EmployeeRow) -> EmployeeView {

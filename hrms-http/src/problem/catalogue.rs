@@ -50,6 +50,7 @@ catalogue! {
     "employee.manager-not-employed": "The manager isn't employed on the first day of the relation.";
     "employee.not-employed": "There is no employment on a day that the change is about.";
     "employee.number-taken": "Another employee has this number.";
+    "employee.own-details": "Nobody changes this of themselves.";
     "employee.records-overlap": "Two employment records would be in force on the same day.";
     "employee.reporting-cycle": "The employee would be above themselves in the reporting line.";
     "employee.still-employed": "An employment already covers the day or begins after it.";

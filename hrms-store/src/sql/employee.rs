@@ -1,5 +1,6 @@
 //! Employees in SQL.
 
+mod detail;
 mod view;
 
 use std::collections::HashMap;

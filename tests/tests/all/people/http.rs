@@ -1,5 +1,7 @@
 //! People over HTTP: the real API on a socket, with a credential that names the caller outright.
 
+mod details;
+
 use async_trait::async_trait;
 use hrms_core::contract::{id, tenant};
 use hrms_core::{Actor, Cause, EmployeeId, Hrms, RequestId, Role, TenantId, UserId, Who};

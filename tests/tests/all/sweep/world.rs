@@ -199,7 +199,7 @@ impl Tenant {
         let end = json!({ "last_day": "2025-12-31" });
         client.post(&format!("/api/v1/employees/{gone}/end"), &end).await.expect(200);
         ids.extend([("employees", employee), ("former-employees", gone)]);
-        let roles = ["admin", "hr", "manager", "employee"];
+        let roles = ["owner", "manager", "employee"];
         let email = format!("all@{slug}.example");
         let new = json!({
             "email": email, "name": "All", "roles": roles, "employee_id": ids["own-employee"], "password": PASSWORD,
@@ -212,9 +212,26 @@ impl Tenant {
         });
         create(&mut ids, &client, "users", &other).await;
         let mut tenant = Self { client, token, ids };
+        tenant.details().await;
         tenant.leave().await;
         tenant.imports().await;
         tenant
+    }
+
+    /// Each group of an employee's data at its first version.
+    async fn details(&mut self) {
+        for (group, fields) in [
+            ("personal", json!({ "private_phone": "1" })),
+            ("compensation", json!({ "pay_grade": "1" })),
+            ("bank", json!({ "bank_name": "1" })),
+            ("identity", json!({ "tax_number": "1" })),
+            ("medical", json!({ "blood_group": "A" })),
+        ] {
+            let path = format!("/api/v1/employees/{}/{group}", self.ids["employees"]);
+            let tag = self.client.get(&path).await.expect(200).header("etag").unwrap().to_owned();
+            let headers = [("if-match", tag.as_str())];
+            self.client.call(Method::PATCH, &path, &headers, Some(&fields)).await.expect(200);
+        }
     }
 
     async fn leave(&mut self) {
