@@ -1,10 +1,25 @@
-//! The audit log: who did what to what, from which value to which, and why.
+//! The audit log: who did what to what, from which value to which, and why; provable afterwards.
+//!
+//! Entries are written in the unit of work of the change. Each names the hash of the one before it, so that a
+//! log is a chain: [`chain`] says how, and finds what was done to it. What a chain can't show by itself (that its
+//! end was cut off, or all of it written anew) is shown by [`anchor`]s that were signed and kept elsewhere.
 
+pub mod anchor;
+pub mod chain;
 mod change;
+mod draft;
+mod repo;
+mod service;
 
+pub use anchor::{Anchor, AnchorSigner};
 pub use change::{Audited, Change};
+pub use draft::{Author, AuthorKind, Draft, Outcome};
+pub use repo::{AuditDirectory, AuditFilter, AuditLog, AuditSort, Head, PlatformTx};
+pub use service::{AuditEntry, AuditService, EntryAuthor};
 
 use std::borrow::Cow;
+
+use crate::id::{AuditEntryId, TenantId};
 
 /// Something that somebody did, as the service that did it says it: an entry of the audit log to be.
 ///
@@ -18,4 +33,52 @@ pub struct Act {
     pub subject: String,
     /// From which values to which.
     pub change: Change,
+}
+
+/// A row of an audit log, exactly as it is stored: also what somebody tampered with can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The organisation whose log it is; `None` for the platform's.
+    pub tenant: Option<TenantId>,
+    /// Position in the log: gap-free, from 1 on.
+    pub sequence: i64,
+    /// What is on record.
+    pub draft: Draft,
+    /// The hash of the entry before; 32 zero bytes for the first.
+    pub prev_hash: Vec<u8>,
+    /// SHA-256 of everything above, in the encoding that `format` says.
+    pub hash: Vec<u8>,
+    /// The number of the encoding; see [`chain`].
+    pub format: i64,
+}
+
+impl Entry {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> AuditEntryId {
+        self.draft.id
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes of hexadecimal digits; `None` for anything else.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.bytes().map(|digit| (digit as char).to_digit(16)).collect::<Option<Vec<u32>>>()?;
+    if digits.len() % 2 != 0 {
+        return None;
+    }
+    let byte =
+        |pair: &[u32]| pair.iter().try_fold(0_u8, |byte, digit| Some(byte << 4 | u8::try_from(*digit).ok()?));
+    digits.chunks(2).map(byte).collect()
 }

@@ -12,6 +12,7 @@
 )]
 
 mod access;
+mod audit;
 mod fixture;
 mod foundation;
 mod identity;
@@ -20,6 +21,7 @@ mod leave;
 mod people;
 
 pub use access::*;
+pub use audit::*;
 pub use fixture::*;
 pub use foundation::*;
 pub use identity::*;
@@ -43,6 +45,13 @@ macro_rules! store_contract {
             instants_and_text_survive_unchanged,
             events_are_numbered_in_commit_order_without_gaps,
             kept_answers_are_found_once_and_expire,
+            audit_entries_form_one_chain,
+            dropped_work_leaves_no_audit_entry,
+            parallel_writers_make_one_unbroken_chain,
+            audit_logs_of_tenants_never_meet,
+            the_audit_log_filters_and_pages,
+            the_first_anchor_of_an_entry_is_kept,
+            the_platform_has_an_audit_log_of_its_own,
             a_job_goes_from_queued_to_succeeded,
             p35_a_rolled_back_change_leaves_no_job,
             p35_parallel_claims_never_share_a_job,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::actor::Actor;
-use crate::audit::Act;
+use crate::audit::{Act, Author, Draft};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
@@ -378,7 +378,7 @@ impl Work {
         self.why = Some(why.into());
     }
 
-    /// Writes events and the answer of an idempotent request, commits, and wakes listeners.
+    /// Writes events, audit entries and the answer of an idempotent request, commits, and wakes listeners.
     ///
     /// `answer` is what the front end will show; it is handed back.
     ///
@@ -395,13 +395,15 @@ impl Work {
             }
         }
         let wake = !self.events.is_empty();
-        if wake {
-            // Last, because taking sequence numbers locks the tenant's counter until we commit.
-            let events = std::mem::take(&mut self.events);
-            let hrms = &self.hrms;
-            let stamped =
-                events.into_iter().map(|event| event.stamp(hrms.ids(), &self.actor, self.now)).collect();
-            self.tx.events().append(stamped).await?;
+        if wake || !self.acts.is_empty() {
+            // Last, because taking sequence numbers locks the tenant's counters until we commit.
+            let (events, acts) = (std::mem::take(&mut self.events), std::mem::take(&mut self.acts));
+            let (ids, why) = (self.hrms.ids(), self.why.as_deref());
+            let events = events.into_iter().map(|event| event.stamp(ids, &self.actor, self.now)).collect();
+            let author = Author::from(&self.actor);
+            let draft = |act| Draft::new(ids, self.now, &author, act).because(why);
+            let drafts = acts.into_iter().map(draft).collect();
+            self.tx.audit().append(drafts, events).await?;
         }
         self.tx.commit().await?;
         if wake {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{AuditDirectory, AuditLog};
 use crate::department::DepartmentRepo;
 use crate::designation::DesignationRepo;
 use crate::employee::{DetailRepo, EmployeeRepo};
@@ -97,6 +98,8 @@ pub trait Tx: Send {
     fn org_chart(&mut self) -> &mut dyn OrgChartRepo;
     /// The log of domain events: written if and only if we commit.
     fn events(&mut self) -> &mut dyn EventLog;
+    /// The audit log: written if and only if we commit.
+    fn audit(&mut self) -> &mut dyn AuditLog;
     /// Answers kept for repeated requests.
     fn idempotency(&mut self) -> &mut dyn IdempotencyRepo;
     /// Background jobs: enqueued if and only if we commit.
@@ -109,6 +112,6 @@ pub trait Tx: Send {
 }
 
 /// What crosses tenants: the registry of organisations, log-in, claiming jobs. Nothing else.
-pub trait Directory: OrganizationDirectory + JobDirectory + IdentityDirectory {}
+pub trait Directory: OrganizationDirectory + JobDirectory + IdentityDirectory + AuditDirectory {}
 
-impl<T: OrganizationDirectory + JobDirectory + IdentityDirectory> Directory for T {}
+impl<T: OrganizationDirectory + JobDirectory + IdentityDirectory + AuditDirectory> Directory for T {}

@@ -79,6 +79,7 @@ params_from_ids!(
     JobId,
     ImportId,
     EventId,
+    AuditEntryId,
     RequestId,
 );
 

@@ -1,5 +1,6 @@
 //! One struct is every repository: one `impl` block per feature, in the feature's file.
 
+pub(crate) mod audit;
 mod department;
 mod designation;
 mod employee;
@@ -18,6 +19,7 @@ mod visibility;
 
 use async_trait::async_trait;
 
+use hrms_core::audit::AuditLog;
 use hrms_core::department::DepartmentRepo;
 use hrms_core::designation::DesignationRepo;
 use hrms_core::employee::{DetailRepo, EmployeeRepo};
@@ -98,6 +100,10 @@ impl Tx for SqlTx {
     }
 
     fn events(&mut self) -> &mut dyn EventLog {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditLog {
         self
     }
 

@@ -6,12 +6,13 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::event::{Event, EventLog};
-use hrms_core::{EmployeeId, EventId, Permission, RequestId, Resource, StoreError, UserId};
+use hrms_core::{EmployeeId, EventId, Permission, RequestId, Resource, StoreError, TenantId, UserId};
 
+use crate::engine::Conn;
 use crate::instant::Instant;
 use crate::query::{insert_many, params};
 use crate::sql::employment::{FactsRow, facts};
-use crate::sql::{SqlTx, corrupt};
+use crate::sql::{SqlTx, audit, corrupt};
 
 #[derive(FromRow)]
 struct EventRow {
@@ -53,52 +54,50 @@ impl TryFrom<EventRow> for Event {
     }
 }
 
+/// Writes events behind the number `last`. The counter must be locked.
+pub(super) async fn insert(
+    conn: &mut Conn,
+    tenant: TenantId,
+    last: i64,
+    events: Vec<Event>,
+) -> Result<(), StoreError> {
+    let rows = events.into_iter().zip((last + 1)..).map(|(event, sequence)| {
+        params![
+            tenant,
+            sequence,
+            event.id,
+            event.kind,
+            event.time,
+            event.subject,
+            event.data,
+            event.permission.code(),
+            event.resource.owner,
+            event.resource.facts.manager_id,
+            event.resource.facts.department_id,
+            event.resource.facts.designation_id,
+            event.resource.facts.location_id,
+            event.resource.owner.map(|_| event.resource.facts.employment_type.code()),
+            event.resource.owner.map(|_| event.resource.facts.status.code()),
+            event.caused_by,
+            event.request,
+        ]
+    });
+    insert_many(
+        conn,
+        "INSERT INTO event (tenant_id, sequence, id, kind, occurred_at, subject, data, permission, \
+         owner_id, manager_id, department_id, designation_id, location_id, employment_type, status, \
+         caused_by, request_id) VALUES ",
+        rows.collect::<Vec<_>>(),
+        "",
+    )
+    .await?;
+    Ok(())
+}
+
 #[async_trait]
 impl EventLog for SqlTx {
     async fn append(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
-        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-        // The counter's row stays locked until we commit: sequence order is commit order.
-        let (last,): (i64,) = self
-            .conn
-            .one(
-                "INSERT INTO tenant_counter (tenant_id, name, value) VALUES ($1, 'event', $2) \
-                 ON CONFLICT (tenant_id, name) DO UPDATE SET value = tenant_counter.value + excluded.value \
-                 RETURNING value",
-                params![self.tenant, count],
-            )
-            .await?;
-        let tenant = self.tenant;
-        let rows = events.into_iter().zip((last - count + 1)..).map(|(event, sequence)| {
-            params![
-                tenant,
-                sequence,
-                event.id,
-                event.kind,
-                event.time,
-                event.subject,
-                event.data,
-                event.permission.code(),
-                event.resource.owner,
-                event.resource.facts.manager_id,
-                event.resource.facts.department_id,
-                event.resource.facts.designation_id,
-                event.resource.facts.location_id,
-                event.resource.owner.map(|_| event.resource.facts.employment_type.code()),
-                event.resource.owner.map(|_| event.resource.facts.status.code()),
-                event.caused_by,
-                event.request,
-            ]
-        });
-        insert_many(
-            &mut self.conn,
-            "INSERT INTO event (tenant_id, sequence, id, kind, occurred_at, subject, data, permission, \
-             owner_id, manager_id, department_id, designation_id, location_id, employment_type, status, \
-             caused_by, request_id) VALUES ",
-            rows.collect::<Vec<_>>(),
-            "",
-        )
-        .await?;
-        Ok(())
+        audit::append(&mut self.conn, Some(self.tenant), Vec::new(), events).await
     }
 
     async fn after(&mut self, sequence: i64, limit: u16) -> Result<Vec<Event>, StoreError> {

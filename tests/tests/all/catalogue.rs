@@ -8,8 +8,16 @@ use sqlx::{Connection, PgConnection, SqliteConnection};
 use crate::all::support;
 
 /// Tables that belong to the platform, not to a tenant. Everything else is a tenant's.
-const SHARED: &[&str] =
-    &["organization", "user_account", "platform_operator", "operator_session", "hrms_migrations"];
+const SHARED: &[&str] = &[
+    "organization",
+    "user_account",
+    "platform_operator",
+    "operator_session",
+    "platform_audit_entry",
+    "platform_audit_anchor",
+    "platform_counter",
+    "hrms_migrations",
+];
 
 /// Tables that the role which crosses tenants may touch.
 const DIRECTORY: &[&str] = &[
@@ -20,6 +28,9 @@ const DIRECTORY: &[&str] = &[
     "membership",
     "auth_session",
     "job",
+    "platform_audit_entry",
+    "platform_audit_anchor",
+    "platform_counter",
     "hrms_migrations",
 ];
 
@@ -208,7 +219,8 @@ async fn the_application_roles_hold_few_rights() {
         }
         if role == "hrms_app" {
             assert!(
-                !["user_account", "platform_operator", "operator_session"].contains(&table.as_str()),
+                !["user_account", "platform_operator", "operator_session"].contains(&table.as_str())
+                    && !table.starts_with("platform_audit"),
                 "hrms_app may {right} {table}"
             );
         }

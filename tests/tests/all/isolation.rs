@@ -1,7 +1,7 @@
 //! The isolation suite without its first three locks: raw statements that forget the tenant, straight
 //! at PostgreSQL as the application role. And its guard: with a policy dropped, the same look goes red.
 
-use hrms_core::contract::{department, designation, event, hired, id, location, tenant};
+use hrms_core::contract::{department, designation, draft, event, hired, id, location, tenant};
 use hrms_core::department::Head;
 use hrms_core::idempotency::IdempotencyKey;
 use hrms_core::{Period, Store, TenantId};
@@ -46,7 +46,7 @@ async fn without_any_predicate_the_database_hides_other_tenants_and_the_guard_go
     let person = hired(&mut *tx, "1", Default::default()).await;
     let head = Head { employee_id: person.id, period: Period::since(person.hired_on) };
     tx.departments().replace_heads(&[(unit.id, vec![head])]).await.unwrap();
-    tx.events().append(vec![event("a")]).await.unwrap();
+    tx.audit().append(vec![draft("a", id())], vec![event("a")]).await.unwrap();
     let key = IdempotencyKey { key: "k".into(), fingerprint: [0; 32] };
     let now = hrms_core::contract::at(0);
     tx.idempotency().insert(id(), &key, "{}", now, now).await.unwrap();
