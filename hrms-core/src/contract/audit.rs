@@ -81,8 +81,9 @@ pub async fn audit_entries_form_one_chain(store: &impl Subject) {
     let read: Vec<Draft> = entries(tx.audit()).await.into_iter().map(|entry| entry.draft).collect();
     assert_eq!(read, written);
     assert_eq!(tx.events().last().await.unwrap(), 4);
-    let first = tx.audit().get(read[0].id).await.unwrap().unwrap();
-    assert_eq!((first.sequence, first.draft), (1, read[0].clone()));
+    let first = read.first().unwrap();
+    let by_id = tx.audit().get(first.id).await.unwrap().unwrap();
+    assert_eq!((by_id.sequence, &by_id.draft), (1, first));
     assert_eq!(tx.audit().get(AuditEntryId::from_uuid(id())).await.unwrap(), None);
 }
 
@@ -109,13 +110,13 @@ pub async fn parallel_writers_make_one_unbroken_chain(store: &impl Subject) {
             let events = (0..(n + round) % 2).map(|_| event("e")).collect();
             tx.audit().append(drafts, events).await.unwrap();
             // Some give up at the last moment.
-            if (n + round) % 5 != 0 {
+            if !(n + round).is_multiple_of(5) {
                 tx.commit().await.unwrap();
             }
         }
     };
     all_at_once((0..8).map(writer)).await;
-    let kept = |n: usize| (0..4).filter(|round| (n + round) % 5 != 0).count() * (n % 3 + 1);
+    let kept = |n: usize| (0..4).filter(|round| !(n + round).is_multiple_of(5)).count() * (n % 3 + 1);
     let count = (0..8).map(kept).sum();
     assert_whole(Some(tenant), store.read(tenant).await.unwrap().audit(), count).await;
 }
@@ -148,10 +149,12 @@ pub async fn audit_logs_of_tenants_never_meet(store: &impl Subject) {
 pub async fn the_audit_log_filters_and_pages(store: &impl Subject) {
     let tenant = tenant(store).await;
     let (ada, ben) = (id(), id());
-    let mut drafts: Vec<Draft> = (0..5).map(|n| draft(["auth.a", "auth_b", "leave.c"][n % 3], ada)).collect();
+    let mut drafts: Vec<Draft> =
+        ["auth.a", "auth_b", "leave.c", "auth.a", "auth_b"].map(|action| draft(action, ada)).into();
     drafts.push(draft("auth.a", ben).ended(Outcome::Denied));
     drafts.push(Draft { operator: Some(UserId::from_uuid(ben)), time: at(60), ..draft("leave.c", ada) });
-    let (subject, request) = (drafts[2].subject.clone(), drafts[5].request);
+    let subject = drafts.get(2).map(|draft| draft.subject.clone());
+    let request = drafts.get(5).map(|draft| draft.request);
     let mut tx = store.begin(tenant).await.unwrap();
     tx.audit().append(drafts, Vec::new()).await.unwrap();
     tx.commit().await.unwrap();
@@ -162,11 +165,11 @@ pub async fn the_audit_log_filters_and_pages(store: &impl Subject) {
         (AuditFilter { author: Some(ben), ..all() }, vec![6, 7]),
         (AuditFilter { action: Some("auth.".into()), ..all() }, vec![1, 4, 6]),
         (AuditFilter { action: Some("leave.c".into()), ..all() }, vec![3, 7]),
-        (AuditFilter { subject: Some(subject), ..all() }, vec![3, 7]),
+        (AuditFilter { subject, ..all() }, vec![3, 7]),
         (AuditFilter { from: Some(at(60)), ..all() }, vec![7]),
         (AuditFilter { until: Some(at(60)), ..all() }, vec![1, 2, 3, 4, 5, 6]),
         (AuditFilter { outcome: Some(Outcome::Denied), ..all() }, vec![6]),
-        (AuditFilter { request: Some(request), ..all() }, vec![6]),
+        (AuditFilter { request, ..all() }, vec![6]),
         (AuditFilter { action: Some("%".into()), ..all() }, vec![]),
     ];
     for (filter, mut wanted) in cases {
