@@ -131,6 +131,8 @@ permissions! {
     ExportRun = "export.run";
     /// See background jobs.
     JobRead = "job.read";
+    /// Cancel background jobs of others; everybody may cancel what they asked for.
+    JobManage = "job.manage";
 }
 
 /// The facts of a thing that decisions rest on.

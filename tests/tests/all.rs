@@ -10,6 +10,7 @@
 )]
 
 mod all {
+    mod access;
     mod catalogue;
     mod contract;
     mod golden;

@@ -8,7 +8,7 @@ use crate::hrms::Hrms;
 use crate::id::JobId;
 use crate::job::{JobFilter, JobRecord, JobSort, JobView};
 use crate::page::{Page, PageRequest, Position};
-use crate::policy::Permission;
+use crate::policy::{Permission, Resource};
 
 /// Why something about a job was refused.
 #[derive(Debug, thiserror::Error)]
@@ -108,11 +108,14 @@ impl JobService<'_> {
     /// Cancels a job that waits, or asks a running one to stop at its next safe point.
     ///
     /// # Errors
-    /// [`JobServiceError::Ended`]; when it isn't there or may not be seen.
+    /// [`JobServiceError::Ended`]; when it isn't there, may not be seen, or is somebody else's.
     pub async fn cancel(&self, actor: &Actor, id: JobId) -> Result<JobView, JobServiceError> {
         let mut work = self.0.begin(actor).await?;
         let job = work.jobs().get(id).await?.ok_or(NOT_FOUND)?;
         self.require_seen(actor, &job)?;
+        if !asked_for(actor, &job) {
+            self.0.require(actor, Permission::JobManage, &Resource::organization())?;
+        }
         let now = work.now();
         match work.jobs().cancel(id, now).await {
             Err(StoreError::Stale) => return Err(JobServiceError::Ended),
@@ -125,8 +128,12 @@ impl JobService<'_> {
     }
 
     fn require_seen(&self, actor: &Actor, job: &JobRecord) -> Result<(), CommonError> {
-        let mine = actor.user_id().is_some() && actor.user_id() == job.requester.user_id();
         let seen = self.0.visibility(actor, Permission::JobRead)?;
-        if mine || seen.organization { Ok(()) } else { Err(NOT_FOUND) }
+        if asked_for(actor, job) || seen.organization { Ok(()) } else { Err(NOT_FOUND) }
     }
+}
+
+/// Whether the job is one that the actor asked for.
+fn asked_for(actor: &Actor, job: &JobRecord) -> bool {
+    actor.user_id().is_some() && actor.user_id() == job.requester.user_id()
 }

@@ -3,8 +3,8 @@
 //! A new endpoint is swept by itself. What the document doesn't tell is in small tables ([`PUBLIC`],
 //! [`body_of`], `Tenant::variable`); an endpoint that they lack fails with a message that says what to add.
 
-mod operation;
-mod world;
+pub(super) mod operation;
+pub(super) mod world;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,13 +19,13 @@ use world::{Tenant, World};
 /// What anybody may call. Adding to it opens a door: it has to be a decision.
 const PUBLIC: [&str; 3] = ["GET /api/v1/auth/jwks", "POST /api/v1/auth/login", "POST /api/v1/auth/refresh"];
 
-const JSON: (&str, &str) = ("content-type", "application/json");
-const CSV: (&str, &str) = ("content-type", "text/csv");
+pub(super) const JSON: (&str, &str) = ("content-type", "application/json");
+pub(super) const CSV: (&str, &str) = ("content-type", "text/csv");
 /// Names a version, for requests in which another fault is to be found.
 const SOME_VERSION: (&str, &str) = ("if-match", "\"1-x\"");
 
 /// A body with which an operation gets as far as looking for what its path and its body name.
-fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
+pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
     let (employee, leave_type) = (tenant.referenced("employee_id"), tenant.referenced("leave_type_id"));
     match operation.path.as_str() {
         _ if operation.method == Method::PATCH => json!({}),

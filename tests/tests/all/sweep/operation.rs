@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use super::world::Tenant;
 
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
-    pub(super) method: Method,
+pub(in crate::all) struct Operation {
+    pub(in crate::all) method: Method,
     /// With variables, as in `/api/v1/locations/{id}`.
-    pub(super) path: String,
+    pub(in crate::all) path: String,
     document: Value,
     /// The fields of the body, as JSON Schema.
     fields: Value,
 }
 
 impl Operation {
-    pub(super) fn all(document: &Value) -> Vec<Self> {
+    pub(in crate::all) fn all(document: &Value) -> Vec<Self> {
         let mut all = Vec::new();
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
@@ -31,29 +31,29 @@ impl Operation {
         all
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(in crate::all) fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    pub(super) fn is_public(&self) -> bool {
+    pub(in crate::all) fn is_public(&self) -> bool {
         self.document["security"] == json!([{}])
     }
 
-    pub(super) fn is_platform(&self) -> bool {
+    pub(in crate::all) fn is_platform(&self) -> bool {
         self.path.starts_with("/api/v1/platform/")
     }
 
-    pub(super) fn is_websocket(&self) -> bool {
+    pub(in crate::all) fn is_websocket(&self) -> bool {
         self.document["x-websocket"] == true
     }
 
     /// Whether it is a list that is read page by page.
-    pub(super) fn is_list(&self) -> bool {
+    pub(in crate::all) fn is_list(&self) -> bool {
         self.has_parameter("query", "cursor")
     }
 
     /// Whether it wants to know which version the caller has read.
-    pub(super) fn needs_version(&self) -> bool {
+    pub(in crate::all) fn needs_version(&self) -> bool {
         self.has_parameter("header", "If-Match")
     }
 
@@ -62,21 +62,21 @@ impl Operation {
         parameters.into_iter().any(|one| one["in"] == place && one["name"] == name)
     }
 
-    pub(super) fn takes_body(&self) -> bool {
+    pub(in crate::all) fn takes_body(&self) -> bool {
         !self.document["requestBody"].is_null()
     }
 
-    pub(super) fn takes_json(&self) -> bool {
+    pub(in crate::all) fn takes_json(&self) -> bool {
         !self.document["requestBody"]["content"]["application/json"].is_null()
     }
 
     /// The fields of the body that name something else by its id.
-    pub(super) fn references(&self) -> Vec<&str> {
+    pub(in crate::all) fn references(&self) -> Vec<&str> {
         let fields = self.fields.as_object().into_iter().flatten();
         fields.map(|(name, _)| name.as_str()).filter(|name| is_id(name)).collect()
     }
 
-    pub(super) fn may_be_empty(&self) -> bool {
+    pub(in crate::all) fn may_be_empty(&self) -> bool {
         self.document["requestBody"]["required"] != true
     }
 
@@ -90,27 +90,27 @@ impl Operation {
     }
 
     /// The names of the path's variables.
-    pub(super) fn variables(&self) -> Vec<&str> {
+    pub(in crate::all) fn variables(&self) -> Vec<&str> {
         self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
     }
 
     /// Whether the path names something by an id.
-    pub(super) fn has_id(&self) -> bool {
+    pub(in crate::all) fn has_id(&self) -> bool {
         self.variables().iter().any(|name| is_id(name))
     }
 
     /// The path to something of an organisation.
-    pub(super) fn path_in(&self, tenant: &Tenant) -> String {
+    pub(in crate::all) fn path_in(&self, tenant: &Tenant) -> String {
         self.filled(|name| tenant.variable(self.collection(), name))
     }
 
     /// The path to something of an organisation, with another id in the place of each one.
-    pub(super) fn path_with_id(&self, tenant: &Tenant, id: &str) -> String {
+    pub(in crate::all) fn path_with_id(&self, tenant: &Tenant, id: &str) -> String {
         self.filled(|name| if is_id(name) { id.to_owned() } else { tenant.variable(self.collection(), name) })
     }
 
     /// The path with this text for every variable.
-    pub(super) fn path_with(&self, text: &str) -> String {
+    pub(in crate::all) fn path_with(&self, text: &str) -> String {
         self.filled(|_| text.to_owned())
     }
 

@@ -22,26 +22,27 @@ use super::operation::Operation;
 const PASSWORD: &str = "seven anvils on a roof";
 
 /// One organisation: somebody with all roles, and an id of each collection.
-pub(super) struct Tenant {
-    pub(super) client: Client,
-    pub(super) token: String,
-    ids: BTreeMap<&'static str, String>,
+#[derive(Clone)]
+pub(in crate::all) struct Tenant {
+    pub(in crate::all) client: Client,
+    pub(in crate::all) token: String,
+    pub(in crate::all) ids: BTreeMap<&'static str, String>,
 }
 
-pub(super) struct World {
-    pub(super) nobody: Client,
-    pub(super) operator: Client,
-    pub(super) acme: Tenant,
-    pub(super) other: Tenant,
+pub(in crate::all) struct World {
+    pub(in crate::all) nobody: Client,
+    pub(in crate::all) operator: Client,
+    pub(in crate::all) acme: Tenant,
+    pub(in crate::all) other: Tenant,
     /// A token of somebody in `acme` that was good once.
-    pub(super) expired: String,
-    pub(super) operations: Vec<Operation>,
+    pub(in crate::all) expired: String,
+    pub(in crate::all) operations: Vec<Operation>,
     /// What broke a promise so far.
     faults: Vec<String>,
 }
 
 impl World {
-    pub(super) async fn new(store: &Fresh) -> Self {
+    pub(in crate::all) async fn new(store: &Fresh) -> Self {
         let clock = Arc::new(FixedClock::at(at(0)));
         let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).build();
         let new = NewOperator {
@@ -73,12 +74,12 @@ impl World {
     }
 
     /// Somebody who may call an operation.
-    pub(super) fn caller(&self, operation: &Operation) -> &Client {
+    pub(in crate::all) fn caller(&self, operation: &Operation) -> &Client {
         if operation.is_platform() { &self.operator } else { &self.acme.client }
     }
 
     /// Sends a request; what holds for every answer is checked here.
-    pub(super) async fn ask(
+    pub(in crate::all) async fn ask(
         &mut self,
         by: &Client,
         method: &Method,
@@ -98,12 +99,12 @@ impl World {
     }
 
     /// Notes what breaks a promise.
-    pub(super) fn fault(&mut self, fault: String) {
+    pub(in crate::all) fn fault(&mut self, fault: String) {
         self.faults.push(fault);
     }
 
     /// Expects a status, and a code of the problem or of its first field.
-    pub(super) fn expect(&mut self, what: &str, reply: &Reply, status: u16, code: &str) {
+    pub(in crate::all) fn expect(&mut self, what: &str, reply: &Reply, status: u16, code: &str) {
         let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let codes = [&problem["code"], &problem["errors"][0]["code"]];
         if reply.status.as_u16() != status || !(code.is_empty() || codes.contains(&&json!(code))) {
@@ -112,7 +113,7 @@ impl World {
     }
 
     /// Expects 422 about one field or parameter.
-    pub(super) fn expect_field(&mut self, what: &str, reply: &Reply, pointer: &str) {
+    pub(in crate::all) fn expect_field(&mut self, what: &str, reply: &Reply, pointer: &str) {
         self.expect(what, reply, 422, "");
         let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if problem["errors"][0]["pointer"] != pointer {
@@ -121,7 +122,7 @@ impl World {
     }
 
     /// Fails when any promise was broken.
-    pub(super) fn done(self) {
+    pub(in crate::all) fn done(self) {
         let faults = self.faults;
         assert!(faults.is_empty(), "{} broken promises:\n{}", faults.len(), faults.join("\n"));
     }
@@ -166,7 +167,7 @@ async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> (Cl
 }
 
 /// The claims of a token, unchecked.
-pub(super) fn claims(token: &str) -> Value {
+pub(in crate::all) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
@@ -276,7 +277,7 @@ impl Tenant {
     }
 
     /// The id of something that a field (or variable) of this name refers to.
-    pub(super) fn referenced(&self, field: &str) -> String {
+    pub(in crate::all) fn referenced(&self, field: &str) -> String {
         self.id_in(match field {
             "employee_id" | "manager_id" => "employees",
             "department_id" | "parent_id" => "departments",
@@ -288,7 +289,7 @@ impl Tenant {
     }
 
     /// The value of a path's variable, such that the path leads to something of this organisation.
-    pub(super) fn variable(&self, collection: &str, name: &str) -> String {
+    pub(in crate::all) fn variable(&self, collection: &str, name: &str) -> String {
         match (collection, name) {
             ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
             (_, "kind") => "locations".into(),
