@@ -19,6 +19,7 @@ mod identity;
 mod job;
 mod leave;
 mod people;
+mod role;
 
 pub use access::*;
 pub use audit::*;
@@ -28,6 +29,7 @@ pub use identity::*;
 pub use job::*;
 pub use leave::*;
 pub use people::*;
+pub use role::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -68,6 +70,10 @@ macro_rules! store_contract {
             a_record_of_another_tenants_thing_is_refused,
             scopes_reach_down_the_tree_and_no_further,
             whoever_left_has_no_rights,
+            roles_read_back_as_written,
+            a_role_in_use_stays,
+            a_role_is_given_or_removed_but_not_both,
+            grants_follow_the_organizations_own_roles,
             people_of_tenants_never_meet,
             p22_records_of_an_employee_never_overlap,
             heads_of_a_department_never_overlap,

@@ -33,6 +33,7 @@ pub mod patch;
 pub mod period;
 pub mod policy;
 pub mod rate_limit;
+pub mod role;
 pub mod secret;
 pub mod store;
 pub mod user;

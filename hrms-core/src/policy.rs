@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod matrix;
+mod reach;
 mod role;
 mod rules;
 
@@ -20,13 +21,13 @@ pub use role::{Grant, Role, RoleName, Scope};
 pub use rules::{Rules, Verdict};
 
 macro_rules! permissions {
-    ($($(#[$meta:meta])* $name:ident = $code:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal;)+) => {
         /// Something an actor may be allowed to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum Permission {
-            $($(#[$meta])* #[serde(rename = $code)] $name,)+
+            $($(#[doc = $doc])+ #[serde(rename = $code)] $name,)+
         }
 
         impl Permission {
@@ -37,6 +38,12 @@ macro_rules! permissions {
             #[must_use]
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)+ }
+            }
+
+            /// What it allows, for people.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// The permission with this stable name.

@@ -19,6 +19,7 @@ use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
 use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
+use crate::role::RoleRepo;
 use crate::user::UserRepo;
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
@@ -74,6 +75,8 @@ pub trait Tx: Send {
     fn organization(&mut self) -> &mut dyn OrganizationRepo;
     /// Who can log in.
     fn users(&mut self) -> &mut dyn UserRepo;
+    /// The organisation's own roles.
+    fn roles(&mut self) -> &mut dyn RoleRepo;
     /// Workplaces.
     fn locations(&mut self) -> &mut dyn LocationRepo;
     /// Job titles.

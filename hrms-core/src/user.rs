@@ -3,7 +3,7 @@
 //! The account (address, password) belongs to the platform; what an organisation sees and manages is its
 //! *membership*. Nobody hands out what they don't hold, and an organisation always keeps an owner.
 
-mod rights;
+pub(crate) mod rights;
 
 use std::fmt;
 
@@ -241,6 +241,9 @@ impl From<StoreError> for UserError {
         match error.constraint() {
             Some("user_account_email_key") => Self::EmailTaken,
             Some("membership_employee_key") => Self::EmployeeTaken,
+            Some("membership_role_fkey") => {
+                Self::Common(CommonError::invalid("/roles", "unknown-value", "there is no such role"))
+            }
             // The only reference that comes from outside.
             Some("membership_employee_fkey" | "foreign_key") => {
                 Self::Common(CommonError::unknown_reference("/employee_id"))
@@ -279,10 +282,14 @@ pub trait UserRepo: Send {
     /// Adds a new account and its membership here.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with `user_account_email_key`, `membership_employee_key`, or a foreign key.
+    /// [`StoreError::Conflict`] with `user_account_email_key`, `membership_employee_key`,
+    /// `membership_role_fkey` when the organisation has no such role, or a foreign key.
     async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError>;
 
     /// Writes the membership if its stored version is still `expected`.
+    ///
+    /// # Errors
+    /// As [`UserRepo::insert`].
     async fn update(&mut self, user: &User, expected: Version) -> Result<(), StoreError>;
 
     /// Active users with the role, who stay so until we commit: nobody else can change them meanwhile.

@@ -31,6 +31,7 @@ mod organization;
 mod platform;
 mod problem;
 mod request;
+mod role;
 mod server;
 mod site;
 #[cfg(test)]
@@ -65,5 +66,6 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     org_chart::ENDPOINTS,
     organization::ENDPOINTS,
     platform::ENDPOINTS,
+    role::ENDPOINTS,
     user::ENDPOINTS,
 ];

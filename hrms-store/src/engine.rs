@@ -52,6 +52,22 @@ impl Conn {
         }
     }
 
+    /// Text to append to a `SELECT` so that the rows aren't removed until we commit.
+    pub(crate) fn for_reference(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR KEY SHARE",
+            Self::Sqlite(..) => "",
+        }
+    }
+
+    /// Text to append to a `SELECT` so that nobody changes, or refers to, the rows until we commit.
+    pub(crate) fn for_removal(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR UPDATE",
+            Self::Sqlite(..) => "",
+        }
+    }
+
     /// Text to append to a `SELECT` that takes only rows which no other worker holds.
     pub(crate) fn skip_locked(&self) -> &'static str {
         match self {

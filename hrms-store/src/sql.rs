@@ -14,6 +14,7 @@ mod leave;
 mod location;
 mod org_chart;
 mod organization;
+mod role;
 mod user;
 mod visibility;
 
@@ -32,6 +33,7 @@ use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo
 use hrms_core::location::LocationRepo;
 use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
+use hrms_core::role::RoleRepo;
 use hrms_core::user::UserRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
 
@@ -52,6 +54,10 @@ impl Tx for SqlTx {
     }
 
     fn users(&mut self) -> &mut dyn UserRepo {
+        self
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepo {
         self
     }
 

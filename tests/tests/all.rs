@@ -11,6 +11,7 @@
 
 mod all {
     mod access;
+    mod api;
     mod catalogue;
     mod contract;
     mod golden;
@@ -23,6 +24,7 @@ mod all {
     mod model;
     mod people;
     mod real_people;
+    mod roles;
     mod story;
     mod support;
     mod sweep;

@@ -26,9 +26,16 @@ pub(super) fn check(check: &mut Check, roles: &[RoleName]) {
 }
 
 /// What each of these roles grants; those that don't exist are left out.
-async fn of(_tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonError> {
+async fn of(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonError> {
     let built_in = |name: &RoleName| name.built_in().map(|role| (name.clone(), role.grants()));
-    Ok(roles.iter().filter_map(built_in).collect())
+    let mut granted: Vec<Granted> = roles.iter().filter_map(built_in).collect();
+    let own: Vec<String> =
+        roles.iter().filter(|name| name.built_in().is_none()).map(ToString::to_string).collect();
+    if !own.is_empty() {
+        let found = tx.roles().find_by_codes(&own).await?;
+        granted.extend(found.into_iter().map(|role| (role.code, role.grants)));
+    }
+    Ok(granted)
 }
 
 /// What each of the roles that somebody is to have grants.

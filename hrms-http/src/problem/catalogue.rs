@@ -90,6 +90,10 @@ catalogue! {
     "location.in-use": "Employees still work at the location.";
     "operator.email-taken": "Another account has this e-mail address.";
     "organization.slug-taken": "Another organisation has this short name.";
+    "role.built-in": "Built-in roles can't be changed or removed.";
+    "role.code-taken": "Another role has this code.";
+    "role.in-use": "Somebody still has the role.";
+    "role.not-yours": "The role holds, or would hold, more than the caller does.";
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
     "user.last-owner": "The organisation would be left without an owner.";

@@ -57,17 +57,14 @@ struct StandingRow {
     facts: FactsRow,
 }
 
-impl TryFrom<StandingRow> for Standing {
-    type Error = StoreError;
-
-    fn try_from(row: StandingRow) -> Result<Self, StoreError> {
+impl SqlTx {
+    async fn standing_of(&mut self, row: StandingRow) -> Result<Standing, StoreError> {
         let mut roles = roles(row.roles)?;
         if row.ended {
             roles.retain(|role| *role == Role::Owner);
         }
-        let built_in = roles.iter().filter_map(RoleName::built_in);
-        Ok(Self {
-            grants: built_in.flat_map(Role::grants).collect(),
+        Ok(Standing {
+            grants: self.grants_of(&roles).await?,
             roles,
             employee: row.employee_id.map(EmployeeId::from_uuid),
             facts: row.facts.try_into()?,
@@ -198,11 +195,13 @@ impl UserRepo for SqlTx {
     }
 
     async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError> {
+        self.hold_roles(&user.roles).await?;
         self.conn.execute_as_directory(INSERT_ACCOUNT, account(user, password_hash)).await?;
         insert_membership(&mut self.conn, self.tenant, user).await
     }
 
     async fn update(&mut self, user: &User, expected: Version) -> Result<(), StoreError> {
+        self.hold_roles(&user.roles).await?;
         self.conn
             .execute_expecting_one(
                 "UPDATE membership SET name = $4, roles = $5, employee_id = $6, status = $7, updated_at = $8, version = $9 \
@@ -265,7 +264,10 @@ impl UserRepo for SqlTx {
                 params![self.tenant, today, day_before(today), session, user, now],
             )
             .await?;
-        row.map(TryInto::try_into).transpose()
+        match row {
+            Some(row) => self.standing_of(row).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn rights(&mut self, user: UserId, today: Date) -> Result<Option<Standing>, StoreError> {
@@ -276,7 +278,10 @@ impl UserRepo for SqlTx {
                 params![self.tenant, today, day_before(today), user],
             )
             .await?;
-        row.map(TryInto::try_into).transpose()
+        match row {
+            Some(row) => self.standing_of(row).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 

@@ -46,6 +46,10 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/leave-requests" | "/api/v1/leave-requests/preview" => {
             json!({ "leave_type_id": leave_type, "starts_on": "2026-12-01", "ends_on": "2026-12-01" })
         }
+        "/api/v1/roles" => {
+            let grants = json!([{ "permission": "leave.read", "scope": "reports" }]);
+            json!({ "code": "cc", "name": "C", "grants": grants })
+        }
         "/api/v1/users" => {
             let password = "nine kettles in a row";
             json!({ "email": "c@acme.example", "name": "C", "roles": ["employee"], "password": password })

@@ -194,6 +194,11 @@ impl Tenant {
             let made = create(&mut ids, &client, "employees", &new).await;
             ids.entry("own-employee").or_insert(made);
         }
+        for code in ["bb", "aa"] {
+            let grants = json!([{ "permission": "leave.read", "scope": "organization" }]);
+            let new = json!({ "code": code, "name": code, "grants": grants });
+            create(&mut ids, &client, "roles", &new).await;
+        }
         let employee = ids["employees"].clone();
         let gone = json!({ "given_name": "Gone", "hired_on": "2020-01-01" });
         let gone = create(&mut ids, &client, "employees", &gone).await;
