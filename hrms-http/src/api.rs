@@ -71,6 +71,12 @@ pub enum BuildError {
         /// The setting.
         origin: String,
     },
+    /// An allowed host isn't one.
+    #[error("{host} isn't a host such as hr.example.com or hr.example.com:8443")]
+    Host {
+        /// The setting.
+        host: String,
+    },
 }
 
 /// What is at one path.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use crate::rate::Rates;
+
 /// Settings of a [`Server`](crate::Server).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -21,6 +23,19 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Web origins that may call the API from a browser, as in `https://hr.example.com`. Default none.
     pub cors_origins: Vec<String>,
+    /// Hosts that the API is served under, with or without a port, as in `hr.example.com` or `[::1]:8080`.
+    /// Requests for others are refused, but for health. Default none, which means any.
+    pub allowed_hosts: Vec<String>,
+    /// The service's own web origin, as in `https://hr.example.com`: its pages may open WebSockets even
+    /// where a proxy changes the host. Default none.
+    pub own_origin: Option<String>,
+    /// Whether clients reach the server by TLS in any case. Otherwise they are told to stay with TLS
+    /// (`Strict-Transport-Security`) only where a trusted proxy says `X-Forwarded-Proto: https`.
+    pub https: bool,
+    /// How often requests are taken.
+    pub rates: Rates,
+    /// Longest query of an address, in bytes. Default 8 KiB.
+    pub max_query_bytes: usize,
     /// How long a client may take to send a request's headers, and how long an HTTP/1.1 connection may
     /// be idle between requests. Default 30 s.
     pub header_timeout: Duration,
@@ -35,10 +50,18 @@ pub struct Config {
     pub max_header_bytes: u32,
     /// Connections at the same time; more wait to be accepted. Default 4096.
     pub max_connections: usize,
+    /// Connections at the same time from one address (IPv6: from one /64) that isn't a trusted proxy's; more are
+    /// closed at once. Default 1024.
+    pub max_connections_per_address: usize,
     /// How long running requests may take to finish at shutdown. Default 20 s.
     pub drain_timeout: Duration,
     /// Largest WebSocket message taken from a client, in bytes. Default 64 KiB.
     pub max_message_bytes: usize,
+    /// How often a listener to live events is pinged; one that doesn't answer by the next ping is closed.
+    /// Default 20 s.
+    pub event_ping: Duration,
+    /// How long a listener to live events may take to read one. Default 10 s.
+    pub event_patience: Duration,
 }
 
 impl Config {
@@ -52,14 +75,22 @@ impl Config {
             uploads_at_once: 4,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            own_origin: None,
+            https: false,
+            rates: Rates::default(),
+            max_query_bytes: 8 << 10,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(20),
             upload_timeout: Duration::from_secs(300),
             http2_ping: Duration::from_secs(30),
             max_header_bytes: 16 << 10,
             max_connections: 4096,
+            max_connections_per_address: 1024,
             drain_timeout: Duration::from_secs(20),
             max_message_bytes: 64 << 10,
+            event_ping: Duration::from_secs(20),
+            event_patience: Duration::from_secs(10),
         }
     }
 }
@@ -70,6 +101,8 @@ impl fmt::Debug for Config {
             .field("body_limit", &self.body_limit)
             .field("upload_limit", &self.upload_limit)
             .field("cors_origins", &self.cors_origins)
+            .field("allowed_hosts", &self.allowed_hosts)
+            .field("rates", &self.rates)
             .finish_non_exhaustive()
     }
 }

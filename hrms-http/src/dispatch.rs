@@ -4,12 +4,15 @@
 //! Handlers run in tasks of their own: a client that hangs up doesn't stop a change half-way, and a
 //! panic ends one request, not the connection's others.
 
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use hrms_core::{FieldError, Hrms, RequestId};
-use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH};
+use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
@@ -25,10 +28,19 @@ use crate::endpoint::{Access, Endpoint};
 use crate::etag;
 use crate::event::Live;
 use crate::extract::BodyUse;
+use crate::forwarded::{came_by_tls, client_address};
+use crate::host::Hosts;
 use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
-use crate::request::{Input, credential_missing, wrong_caller};
+use crate::rate::Meter;
+use crate::request::{Input, Peer, credential_missing, wrong_caller};
 use crate::site::{self, Site};
+
+/// Stay with TLS for a year, as OWASP ASVS 5.0 (3.4.1) asks.
+pub(crate) const STAY_WITH_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+/// Parameters that a query may have. Telling them apart takes time that grows with the square.
+const PARAMETERS: usize = 100;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -43,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) site: Site,
     pub(crate) authenticate: Box<dyn Authenticate>,
     pub(crate) config: Config,
+    /// Whom requests may be for.
+    pub(crate) hosts: Hosts,
     pub(crate) running_keys: RunningKeys,
     pub(crate) uploads: Arc<Semaphore>,
     /// The tenants' live events, and the tickets to them.
@@ -72,7 +86,16 @@ where
     let head = parts.method == Method::HEAD;
     let none_match = (head || parts.method == Method::GET).then(|| only(&parts.headers, &IF_NONE_MATCH));
 
-    let outcome = answer(shared, id, parts, body).instrument(span.clone()).await;
+    let trusted = &shared.config.trusted_proxies;
+    let peer = parts.extensions.get::<Peer>().map(|Peer(peer)| peer.ip());
+    let by_tls = peer.is_some_and(|peer| came_by_tls(peer, &parts.headers, trusted));
+    let address = peer.map(|peer| client_address(peer, &parts.headers, trusted));
+
+    let mut meter = Meter::default();
+    let answer = answer(shared, id, address, parts, body, &mut meter).instrument(span.clone());
+    // Handlers have tasks of their own; a panic before one starts is answered like theirs.
+    let outcome = AssertUnwindSafe(answer).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal("a panic outside of a handler")));
     let mut reply = outcome.unwrap_or_else(|problem| {
         let _entered = span.enter();
         problem.into_reply(id, uri.path())
@@ -92,9 +115,14 @@ where
         }
         *reply.body_mut() = empty();
     }
+    let headers = reply.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        reply.headers_mut().insert(X_REQUEST_ID, id);
+        headers.insert(X_REQUEST_ID, id);
     }
+    if by_tls {
+        headers.insert(STRICT_TRANSPORT_SECURITY, STAY_WITH_TLS);
+    }
+    meter.show(headers);
     tracing::debug!(parent: &span, status = reply.status().as_u16(), "answered");
     reply
 }
@@ -111,16 +139,17 @@ fn only(headers: &HeaderMap, name: &HeaderName) -> HeaderMap {
 async fn answer<B>(
     shared: &Arc<Shared>,
     id: RequestId,
+    address: Option<IpAddr>,
     mut parts: Parts,
     mut body: B,
+    meter: &mut Meter,
 ) -> Result<Reply, Problem>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
-    shared.live.redeem_ticket(&mut parts)?;
     let asks_first = parts.headers.contains_key(EXPECT);
-    let admitted = match admit(shared, id, &parts).await {
+    let admitted = match admit(shared, id, address, &mut parts, meter).await {
         Ok(Admission::Handler(admitted)) => admitted,
         Ok(Admission::Answered(reply)) => return Ok(reply),
         Err(problem) => {
@@ -184,7 +213,23 @@ enum Admission {
 }
 
 /// Everything that is decided before the body is read.
-async fn admit(shared: &Shared, id: RequestId, parts: &Parts) -> Result<Admission, Problem> {
+async fn admit(
+    shared: &Shared,
+    id: RequestId,
+    address: Option<IpAddr>,
+    parts: &mut Parts,
+    meter: &mut Meter,
+) -> Result<Admission, Problem> {
+    shared.hosts.check(parts)?;
+    let path = parts.uri.path();
+    if let Some(address) = address
+        && path != site::ALIVE
+    {
+        let strictly = tries_credential(shared, &parts.method, path);
+        meter.charge_address(&shared.hrms, &shared.config.rates, address, strictly).await?;
+    }
+    refuse_long_query(shared, parts.uri.query())?;
+    shared.live.redeem_ticket(parts)?;
     let Some(found) = shared.api.at(parts.uri.path()) else {
         let page = shared.site.answer(&parts.method, parts.uri.path()).await;
         return page.map(Admission::Answered);
@@ -200,6 +245,7 @@ async fn admit(shared: &Shared, id: RequestId, parts: &Parts) -> Result<Admissio
         Access::Public => Caller::Anonymous,
         _ => shared.authenticate.authenticate(parts, id).await?,
     };
+    meter.charge_caller(&shared.hrms, &shared.config.rates, &caller).await?;
     check_access(&shared.hrms, endpoint.access, &caller)?;
     if !endpoint.query {
         refuse_query(parts.uri.query())?;
@@ -207,6 +253,22 @@ async fn admit(shared: &Shared, id: RequestId, parts: &Parts) -> Result<Admissio
     let vars = found.params.iter();
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Ok(Admission::Handler(Admitted { endpoint, vars, caller }))
+}
+
+/// Whether a request has nothing to show but what its body will prove: log-in, refresh and the like.
+fn tries_credential(shared: &Shared, method: &Method, path: &str) -> bool {
+    let found = if method.is_safe() { None } else { shared.api.at(path) };
+    let endpoint = found.and_then(|found| found.value.endpoint(method));
+    endpoint.is_some_and(|endpoint| matches!(endpoint.access, Access::Public))
+}
+
+fn refuse_long_query(shared: &Shared, query: Option<&str>) -> Result<(), Problem> {
+    let (query, most) = (query.unwrap_or_default(), shared.config.max_query_bytes);
+    if query.len() <= most && query.split('&').count() <= PARAMETERS {
+        return Ok(());
+    }
+    let detail = format!("the query may have at most {most} bytes and {PARAMETERS} parameters");
+    Err(Problem::new(StatusCode::URI_TOO_LONG, "http.query-too-long", detail))
 }
 
 fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {

@@ -152,8 +152,18 @@ async fn listen(
     };
     let subscription = credential.shared.live.hub.subscribe(&cx.hrms, tenant, after).await?;
     let types = query.types.map(|types| types.split(',').map(|kind| kind.trim().to_owned()).collect());
-    let listening =
-        Listening { hrms: cx.hrms, actor: cx.actor, credential, subscription, types, subject: query.subject };
+    let config = &credential.shared.config;
+    let (ping, patience) = (config.event_ping, config.event_patience);
+    let listening = Listening {
+        hrms: cx.hrms,
+        actor: cx.actor,
+        credential,
+        subscription,
+        types,
+        subject: query.subject,
+        ping,
+        patience,
+    };
     Ok(upgrade.run(|socket, stopping| listening.serve(socket, stopping)))
 }
 

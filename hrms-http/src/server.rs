@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hrms_core::Hrms;
+use hrms_core::rate_limit::Network;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH,
-    LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method, Request};
 use hyper::body::Incoming;
@@ -33,10 +35,14 @@ use crate::answer::{BoxError, Reply};
 use crate::api::{Api, BuildError};
 use crate::auth::Authenticate;
 use crate::config::Config;
-use crate::dispatch::{Shared, dispatch};
+use crate::dispatch::{STAY_WITH_TLS, Shared, dispatch};
 use crate::endpoint::Endpoint;
 use crate::event::Live;
+use crate::forwarded::is_trusted;
+use crate::host::Hosts;
 use crate::idempotency::RunningKeys;
+use crate::places::{Place, Places};
+use crate::rate::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::request::Peer;
 use crate::site::{API_POLICY, Site};
 
@@ -75,6 +81,7 @@ impl Server {
     ) -> Result<Self, BuildError> {
         let origins = config.cors_origins.iter().map(|origin| web_origin(origin));
         let origins = origins.collect::<Result<_, _>>()?;
+        let hosts = Hosts::new(&config.allowed_hosts).map_err(|host| BuildError::Host { host })?;
         let (api, document) = Api::new(tables)?;
         let shared = Shared {
             hrms,
@@ -83,6 +90,7 @@ impl Server {
             authenticate: Box::new(authenticate),
             uploads: Arc::new(Semaphore::new(config.uploads_at_once)),
             config,
+            hosts,
             running_keys: RunningKeys::default(),
             live: Live::default(),
             stopping: watch::channel(false).0,
@@ -112,6 +120,7 @@ impl Server {
         let shared = Arc::new(self.shared);
         let service = service(Arc::clone(&shared), self.origins);
         let connections = Arc::new(Semaphore::new(shared.config.max_connections));
+        let places = Places::new(shared.config.max_connections_per_address);
         let graceful = GracefulShutdown::new();
         let builder = Arc::new(builder(&shared.config));
 
@@ -129,13 +138,24 @@ impl Server {
                         continue;
                     }
                 };
+                let address = Network::of(peer.ip());
+                let place = match is_trusted(peer.ip(), &shared.config.trusted_proxies) {
+                    true => None,
+                    false => match places.enter(address) {
+                        Some(place) => Some(place),
+                        None => {
+                            tracing::debug!(%address, "closed a connection: there are too many from there");
+                            continue;
+                        }
+                    },
+                };
                 let connection = Connection {
                     stream,
                     peer,
                     builder: Arc::clone(&builder),
                     quiet_for: shared.config.header_timeout,
                     watcher: graceful.watcher(),
-                    _permit: permit,
+                    _held: (permit, place),
                 };
                 tokio::spawn(connection.serve(service.clone()));
             }
@@ -184,6 +204,7 @@ fn service(
 > + Clone
 + Send
 + 'static {
+    let https = shared.config.https;
     let answer = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         async move { Ok::<Reply, Infallible>(dispatch(&shared, request).await) }
@@ -191,12 +212,19 @@ fn service(
     let default = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
+    const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+    const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+    let stay = https.then(|| SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, STAY_WITH_TLS));
     ServiceBuilder::new()
+        .option_layer(stay)
         .layer(default(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(default(REFERRER_POLICY, "no-referrer"))
+        .layer(default(X_FRAME_OPTIONS, "DENY"))
+        .layer(default(RESOURCE_POLICY, "same-origin"))
+        .layer(default(OPENER_POLICY, "same-origin"))
         .layer(default(CONTENT_SECURITY_POLICY, API_POLICY))
-        // Answers are somebody's own; a browser may keep them but has to ask again.
-        .layer(default(CACHE_CONTROL, "private, no-cache"))
+        // Answers are somebody's own. Pages that are everybody's say otherwise.
+        .layer(default(CACHE_CONTROL, "no-store"))
         .option_layer((!origins.is_empty()).then(|| cors(origins)))
         .layer(
             CompressionLayer::new()
@@ -215,7 +243,17 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, KEY])
-        .expose_headers([ETAG, LOCATION, RETRY_AFTER, REPLAYED, REQUEST_ID])
+        .expose_headers([
+            ETAG,
+            LOCATION,
+            RETRY_AFTER,
+            WWW_AUTHENTICATE,
+            CONTENT_DISPOSITION,
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
+            REPLAYED,
+            REQUEST_ID,
+        ])
         .max_age(Duration::from_secs(600))
 }
 
@@ -245,7 +283,7 @@ struct Connection {
     /// which version of HTTP it speaks.
     quiet_for: Duration,
     watcher: Watcher,
-    _permit: OwnedSemaphorePermit,
+    _held: (OwnedSemaphorePermit, Option<Place>),
 }
 
 impl Connection {

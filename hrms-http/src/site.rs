@@ -42,7 +42,11 @@ const READER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 's
     form-action 'self'; frame-ancestors 'none'";
 
 /// For everything that isn't a page: nothing may be loaded or run, should a browser show it.
-pub(crate) const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+pub(crate) const API_POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Where it is asked whether the process lives. Costs nothing.
+pub(crate) const ALIVE: &str = "/health/live";
 
 impl Page {
     fn new(content_type: &str, policy: &'static str, body: impl Into<Bytes>) -> Self {
@@ -83,7 +87,7 @@ impl Site {
     /// The answer to a request for something beside the tables.
     pub(crate) async fn answer(&self, method: &Method, path: &str) -> Result<Reply, Problem> {
         let reply = match path {
-            "/health/live" => alive(),
+            ALIVE => alive(),
             "/health/ready" => match (self.ready)().await {
                 Ok(()) => alive(),
                 Err(cause) => return Err(Problem::unavailable(cause)),

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    CONNECTION, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -17,7 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::Instrument;
 
 use crate::answer::{Answer, Reply, empty, not_replayable};
+use crate::config::Config;
 use crate::extract::Extract;
+use crate::host;
 use crate::openapi::Operation;
 use crate::problem::Problem;
 use crate::request::Input;
@@ -65,6 +70,7 @@ impl Extract for Upgrade {
         if headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
             return Err(upgrade_required("this speaks version 13 of the WebSocket protocol"));
         }
+        check_origin(&input.parts, &input.shared.config)?;
         let key = headers.get(SEC_WEBSOCKET_KEY).ok_or_else(bad_handshake)?.as_bytes();
         if STANDARD.decode(key).map(|key| key.len()) != Ok(16) {
             return Err(bad_handshake());
@@ -143,6 +149,21 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         let tokens = value.to_str().unwrap_or_default().split(',');
         tokens.into_iter().any(|given| given.trim().eq_ignore_ascii_case(token))
     })
+}
+
+/// Lets browsers connect from our own pages and from listed origins only (RFC 6455, section 10.2): no other check
+/// of where a page comes from applies to WebSockets. Other programs send no origin.
+fn check_origin(parts: &Parts, config: &Config) -> Result<(), Problem> {
+    let mut origins = parts.headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let listed = || config.cors_origins.iter().chain(&config.own_origin).any(|listed| listed == origin);
+    let own = || matches!(host::named(parts), Ok(Some(host)) if host::is_origin_of(origin, &host));
+    if origins.next().is_none() && (listed() || own()) {
+        return Ok(());
+    }
+    let detail = "pages of this origin may not connect";
+    Err(Problem::new(StatusCode::FORBIDDEN, "websocket.origin-refused", detail))
 }
 
 fn upgrade_required(detail: &'static str) -> Problem {

@@ -6,9 +6,14 @@ mod instant;
 pub mod migrate;
 mod postgres;
 mod query;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+mod redis_limiter;
 mod sql;
 mod sqlite;
 mod store;
 
 pub use postgres::UnsafeRole;
+#[cfg(feature = "redis")]
+pub use redis_limiter::{RedisLimiter, RedisUrlError};
 pub use store::{OpenError, SqlStore};

@@ -15,14 +15,8 @@ use super::Credential;
 use super::hub::{Delivery, Ended, Subscription};
 use crate::websocket::{Socket, Stopping};
 
-/// How often the client is pinged; one that doesn't answer by the next ping is gone.
-const PING_EVERY: Duration = Duration::from_secs(20);
-
 /// How often it is asked what the credential is worth: a change of rights takes effect within this time.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-
-/// How long the client may take to read one frame.
-const SEND_WITHIN: Duration = Duration::from_secs(10);
 
 /// The client reads too slowly or doesn't answer: reconnect with `since`.
 pub(super) const TOO_SLOW: u16 = 4001;
@@ -38,6 +32,10 @@ pub(super) struct Listening {
     pub(super) subscription: Subscription,
     pub(super) types: Option<Vec<String>>,
     pub(super) subject: Option<String>,
+    /// How often the client is pinged; one that doesn't answer by the next ping is gone.
+    pub(super) ping: Duration,
+    /// How long the client may take to read one frame.
+    pub(super) patience: Duration,
 }
 
 /// Why a connection is closed, as the client sees it; `None` when the client is gone already.
@@ -53,7 +51,7 @@ impl Listening {
         if let Some((code, reason)) = goodbye {
             let frame = CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(reason) };
             // Whether the client still hears it doesn't matter any more.
-            let _ = timeout(SEND_WITHIN, socket.close(Some(frame))).await;
+            let _ = timeout(self.patience, socket.close(Some(frame))).await;
         }
     }
 
@@ -66,14 +64,14 @@ impl Listening {
 
     /// Passes events on for as long as there is no reason to stop.
     async fn pass_on(&mut self, socket: &mut Socket) -> Result<Infallible, Goodbye> {
-        let mut ping = ticks(PING_EVERY);
+        let mut ping = ticks(self.ping);
         let mut ask = ticks(ASK_EVERY);
         let mut answered = true;
         loop {
             tokio::select! {
                 next = self.subscription.next() => match next {
                     Ok(delivery) => match self.wants(&delivery).await {
-                        Ok(true) => send(socket, Message::Text(delivery.frame.clone())).await?,
+                        Ok(true) => send(socket, Message::Text(delivery.frame.clone()), self.patience).await?,
                         Ok(false) => {}
                         Err(error) => {
                             tracing::warn!(%error, "can't find out whether an event may be received");
@@ -97,7 +95,7 @@ impl Listening {
                     if !std::mem::take(&mut answered) {
                         return Err(Some((TOO_SLOW, "no answer: reconnect with since")));
                     }
-                    send(socket, Message::Ping(Bytes::new())).await?;
+                    send(socket, Message::Ping(Bytes::new()), self.patience).await?;
                 }
                 _ = ask.tick() => match self.credential.actor().await {
                     Ok(Some(actor)) if actor.tenant() == self.actor.tenant() => self.actor = actor,
@@ -120,8 +118,8 @@ impl Listening {
 }
 
 /// Sends one message; a client that doesn't take it in time is too slow.
-async fn send(socket: &mut Socket, message: Message) -> Result<(), Goodbye> {
-    match timeout(SEND_WITHIN, socket.send(message)).await {
+async fn send(socket: &mut Socket, message: Message, patience: Duration) -> Result<(), Goodbye> {
+    match timeout(patience, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(None),
         Err(_) => Err(Some((TOO_SLOW, "too slow: reconnect with since"))),

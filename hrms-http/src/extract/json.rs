@@ -88,8 +88,34 @@ pub(super) fn unsupported(accepted: &[&str]) -> Problem {
     )
 }
 
-/// Reads one JSON object and nothing after it. Nesting is limited to 128 levels by `serde_json`.
+/// Objects and arrays inside each other, at most.
+const DEPTH: u32 = 32;
+
+/// Refuses JSON that nests deeper than anything here does, before it is read.
+fn refuse_depth(body: &[u8]) -> Result<(), Problem> {
+    let (mut depth, mut in_text, mut escaped) = (0_u32, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                if depth > DEPTH {
+                    let detail = format!("the JSON may nest at most {DEPTH} levels deep");
+                    return Err(Problem::new(StatusCode::BAD_REQUEST, "http.json-too-deep", detail));
+                }
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads one JSON object and nothing after it.
 fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    refuse_depth(body)?;
     if body.trim_ascii_start().first() == Some(&b'[') {
         // Derived structs would take an array as their fields in order.
         return Err(Problem::invalid(vec![FieldError::new(

@@ -60,11 +60,16 @@ catalogue! {
     "http.body-timeout": "The body took too long to arrive.";
     "http.body-too-large": "The body is larger than this endpoint takes.";
     "http.body-unreadable": "The body ended before it was complete.";
+    "http.host-invalid": "The request names no host, more than one, or one that can't be read.";
+    "http.host-unknown": "The request is for a host that isn't served here.";
     "http.if-match-invalid": "If-Match isn't exactly one entity tag.";
     "http.if-match-required": "A change needs the object's ETag in If-Match.";
+    "http.json-too-deep": "The JSON of the body nests too deeply.";
     "http.malformed-form": "The form can't be read, or doesn't have exactly one file.";
     "http.malformed-json": "The body isn't JSON.";
     "http.method-not-allowed": "The address doesn't take this method.";
+    "http.query-too-long": "The query is too long or has too many parameters.";
+    "http.rate-limited": "Too many requests; wait as long as `Retry-After` says.";
     "http.unsupported-media-type": "The body has a content type that isn't taken here.";
     "idempotency.key-invalid": "Idempotency-Key isn't 1 to 255 visible ASCII characters.";
     "idempotency.key-reused": "The idempotency key was used for a different request.";
@@ -100,6 +105,7 @@ catalogue! {
     "user.own-employee": "Somebody else has to change which employee the caller is.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";
+    "websocket.origin-refused": "Pages of this origin may not open a WebSocket.";
     "websocket.upgrade-required": "The address is a WebSocket.";
 }
 

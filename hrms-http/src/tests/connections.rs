@@ -19,11 +19,11 @@ use super::things::{FINISHED, RELEASE, WAITING};
 static WAITER: Mutex<()> = Mutex::const_new(());
 
 /// What must happen, within a time that is only reached when it doesn't.
-async fn soon<T>(happens: impl Future<Output = T>) -> T {
+pub(super) async fn soon<T>(happens: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(5), happens).await.expect("this should have happened by now")
 }
 
-async fn raw(server: &Running, text: &str) -> String {
+pub(super) async fn raw(server: &Running, text: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -146,8 +146,21 @@ async fn only_listed_origins_may_call_from_a_browser() {
     assert!(allowed.header("access-control-allow-headers").contains("if-match"));
     let allowed = from("https://hr.example.com", Method::GET).await;
     assert_eq!(allowed.header("access-control-allow-origin"), "https://hr.example.com");
-    let foreign = from("https://evil.example.com", Method::OPTIONS).await;
-    assert!(!foreign.headers.contains_key("access-control-allow-origin"));
+    let exposed = allowed.header("access-control-expose-headers");
+    for header in ["etag", "location", "retry-after", "ratelimit", "ratelimit-policy", "idempotency-replayed"]
+    {
+        assert!(exposed.split(',').any(|name| name == header), "{header}: {exposed}");
+    }
+    assert!(!allowed.headers.contains_key("access-control-allow-credentials"));
+    for origin in
+        ["https://evil.example.com", "http://hr.example.com", "https://hr.example.com.evil.example", "null"]
+    {
+        for method in [Method::OPTIONS, Method::GET] {
+            let foreign = from(origin, method).await;
+            assert!(!foreign.headers.contains_key("access-control-allow-origin"), "{origin}");
+            assert!(foreign.header("vary").contains("origin"), "{origin}");
+        }
+    }
 }
 
 const HANDSHAKE: &str = "GET /t/echo HTTP/1.1\r\nhost: t\r\nconnection: keep-alive, Upgrade\r\n\

@@ -88,7 +88,14 @@ async fn bodies_are_decoded_strictly_and_faults_name_the_field() {
     post(r#"{"name":"n","on":"2026-02-30"}"#).await.fault("/on", "invalid-value");
     post(r#"["n",[],null]"#).await.fault("", "wrong-type");
     let deep = format!(r#"{{"name":"n","notes":{}{}}}"#, "[".repeat(200), "]".repeat(200));
-    for broken in ["", "{", r#"{"name":"n"} x"#, &deep, "{\"name\":\"\u{0}\"}"] {
+    post(&deep).await.problem(400, "http.json-too-deep");
+    // Brackets in texts are no nesting; the object itself is the first level.
+    let brackets =
+        format!(r#"{{"name":"\"{}","notes":{}{}}}"#, "[".repeat(200), "[".repeat(31), "]".repeat(31));
+    assert_eq!(post(&brackets).await.status, StatusCode::CREATED);
+    let one_more = format!(r#"{{"name":"n","notes":{}{}}}"#, "[".repeat(32), "]".repeat(32));
+    post(&one_more).await.problem(400, "http.json-too-deep");
+    for broken in ["", "{", r#"{"name":"n"} x"#, "{\"name\":\"\u{0}\"}"] {
         post(broken).await.problem(400, "http.malformed-json");
     }
     let large = format!(r#"{{"name":"{}"}}"#, "x".repeat(1 << 20));
@@ -114,6 +121,10 @@ async fn queries_are_decoded_strictly() {
     server.get("/t/query?count=x").await.fault("/count", "invalid-value");
     server.get("/t/query?count=70000").await.fault("/count", "invalid-value");
     server.get("/t/query?id=x").await.fault("/id", "invalid-value");
+    let many = vec!["x=1"; 101].join("&");
+    server.get(&format!("/t/query?{many}")).await.problem(414, "http.query-too-long");
+    let long = format!("/t/query?count={}", "1".repeat(8 << 10));
+    server.get(&long).await.problem(414, "http.query-too-long");
     // An endpoint without parameters takes none.
     server.get("/t/mine?x=1").await.fault("/x", "unknown-field");
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hrms_core::hrms::Builder;
 use hrms_core::organization::{Organization, OrganizationDirectory, OrganizationStatus};
 use hrms_core::{Actor, Cause, Hrms, RequestId, Role, TenantId, UserId, Version, Who};
 use hrms_store::SqlStore;
@@ -62,6 +63,11 @@ pub(super) async fn start() -> Running {
 }
 
 pub(super) async fn start_with(config: Config) -> Running {
+    start_as(config, |hrms| hrms).await
+}
+
+/// A server over an HR system that is put together in another way.
+pub(super) async fn start_as(config: Config, change: impl FnOnce(Builder) -> Builder) -> Running {
     let store = SqlStore::sqlite_memory().await.unwrap();
     for (id, slug) in [(TENANT, "a"), (OTHER_TENANT, "b")] {
         let at = hrms_core::jiff::Timestamp::UNIX_EPOCH;
@@ -76,7 +82,7 @@ pub(super) async fn start_with(config: Config) -> Running {
         };
         store.insert_organization(&organization).await.unwrap();
     }
-    let hrms = Hrms::new(store);
+    let hrms = change(Hrms::builder(store)).build();
     let tables = [things::ENDPOINTS, crate::location::ENDPOINTS];
     let server = Server::with_tables(hrms, Believes, config, tables).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -125,7 +131,9 @@ impl Running {
 
     pub(super) async fn send_h2(&self, method: Method, path: &str) -> Got {
         let path = format!("http://{}{path}", self.address);
-        let request = request(method, &path, &[("authorization", "Bearer hr")], "");
+        let mut request = request(method, &path, &[("authorization", "Bearer hr")], "");
+        // `:authority` says it.
+        request.headers_mut().remove("host");
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -135,7 +143,10 @@ impl Running {
 }
 
 fn request(method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
-    let mut request = Request::builder().method(method).uri(path).header("host", "test");
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "test");
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
