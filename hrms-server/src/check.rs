@@ -31,6 +31,10 @@ pub fn configuration(config: &Config) -> Vec<String> {
         config.cors_origins.iter().any(|origin| !origin.starts_with("https://")),
         "cors_origins has an origin without https: its pages can be changed on the way",
     );
+    find(
+        config.allowed_hosts.is_empty(),
+        "allowed_hosts allows any host, so links and caches can be led astray; name the hosts that clients use",
+    );
     if let (Database::Postgres(application), Some(owner)) = (&config.database, &config.migration_database_url)
     {
         find(
@@ -129,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn without_a_public_url_any_host_is_served() {
+        let mut variables = SAFE.to_vec();
+        variables.retain(|(known, _)| *known != "HRMS_PUBLIC_URL");
+        let found = findings(&variables);
+        assert!(
+            found.len() == 2 && found[0].contains("not set") && found[1].contains("any host"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
     fn only_a_200_is_alive() {
         for (answer, alive) in
             [("HTTP/1.1 200 OK\r\n\r\n", true), ("HTTP/1.1 503 Busy\r\n\r\n", false), ("", false)]
@@ -157,7 +172,7 @@ mod tests {
         for (name, value, expected) in [
             ("HRMS_ALLOW_UNSAFE_DATABASE_ROLE", "true", "keeps tenants apart"),
             ("HRMS_PUBLIC_URL", "http://hr.example.com", "not https"),
-            ("HRMS_PUBLIC_URL", "", "not set"),
+            ("HRMS_ALLOWED_HOSTS", "*", "any host"),
             ("HRMS_CORS_ORIGINS", "http://localhost:3000", "without https"),
             ("HRMS_DATABASE_URL", "postgres://owner@db/hrms", "same role"),
             #[cfg(unix)]

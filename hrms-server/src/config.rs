@@ -14,6 +14,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use hrms_core::rate_limit::Quota;
+use hrms_http::Rates;
 use ipnet::IpNet;
 use url::Url;
 
@@ -33,18 +35,29 @@ pub struct Config {
     /// `migration_database_url` (or `…_file`): the same PostgreSQL database as the owner of its tables;
     /// only migrations use it.
     pub migration_database_url: Option<Secret>,
-    /// `redis_url` (or `redis_url_file`): `redis://…`, `rediss://…` or `unix://…`. Default: none.
+    /// `redis_url` (or `redis_url_file`): `redis://…` or `unix://…`, where nodes share rate limits. Default: none,
+    /// and each node counts for itself.
     pub redis_url: Option<Secret>,
+    /// `redis_namespace`: what the keys in Redis begin with. Default `hrms`.
+    pub redis_namespace: String,
     /// `public_url`: the address under which clients reach the server, without a trailing slash in its text.
     pub public_url: Option<Url>,
     /// `signing_key_file`: the Ed25519 key (PKCS#8 PEM) of access tokens. Default: `signing-key.pem` of the
     /// data directory.
     pub signing_key_file: PathBuf,
-    /// `trusted_proxies`: addresses or networks whose `Forwarded` headers are believed. Default: none.
+    /// `trusted_proxies`: addresses or networks whose `X-Forwarded-…` headers are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// `cors_origins`: web origins whose pages may call the API, such as `https://hr.example.com`.
     /// Default: none.
     pub cors_origins: Vec<String>,
+    /// `allowed_hosts`: hosts that requests may be for, such as `hr.example.com`; `*` for any. Default: the host
+    /// of `public_url`; without that any.
+    pub allowed_hosts: Vec<String>,
+    /// `rate_limit_address`, `rate_limit_user`, `rate_limit_organization`: requests per seconds, as in `600/60`,
+    /// or `off`.
+    pub rates: Rates,
+    /// `max_connections_per_address`: connections at the same time from one address. Default 1024.
+    pub max_connections_per_address: usize,
     /// `workers`: background jobs run at the same time by this process, 0 to 64. Default 1.
     pub workers: u16,
     /// `allow_unsafe_database_role`: start although the database role escapes row-level security.
@@ -57,7 +70,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 22] = [
     "bind",
     "data_dir",
     "database_url",
@@ -66,10 +79,16 @@ const KEYS: [&str; 16] = [
     "migration_database_url_file",
     "redis_url",
     "redis_url_file",
+    "redis_namespace",
     "public_url",
     "signing_key_file",
     "trusted_proxies",
     "cors_origins",
+    "allowed_hosts",
+    "rate_limit_address",
+    "rate_limit_user",
+    "rate_limit_organization",
+    "max_connections_per_address",
     "workers",
     "allow_unsafe_database_role",
     "log_format",
@@ -189,6 +208,7 @@ impl Config {
                 "set database_url to the same PostgreSQL database with the application's role",
             );
         }
+        let public_url = reader.value("public_url", parse_public_url);
         Some(Self {
             bind: reader
                 .value("bind", parse_bind)
@@ -196,7 +216,15 @@ impl Config {
             database: database.unwrap_or_else(|| Database::Sqlite(data_dir.join("hrms.db"))),
             migration_database_url,
             redis_url: reader.secret("redis_url", parse_redis),
-            public_url: reader.value("public_url", parse_public_url),
+            redis_namespace: reader
+                .value("redis_namespace", parse_namespace)
+                .unwrap_or_else(|| "hrms".to_owned()),
+            allowed_hosts: allowed_hosts(reader, public_url.as_ref()),
+            rates: rates(reader),
+            max_connections_per_address: reader
+                .value("max_connections_per_address", parse_connections)
+                .unwrap_or(1024),
+            public_url,
             signing_key_file: reader
                 .path("signing_key_file")
                 .unwrap_or_else(|| data_dir.join("signing-key.pem")),
@@ -211,6 +239,30 @@ impl Config {
             data_dir,
         })
     }
+}
+
+/// The hosts that are served; none means any.
+fn allowed_hosts(reader: &mut Reader, public_url: Option<&Url>) -> Vec<String> {
+    match reader.list("allowed_hosts", parse_host) {
+        Some(hosts) if hosts.iter().any(|host| host == "*") => Vec::new(),
+        Some(hosts) => hosts,
+        None => public_url.and_then(Url::host_str).map(str::to_owned).into_iter().collect(),
+    }
+}
+
+fn rates(reader: &mut Reader) -> Rates {
+    let mut rates = Rates::default();
+    let limits = [
+        ("rate_limit_address", &mut rates.address),
+        ("rate_limit_user", &mut rates.user),
+        ("rate_limit_organization", &mut rates.organization),
+    ];
+    for (key, rate) in limits {
+        if let Some(set) = reader.value(key, parse_rate) {
+            *rate = set;
+        }
+    }
+    rates
 }
 
 /// What is wrong with a value, and what to write instead. Never the value of a secret.
@@ -252,11 +304,9 @@ fn parse_postgres(text: &str) -> Result<Secret, Fault> {
 }
 
 fn parse_redis(text: &str) -> Result<Secret, Fault> {
-    let fix = "write redis://HOST:PORT/, rediss://… (TLS) or unix:///path/to/socket";
+    let fix = "write redis://HOST:PORT/ or unix:///path/to/socket";
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "redis" | "rediss" | "unix" | "redis+unix") => {
-            Ok(Secret(text.to_owned()))
-        }
+        Ok(url) if matches!(url.scheme(), "redis" | "unix" | "redis+unix") => Ok(Secret(text.to_owned())),
         Ok(_) => Err(("this kind of Redis address is not supported".to_owned(), fix)),
         Err(error) => Err((format!("not a Redis address: {error}"), fix)),
     }
@@ -292,6 +342,50 @@ fn parse_origin(text: &str) -> Result<String, Fault> {
         }
         _ => Err((format!("'{text}' is not a web origin"), fix)),
     }
+}
+
+fn parse_host(text: &str) -> Result<String, Fault> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if text == "*" || text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    let fix = "write each as a host or host:port, for example hr.example.com, or * for any";
+    Err((format!("'{text}' is not a host"), fix))
+}
+
+fn parse_rate(text: &str) -> Result<Option<Quota>, Fault> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let parts = text.split_once('/').and_then(|(tokens, seconds)| {
+        Some((tokens.trim().parse::<u32>().ok()?, seconds.trim().parse::<u32>().ok()?))
+    });
+    match parts {
+        Some((tokens @ 1.., seconds @ 1..=86_400)) => Ok(Some(Quota::new(tokens, seconds))),
+        _ => Err((
+            format!("'{text}' is not a number of requests per seconds"),
+            "write for example 600/60 for 600 requests a minute, or off",
+        )),
+    }
+}
+
+fn parse_connections(text: &str) -> Result<usize, Fault> {
+    match text.parse() {
+        Ok(connections @ 1..) => Ok(connections),
+        _ => Err((
+            format!("'{text}' is not a number from 1 up"),
+            "write how many connections one address may have",
+        )),
+    }
+}
+
+fn parse_namespace(text: &str) -> Result<String, Fault> {
+    if !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))
+    {
+        return Ok(text.to_owned());
+    }
+    Err((format!("'{text}' can't begin a key"), "write letters, digits, hyphens, dots and colons"))
 }
 
 fn parse_workers(text: &str) -> Result<u16, Fault> {

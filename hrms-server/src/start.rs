@@ -7,7 +7,7 @@ use hrms_core::Hrms;
 use hrms_core::import::ImportJob;
 use hrms_core::job::JobRegistry;
 use hrms_http::{BearerAuth, Tokens};
-use hrms_store::{OpenError, SqlStore};
+use hrms_store::{OpenError, RedisLimiter, RedisUrlError, SqlStore};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Failure;
@@ -36,6 +36,9 @@ pub enum StartError {
     /// The signing key can't be read or made.
     #[error("{0}")]
     Key(#[from] KeyError),
+    /// The address of Redis makes no sense.
+    #[error("redis_url: {0}")]
+    Redis(#[from] RedisUrlError),
     /// The log level isn't one.
     #[error("log_level: {0}")]
     LogLevel(#[from] tracing_subscriber::filter::ParseError),
@@ -117,6 +120,9 @@ pub async fn hrms(config: &Config) -> Result<(Hrms, SqlStore), StartError> {
     let mut builder = Hrms::builder(store.clone());
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
+    }
+    if let Some(url) = &config.redis_url {
+        builder = builder.rate_limiter(RedisLimiter::new(url.expose(), &config.redis_namespace)?);
     }
     Ok((builder.build(), store))
 }

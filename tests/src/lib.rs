@@ -14,6 +14,7 @@
 
 mod client;
 mod database;
+mod redis;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use client::{Client, Reply};
 pub use database::{Fresh, postgres, sqlite_file, sqlite_memory};
+pub use redis::Redis;
 pub use server::{Server, server_command};
 
 /// Turns `async fn promise(store: &SqlStore)` of the surrounding module into one test per engine, in the

@@ -15,6 +15,7 @@ mod all {
     mod catalogue;
     mod contract;
     mod golden;
+    mod hardening;
     mod identity;
     mod imports;
     mod isolation;

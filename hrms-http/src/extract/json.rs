@@ -174,11 +174,19 @@ pub(super) fn fault(message: &str, path: &serde_path_to_error::Path) -> FieldErr
         }
         ("duplicate", "this comes twice".to_owned())
     } else if message.starts_with("invalid type") {
-        ("wrong-type", message.to_owned())
+        ("wrong-type", without_value(message))
     } else {
-        ("invalid-value", message.to_owned())
+        ("invalid-value", without_value(message))
     };
     FieldError::new(pointer(keys.iter().map(String::as_str)), code, detail)
+}
+
+/// What was expected. What came instead may be a password in the wrong place, and errors are kept in many places.
+fn without_value(message: &str) -> String {
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => message.to_owned(),
+    }
 }
 
 fn key(segment: &Segment) -> Option<String> {

@@ -21,10 +21,8 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let key = start::signing_key(&config)?;
     let (hrms, store) = start::hrms(&config).await?;
     let listener = bind(&config).await?;
-    if config.redis_url.is_some() {
-        tracing::warn!(
-            "redis_url is set, but this version keeps hints and caches in the process: Redis isn't used yet"
-        );
+    if config.allowed_hosts.is_empty() && !config.bind.ip().is_loopback() {
+        tracing::warn!("requests for any host are taken: set HRMS_PUBLIC_URL or HRMS_ALLOWED_HOSTS");
     }
     tracing::info!("listening on http://{}", listener.local_addr().map_err(Failure::io)?);
     serve(&config, &key, hrms, store, listener, stopped()).await
@@ -60,6 +58,11 @@ pub async fn serve(
     let mut http = hrms_http::Config::new(key.derive("cursors").map_err(|error| defect(&error))?);
     http.cors_origins.clone_from(&config.cors_origins);
     http.trusted_proxies.clone_from(&config.trusted_proxies);
+    http.allowed_hosts.clone_from(&config.allowed_hosts);
+    http.own_origin = config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
+    http.https = config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+    http.rates = config.rates;
+    http.max_connections_per_address = config.max_connections_per_address;
     let authenticate = start::tokens(config, key, &hrms)?;
     let ping = store.clone();
     let server = hrms_http::Server::new(hrms.clone(), authenticate, http).map_err(|error| defect(&error))?;

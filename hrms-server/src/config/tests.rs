@@ -87,6 +87,14 @@ fn each_wrong_value_is_refused() {
         ("HRMS_DATABASE_URL", "sqlite::memory:"),
         ("HRMS_DATABASE_URL", "sqlite:"),
         ("HRMS_REDIS_URL", "http://u:hunter2@h"),
+        ("HRMS_REDIS_URL", "rediss://u:hunter2@h"),
+        ("HRMS_REDIS_NAMESPACE", "a b"),
+        ("HRMS_ALLOWED_HOSTS", "https://example.com"),
+        ("HRMS_ALLOWED_HOSTS", "user@example.com"),
+        ("HRMS_RATE_LIMIT_ADDRESS", "600"),
+        ("HRMS_RATE_LIMIT_USER", "0/60"),
+        ("HRMS_RATE_LIMIT_ORGANIZATION", "600/0"),
+        ("HRMS_MAX_CONNECTIONS_PER_ADDRESS", "0"),
         ("HRMS_PUBLIC_URL", "ftp://example.com"),
         ("HRMS_PUBLIC_URL", "https://example.com/?a=b"),
         ("HRMS_TRUSTED_PROXIES", "10.0.0.0/33"),
@@ -104,6 +112,25 @@ fn each_wrong_value_is_refused() {
         assert!(problems[0].starts_with(&format!("{name}: ")), "{problems:?}");
         assert!(!problems[0].contains("hunter2"), "{problems:?}");
     }
+}
+
+#[test]
+fn hosts_follow_the_public_url_unless_they_are_set() {
+    assert!(config(&[]).allowed_hosts.is_empty());
+    let url = ("HRMS_PUBLIC_URL", "https://hr.example.com/app");
+    assert_eq!(config(&[url]).allowed_hosts, ["hr.example.com"]);
+    assert_eq!(
+        config(&[url, ("HRMS_ALLOWED_HOSTS", "a.example, [::1]:80")]).allowed_hosts,
+        ["a.example", "[::1]:80"]
+    );
+    assert!(config(&[url, ("HRMS_ALLOWED_HOSTS", "*")]).allowed_hosts.is_empty());
+}
+
+#[test]
+fn rates_are_requests_per_seconds() {
+    let set = config(&[("HRMS_RATE_LIMIT_USER", "600/60"), ("HRMS_RATE_LIMIT_ADDRESS", "off")]).rates;
+    assert_eq!((set.user, set.address), (Some(Quota::new(600, 60)), None));
+    assert_eq!(set.organization, Rates::default().organization);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::all::support;
 
 /// Knows tokens by heart.
 #[derive(Clone, Default)]
-struct Tokens(Arc<Mutex<HashMap<String, Actor>>>);
+pub(crate) struct Tokens(Arc<Mutex<HashMap<String, Actor>>>);
 
 #[async_trait]
 impl Authenticate for Tokens {
@@ -36,19 +36,23 @@ impl Authenticate for Tokens {
     }
 }
 
-struct Api {
-    client: Client,
-    address: String,
+pub(crate) struct Api {
+    pub(crate) client: Client,
+    pub(crate) address: String,
     tokens: Tokens,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Api {
-    async fn start(hrms: &Hrms) -> Self {
+    pub(crate) async fn start(hrms: &Hrms) -> Self {
+        Self::start_with(hrms, Config::new([1; 32])).await
+    }
+
+    pub(crate) async fn start_with(hrms: &Hrms, config: Config) -> Self {
         let tokens = Tokens::default();
-        let server = Server::new(hrms.clone(), tokens.clone(), Config::new([1; 32])).unwrap();
+        let server = Server::new(hrms.clone(), tokens.clone(), config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -57,13 +61,13 @@ impl Api {
     }
 
     /// A client that acts as this actor.
-    fn acting(&self, actor: Actor) -> (Client, String) {
+    pub(crate) fn acting(&self, actor: Actor) -> (Client, String) {
         let token = hrms_core::contract::id().to_string();
         self.tokens.0.lock().unwrap().insert(token.clone(), actor);
         (self.client.with_token(&token), token)
     }
 
-    async fn connect(&self, query: &str, token: Option<&str>) -> Result<Socket, Error> {
+    pub(crate) async fn connect(&self, query: &str, token: Option<&str>) -> Result<Socket, Error> {
         let address = format!("ws://{}/api/v1/events{query}", self.address);
         let mut request = address.into_client_request().unwrap();
         if let Some(token) = token {
@@ -72,7 +76,7 @@ impl Api {
         tokio_tungstenite::connect_async(request).await.map(|(socket, _)| socket)
     }
 
-    async fn listen(&self, actor: Actor, query: &str) -> Socket {
+    pub(crate) async fn listen(&self, actor: Actor, query: &str) -> Socket {
         let (_, token) = self.acting(actor);
         self.connect(query, Some(&token)).await.unwrap()
     }
@@ -96,14 +100,14 @@ async fn message(socket: &mut Socket) -> Message {
     }
 }
 
-async fn frame(socket: &mut Socket) -> Value {
+pub(crate) async fn frame(socket: &mut Socket) -> Value {
     match message(socket).await {
         Message::Text(text) => serde_json::from_str(&text).unwrap(),
         other => panic!("{other:?}"),
     }
 }
 
-async fn close_code(socket: &mut Socket) -> u16 {
+pub(crate) async fn close_code(socket: &mut Socket) -> u16 {
     match message(socket).await {
         Message::Close(Some(frame)) => frame.code.into(),
         other => panic!("{other:?}"),
@@ -119,7 +123,7 @@ async fn kinds<const N: usize>(socket: &mut Socket) -> [String; N] {
 }
 
 /// An event without anything behind it.
-async fn emit(hrms: &Hrms, tenant: TenantId, owner: Option<EmployeeId>, n: i64) {
+pub(crate) async fn emit(hrms: &Hrms, tenant: TenantId, owner: Option<EmployeeId>, n: i64) {
     let hr = actor(tenant, None, &[Role::Hr]);
     let mut work = hrms.begin(&hr).await.unwrap();
     let resource = owner.map_or(Resource::organization(), |owner| Resource::of(owner, Facts::default()));
