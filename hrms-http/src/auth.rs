@@ -13,6 +13,10 @@ use crate::token::Tokens;
 /// Who sent a request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a request; a box would be in the way of every `Authenticate`"
+)]
 pub enum Caller {
     /// Nobody: the request carries no credential.
     Anonymous,

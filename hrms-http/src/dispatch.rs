@@ -208,7 +208,7 @@ struct Admitted {
 }
 
 enum Admission {
-    Handler(Admitted),
+    Handler(Box<Admitted>),
     Answered(Reply),
 }
 
@@ -252,7 +252,7 @@ async fn admit(
     }
     let vars = found.params.iter();
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Ok(Admission::Handler(Admitted { endpoint, vars, caller }))
+    Ok(Admission::Handler(Box::new(Admitted { endpoint, vars, caller })))
 }
 
 /// Whether a request has nothing to show but what its body will prove: log-in, refresh and the like.
