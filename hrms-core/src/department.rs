@@ -138,9 +138,10 @@ pub struct NewHead {
     /// The head; employed on the first day.
     pub employee_id: EmployeeId,
     /// First day.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub from: Date,
     /// First day after it; until further notice when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::date::strict")]
     pub to: Option<Date>,
 }
 

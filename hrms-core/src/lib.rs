@@ -7,6 +7,7 @@ pub mod clock;
 #[cfg(feature = "contract")]
 #[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
 pub mod contract;
+pub mod date;
 pub mod department;
 pub mod designation;
 pub mod email;

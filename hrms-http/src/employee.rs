@@ -88,6 +88,7 @@ struct EmployeeQuery {
     /// Only those who are employed, or who aren't.
     employed: Option<bool>,
     /// The date to look at; today when absent.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     as_of: Option<Date>,
     /// Only those changed at or after this instant.
     updated_after: Option<Timestamp>,
@@ -108,6 +109,7 @@ impl ListQuery for EmployeeQuery {
 #[serde(deny_unknown_fields)]
 struct AsOf {
     /// The date to look at; today at the employee's location when absent.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     as_of: Option<Date>,
 }
 

@@ -77,8 +77,10 @@ struct RequestQuery {
     /// Only of this kind of leave.
     leave_type_id: Option<LeaveTypeId>,
     /// Only those with a day on or after this one.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     from: Option<Date>,
     /// Only those with a day on or before this one.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     to: Option<Date>,
     /// Only those changed at or after this instant.
     updated_after: Option<Timestamp>,
@@ -159,6 +161,7 @@ struct BalanceQuery {
     /// Whose; without it one's own.
     employee_id: Option<EmployeeId>,
     /// The day, past or future; without it today at the employee's workplace.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     as_of: Option<Date>,
 }
 
@@ -190,6 +193,7 @@ struct AccountPath {
 #[serde(deny_unknown_fields)]
 struct AsOf {
     /// The day, past or future; without it today at the employee's workplace.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     as_of: Option<Date>,
 }
 

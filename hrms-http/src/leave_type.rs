@@ -90,8 +90,10 @@ async fn change(
 #[serde(deny_unknown_fields)]
 struct HolidayQuery {
     /// Only those on or after this day.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     from: Option<Date>,
     /// Only those on or before this day.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     to: Option<Date>,
 }
 
@@ -110,6 +112,7 @@ struct HolidayPath {
     /// The location.
     id: LocationId,
     /// The day.
+    #[serde(deserialize_with = "hrms_core::date::strict")]
     on_date: Date,
 }
 

@@ -36,6 +36,7 @@ struct ChartQuery {
     #[param(minimum = 1, maximum = 20, default = 3)]
     depth: Option<u8>,
     /// The date to look at; today when absent.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
     as_of: Option<Date>,
 }
 

@@ -27,12 +27,13 @@ pub struct NewEmployee {
     #[serde(default)]
     pub email: Option<String>,
     /// Date of birth.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::date::strict")]
     pub birth_date: Option<Date>,
     /// Gender.
     #[serde(default)]
     pub gender: Option<Gender>,
     /// First day of the employment.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub hired_on: Date,
     /// Department.
     #[serde(default)]
@@ -106,6 +107,7 @@ pub struct EmployeePatch {
     pub email: Patch<String>,
     /// New date of birth.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Date>))]
+    #[serde(deserialize_with = "crate::date::strict")]
     pub birth_date: Patch<Date>,
     /// New gender.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Gender>))]
@@ -175,6 +177,7 @@ change_of_facts! {
     /// is already planned, or else until the employment ends.
     ChangeEmployment {
         /// First day on which the change is true; may lie in the future.
+        #[serde(deserialize_with = "crate::date::strict")]
         from: Date,
     }
 }
@@ -199,9 +202,10 @@ change_of_facts! {
     /// Corrects facts of an employment during a period; the records are marked as corrected.
     CorrectEmployment {
         /// First day.
+        #[serde(deserialize_with = "crate::date::strict")]
         from: Date,
         /// First day after it; until the end of time when absent.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::date::strict")]
         to: Option<Date>,
         /// Whether days without employment in the period become days of employment (a hiring date that
         /// was too late, an end that was too early). Otherwise such days are an error.
@@ -216,6 +220,7 @@ change_of_facts! {
 #[serde(deny_unknown_fields)]
 pub struct EndEmployment {
     /// The last day of the employment; changes planned for later days are dropped.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub last_day: Date,
     /// Why it ends.
     #[serde(default)]
@@ -228,6 +233,7 @@ pub struct EndEmployment {
 #[serde(deny_unknown_fields)]
 pub struct Rehire {
     /// First day of the new employment, after all former ones.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub from: Date,
     /// Department.
     #[serde(default)]

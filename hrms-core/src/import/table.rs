@@ -195,14 +195,14 @@ impl Layout {
     /// The exclusive end of a period: open when empty or in the year 9999.
     pub(crate) fn end(&self, row: &Row, field: &str) -> Result<Option<Date>, RowError> {
         let Some(text) = self.filled(row, field) else { return Ok(None) };
-        match plain_date(text) {
+        match crate::date::parse(text) {
             Some(date) if date.year() == 9999 => Ok(None),
             _ => self.parse_date(row, field, text).map(Some),
         }
     }
 
     fn parse_date(&self, row: &Row, field: &str, text: &str) -> Result<Date, RowError> {
-        let Some(date) = plain_date(text) else {
+        let Some(date) = crate::date::parse(text) else {
             return Err(self.fault(row, field, "not-a-date", "this is not a date such as 2026-11-21"));
         };
         if date < FIRST_DATE || date > LAST_DATE {
@@ -211,11 +211,6 @@ impl Layout {
         }
         Ok(date)
     }
-}
-
-/// Exactly `YYYY-MM-DD`; the parser alone would take times and other forms too.
-fn plain_date(text: &str) -> Option<Date> {
-    if text.len() == 10 { text.parse().ok() } else { None }
 }
 
 fn check_settings(new: &NewImport, fields: &[Field], names: &[String]) -> Result<(), ImportError> {

@@ -34,9 +34,10 @@ pub struct GrantLeave {
     #[serde(default)]
     pub minutes: Option<i64>,
     /// The first day that it can be used for.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub valid_from: Date,
     /// The first day that it can't be used for any more; without it, it never expires.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::date::strict")]
     pub valid_to: Option<Date>,
     /// Where it comes from.
     #[serde(default)]

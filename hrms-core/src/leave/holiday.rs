@@ -37,6 +37,7 @@ impl Audited for Holiday {}
 #[serde(deny_unknown_fields)]
 pub struct NewHoliday {
     /// The day.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub on_date: Date,
     /// Name shown to people, at most 200 characters.
     pub name: String,

@@ -136,8 +136,10 @@ pub struct SubmitLeave {
     /// What kind of leave.
     pub leave_type_id: LeaveTypeId,
     /// The first day.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub starts_on: Date,
     /// The last day: it belongs to the leave.
+    #[serde(deserialize_with = "crate::date::strict")]
     pub ends_on: Date,
     /// Which part of the first day. `second_half` begins a longer leave at midday.
     #[serde(default)]
