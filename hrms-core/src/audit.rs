@@ -5,17 +5,23 @@
 //! end was cut off, or all of it written anew) is shown by [`anchor`]s that were signed and kept elsewhere.
 
 pub mod anchor;
+mod backlog;
 pub mod chain;
 mod change;
 mod draft;
 mod repo;
 mod service;
+mod verify;
 
 pub use anchor::{Anchor, AnchorSigner};
+pub(crate) use backlog::Backlog;
+pub use backlog::Log;
 pub use change::{Audited, Change};
 pub use draft::{Author, AuthorKind, Draft, Outcome};
 pub use repo::{AuditDirectory, AuditFilter, AuditLog, AuditSort, Head, PlatformTx};
 pub use service::{AuditEntry, AuditService, EntryAuthor};
+pub(crate) use verify::Growth;
+pub use verify::Verification;
 
 use std::borrow::Cow;
 

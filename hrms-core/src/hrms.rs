@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::actor::Actor;
-use crate::audit::{Act, Author, Draft};
+use crate::audit::{self, Act, AnchorSigner, Author, Draft};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
@@ -40,6 +40,9 @@ struct Parts {
     job_bell: Notify,
     rate_limits: RateLimits,
     identity: identity::State,
+    audit_backlog: audit::Backlog,
+    audit_growth: audit::Growth,
+    anchor_signer: Option<Arc<dyn AnchorSigner>>,
     mailer: Arc<dyn Mailer>,
     public_url: Option<String>,
 }
@@ -105,6 +108,13 @@ impl Builder {
         self
     }
 
+    /// Anchors the audit logs with this signer.
+    #[must_use]
+    pub fn anchor_signer(mut self, signer: impl AnchorSigner + 'static) -> Self {
+        self.parts.anchor_signer = Some(Arc::new(signer));
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Hrms {
@@ -127,6 +137,9 @@ impl Hrms {
                 job_bell: Notify::new(),
                 rate_limits: RateLimits::default(),
                 identity: identity::State::default(),
+                audit_backlog: audit::Backlog::default(),
+                audit_growth: audit::Growth::default(),
+                anchor_signer: None,
                 mailer: Arc::new(NoMailer),
                 public_url: None,
             },
@@ -189,6 +202,21 @@ impl Hrms {
     /// Where passwords are hashed; started at its first use.
     pub(crate) fn hashing(&self) -> &HashingPool {
         self.0.identity.hashing()
+    }
+
+    /// Audit entries that wait to be written.
+    pub(crate) fn audit_backlog(&self) -> &audit::Backlog {
+        &self.0.audit_backlog
+    }
+
+    /// Audit logs that grew since they were anchored.
+    pub(crate) fn audit_growth(&self) -> &audit::Growth {
+        &self.0.audit_growth
+    }
+
+    /// Who signs anchors, if anybody does.
+    pub(crate) fn anchor_signer(&self) -> Option<&dyn AnchorSigner> {
+        self.0.anchor_signer.as_deref()
     }
 
     /// What the identity service remembers in this process.
@@ -395,7 +423,8 @@ impl Work {
             }
         }
         let wake = !self.events.is_empty();
-        if wake || !self.acts.is_empty() {
+        let grown = !self.acts.is_empty();
+        if wake || grown {
             // Last, because taking sequence numbers locks the tenant's counters until we commit.
             let (events, acts) = (std::mem::take(&mut self.events), std::mem::take(&mut self.acts));
             let (ids, why) = (self.hrms.ids(), self.why.as_deref());
@@ -406,6 +435,9 @@ impl Work {
             self.tx.audit().append(drafts, events).await?;
         }
         self.tx.commit().await?;
+        if grown {
+            self.hrms.audit().grown(Some(self.actor.tenant()));
+        }
         if wake {
             self.hrms.bus().wake(self.actor.tenant());
         }

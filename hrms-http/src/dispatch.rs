@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
+use hrms_core::audit::{Act, Author, Change, Log, Outcome};
 use hrms_core::{FieldError, Hrms, RequestId};
 use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -92,10 +93,14 @@ where
     let address = peer.map(|peer| client_address(peer, &parts.headers, trusted));
 
     let mut meter = Meter::default();
-    let answer = answer(shared, id, address, parts, body, &mut meter).instrument(span.clone());
+    let mut seen = None;
+    let answer = answer(shared, id, address, parts, body, &mut meter, &mut seen).instrument(span.clone());
     // Handlers have tasks of their own; a panic before one starts is answered like theirs.
     let outcome = AssertUnwindSafe(answer).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal("a panic outside of a handler")));
+    if let (Err(problem), Some(seen)) = (&outcome, seen) {
+        seen.note_denial(&shared.hrms, problem);
+    }
     let mut reply = outcome.unwrap_or_else(|problem| {
         let _entered = span.enter();
         problem.into_reply(id, uri.path())
@@ -143,13 +148,14 @@ async fn answer<B>(
     mut parts: Parts,
     mut body: B,
     meter: &mut Meter,
+    seen: &mut Option<Seen>,
 ) -> Result<Reply, Problem>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     let asks_first = parts.headers.contains_key(EXPECT);
-    let admitted = match admit(shared, id, address, &mut parts, meter).await {
+    let admitted = match admit(shared, id, address, &mut parts, meter, seen).await {
         Ok(Admission::Handler(admitted)) => admitted,
         Ok(Admission::Answered(reply)) => return Ok(reply),
         Err(problem) => {
@@ -200,6 +206,35 @@ where
     work.await.unwrap_or_else(|error| Err(Problem::internal(error)))
 }
 
+/// Somebody who wants something: what the audit log says if it is denied.
+struct Seen {
+    log: Log,
+    author: Author,
+    endpoint: &'static Endpoint,
+}
+
+impl Seen {
+    fn of(caller: &Caller, address: Option<IpAddr>, endpoint: &'static Endpoint) -> Option<Self> {
+        let (log, mut author) = match caller {
+            Caller::Anonymous => return None,
+            Caller::User(actor) => (Log::Tenant(actor.tenant()), Author::from(actor)),
+            Caller::Operator(operator) => (Log::Platform, Author::from(&operator.operator())),
+        };
+        author.address = author.address.or(address);
+        Some(Self { log, author, endpoint })
+    }
+
+    /// Puts a denial on record, by the endpoint's path: not what was asked for, and not the body.
+    fn note_denial(self, hrms: &Hrms, problem: &Problem) {
+        if problem.status() != StatusCode::FORBIDDEN {
+            return;
+        }
+        let subject = format!("{} {}", self.endpoint.method, self.endpoint.path);
+        let act = Act { action: "access.denied".into(), subject, change: Change::none() };
+        hrms.audit().note(self.log, &self.author, act, Outcome::Denied, Some(&problem.summary()));
+    }
+}
+
 /// A request that may run.
 struct Admitted {
     endpoint: &'static Endpoint,
@@ -219,6 +254,7 @@ async fn admit(
     address: Option<IpAddr>,
     parts: &mut Parts,
     meter: &mut Meter,
+    seen: &mut Option<Seen>,
 ) -> Result<Admission, Problem> {
     shared.hosts.check(parts)?;
     let path = parts.uri.path();
@@ -246,6 +282,7 @@ async fn admit(
         _ => shared.authenticate.authenticate(parts, id).await?,
     };
     meter.charge_caller(&shared.hrms, &shared.config.rates, &caller).await?;
+    *seen = Seen::of(&caller, address, endpoint);
     check_access(&shared.hrms, endpoint.access, &caller)?;
     if !endpoint.query {
         refuse_query(parts.uri.query())?;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod api;
+mod audit;
 mod auth;
 mod bearer;
 mod config;
@@ -54,6 +55,7 @@ use endpoint::Endpoint;
 
 /// Every endpoint there is, by feature.
 pub(crate) const TABLES: &[&[Endpoint]] = &[
+    audit::ENDPOINTS,
     department::ENDPOINTS,
     designation::ENDPOINTS,
     employee::ENDPOINTS,

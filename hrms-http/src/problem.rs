@@ -109,6 +109,16 @@ impl Problem {
         self.with_header(CONNECTION, HeaderValue::from_static("close"))
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Code and detail, on one line.
+    pub(crate) fn summary(&self) -> String {
+        format!("{}: {}", self.0.code, self.0.detail)
+    }
+
     /// Logs what the caller must not see, and makes the answer.
     pub(crate) fn into_reply(self, request: RequestId, instance: &str) -> Reply {
         let inner = *self.0;

@@ -124,6 +124,16 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let builder = Arc::new(builder(&shared.config));
 
+        let hrms = shared.hrms.clone();
+        let mut stopping = shared.stopping.subscribe();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = hrms.audit().noted() => hrms.audit().flush().await,
+                    _ = stopping.changed() => return,
+                }
+            }
+        });
         let accepting = async {
             loop {
                 // The semaphore is never closed.
@@ -174,6 +184,7 @@ impl Server {
         if tokio::time::timeout(shared.config.drain_timeout, drained).await.is_err() {
             tracing::warn!("some requests didn't finish before the server stopped");
         }
+        shared.hrms.audit().flush().await;
     }
 }
 

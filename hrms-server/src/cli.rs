@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use hrms_core::DomainError;
 
 use crate::check;
-use crate::command::{admin, demo, import, migrate, organization, serve};
+use crate::command::{admin, audit, demo, import, migrate, organization, serve};
 use crate::config::{Config, Loaded};
 use crate::start::{self, StartError};
 
@@ -40,6 +40,9 @@ pub enum Command {
     /// Organisations.
     #[command(subcommand)]
     Organization(organization::OrganizationCommand),
+    /// Audit logs.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Import a CSV file into an organisation.
     Import(import::Options),
     /// Print the OpenAPI document of the API.
@@ -141,6 +144,7 @@ fn run(command: Command, loaded: Loaded) -> Result<(), Failure> {
         Command::Migrate(options) => runtime.block_on(migrate::run(&config, &options)),
         Command::Admin(admin) => runtime.block_on(admin::run(&config, admin)),
         Command::Organization(command) => runtime.block_on(organization::run(&config, command)),
+        Command::Audit(command) => runtime.block_on(audit::run(&config, command)),
         Command::Import(options) => runtime.block_on(import::run(&config, options)),
         Command::Openapi => openapi(),
         Command::Check { .. } => Ok(()),

@@ -7,11 +7,46 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
+use hrms_core::audit::AnchorSigner;
 use sha2::Sha256;
 
 /// An Ed25519 private key.
 pub struct SigningKey(ed25519_dalek::SigningKey);
+
+/// Signs anchors of audit logs with the signing key.
+pub struct KeySigner {
+    key: ed25519_dalek::SigningKey,
+    /// Public halves of keys that signed before.
+    former: Vec<Vec<u8>>,
+}
+
+impl AnchorSigner for KeySigner {
+    fn key(&self) -> Vec<u8> {
+        self.key.verifying_key().to_bytes().to_vec()
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.key.sign(message).to_bytes().to_vec()
+    }
+
+    fn verify(&self, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        let known = key == self.key() || self.former.iter().any(|former| former == key);
+        let key = <&[u8; 32]>::try_from(key).ok().and_then(|key| VerifyingKey::from_bytes(key).ok());
+        let signature = Signature::from_slice(signature).ok();
+        known
+            && key
+                .zip(signature)
+                .is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
+    }
+}
+
+impl fmt::Debug for KeySigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySigner([redacted])")
+    }
+}
 
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +149,12 @@ impl SigningKey {
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
+    }
+
+    /// What signs anchors of audit logs; anchors by `former` keys (public halves) are good too.
+    #[must_use]
+    pub fn anchor_signer(&self, former: Vec<Vec<u8>>) -> KeySigner {
+        KeySigner { key: self.0.clone(), former }
     }
 
     /// Another secret key for `purpose`, the same in every process that has this signing key.

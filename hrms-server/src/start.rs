@@ -116,8 +116,20 @@ const CONNECTIONS: u32 = 16;
 /// # Errors
 /// As [`store`].
 pub async fn hrms(config: &Config) -> Result<(Hrms, SqlStore), StartError> {
+    hrms_trusting(config, Vec::new()).await
+}
+
+/// Like [`hrms`], trusting anchors of audit logs that were signed with these former keys too.
+///
+/// # Errors
+/// As [`store`]; when the signing key can't be read or made.
+pub async fn hrms_trusting(
+    config: &Config,
+    former_keys: Vec<Vec<u8>>,
+) -> Result<(Hrms, SqlStore), StartError> {
     let store = store(config).await?;
-    let mut builder = Hrms::builder(store.clone());
+    let signer = signing_key(config)?.anchor_signer(former_keys);
+    let mut builder = Hrms::builder(store.clone()).anchor_signer(signer);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
     }

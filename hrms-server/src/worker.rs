@@ -64,6 +64,26 @@ pub async fn run(hrms: Hrms, registry: JobRegistry, slots: u16, mut stopping: wa
     running.drain(&worker).await;
 }
 
+/// How often it is looked whether audit logs are to be anchored.
+const ANCHOR: Duration = Duration::from_secs(10);
+
+/// Anchors audit logs until `stopping` says so: those that others left at first, then those that grow here.
+pub async fn anchor(hrms: Hrms, mut stopping: watch::Receiver<bool>) {
+    let report = |anchored: Result<usize, hrms_core::CommonError>| {
+        if let Err(error) = anchored {
+            tracing::warn!(error = &error as &dyn std::error::Error, "can't anchor audit logs");
+        }
+    };
+    report(hrms.audit().anchor_everything().await);
+    while !*stopping.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(ANCHOR) => report(hrms.audit().anchor_grown(false).await),
+            _ = stopping.changed() => {}
+        }
+    }
+    report(hrms.audit().anchor_grown(true).await);
+}
+
 /// The jobs at work, by task.
 #[derive(Default)]
 struct Running {

@@ -159,6 +159,12 @@ impl Verifier {
         Self { tenant, at: Head::default(), anchors: anchors.into() }
     }
 
+    /// Takes what was checked elsewhere for granted: goes on behind this entry.
+    pub fn start_behind(&mut self, at: Head) {
+        self.anchors.retain(|anchor| anchor.sequence > at.sequence);
+        self.at = at;
+    }
+
     /// The last entry that was found good.
     #[must_use]
     pub fn at(&self) -> &Head {
