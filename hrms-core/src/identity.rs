@@ -17,10 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::audit::{Act, Author, Change, Log, Outcome};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::hrms::Hrms;
-use crate::id::{EmployeeId, SessionId, TenantId, UserId};
+use crate::id::{EmployeeId, RequestId, SessionId, TenantId, UserId};
 use crate::operator::{Operator, OperatorAccount};
 use crate::password::{HashingPool, Verdict};
 use crate::policy::{Permission, RoleName, Scope};
@@ -75,6 +76,8 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// What their program calls itself.
     pub user_agent: Option<String>,
+    /// The request that it is part of.
+    pub request: Option<RequestId>,
 }
 
 /// Who a session is for. Without a tenant: an operator of the service.
@@ -365,12 +368,14 @@ impl IdentityService<'_> {
             (Some(candidate), Verdict::Right) => (candidate, None),
             (Some(candidate), Verdict::RightButStale(hash)) => (candidate, Some(hash)),
             (candidate, _) => {
+                self.note_refused(organization, candidate.as_ref(), &client);
                 let user = candidate.map(|candidate| candidate.user);
                 tracing::info!(?user, address = ?client.address, "log-in refused");
                 return Err(IdentityError::InvalidCredentials);
             }
         };
         attempt.forgive(self.0).await;
+        let request = client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()));
         let session = SessionId::from_uuid(self.0.ids().next());
         let subject = Subject { tenant: candidate.tenant, user: candidate.user, session };
         let token = RefreshToken::first(subject.tenant, session)?;
@@ -387,8 +392,40 @@ impl IdentityService<'_> {
                 .map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
         };
         self.0.directory().insert_session(&session, renewed.as_deref()).await?;
+        // Before anybody gets the token: no log-in that isn't on record.
+        let author = Author::user(subject.user, Some(subject.session), request, session.address);
+        self.put_on_record(&subject, &author, "auth.logged-in").await?;
         tracing::info!(user = %subject.user, session = %subject.session, "logged in");
         Ok(Opened { subject, refresh_token: token.to_secret() })
+    }
+
+    /// Puts on record what became of a session.
+    async fn put_on_record(
+        &self,
+        of: &Subject,
+        author: &Author,
+        action: &'static str,
+    ) -> Result<(), CommonError> {
+        let subject = crate::event::subject("sessions", of.session.as_uuid());
+        let act = Act { action: action.into(), subject, change: Change::none() };
+        self.0.audit().record(of.tenant, author, act).await
+    }
+
+    /// Puts a refused log-in on record, later and in the background: whoever guesses learns nothing from it. An
+    /// address that nobody has isn't kept: it may be somebody's password, or somebody else's address.
+    fn note_refused(&self, organization: Option<String>, candidate: Option<&Candidate>, client: &Client) {
+        let request = client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()));
+        let author = Author::anonymous(request, client.address);
+        let log = match candidate {
+            Some(Candidate { tenant: Some(tenant), .. }) => Log::Tenant(*tenant),
+            _ => organization.map_or(Log::Platform, Log::Slug),
+        };
+        let subject = candidate.map_or_else(
+            || "users".to_owned(),
+            |candidate| crate::event::subject("users", candidate.user.as_uuid()),
+        );
+        let act = Act { action: "auth.log-in-failed".into(), subject, change: Change::none() };
+        self.0.audit().note(log, &author, act, Outcome::Failed, None);
     }
 
     /// Exchanges a refresh token for a new one. Each token works once; presenting an old one again ends
@@ -417,6 +454,11 @@ impl IdentityService<'_> {
             return Ok(Opened { subject, refresh_token: next.to_secret() });
         }
         if !place.was_overtaken() && self.0.directory().end_reused_session(&rotation).await? {
+            let request = RequestId::from_uuid(self.0.ids().next());
+            let log = token.tenant.map_or(Log::Platform, Log::Tenant);
+            let subject = crate::event::subject("sessions", token.session.as_uuid());
+            let act = Act { action: "auth.refresh-reused".into(), subject, change: Change::none() };
+            self.0.audit().note(log, &Author::anonymous(request, None), act, Outcome::Denied, None);
             tracing::warn!(session = %token.session, "an old refresh token was presented: the session is ended");
         }
         Err(IdentityError::RefreshRefused)
@@ -428,6 +470,9 @@ impl IdentityService<'_> {
     /// When storage fails.
     pub async fn log_out(&self, subject: &Subject) -> Result<(), IdentityError> {
         self.0.directory().end_session(subject, self.0.clock().now()).await?;
+        let request = RequestId::from_uuid(self.0.ids().next());
+        let author = Author::user(subject.user, Some(subject.session), request, None);
+        self.put_on_record(subject, &author, "auth.logged-out").await?;
         tracing::info!(user = %subject.user, session = %subject.session, "logged out");
         Ok(())
     }

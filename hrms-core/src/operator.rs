@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Cause;
+use crate::audit::{Act, Audited, Author, Change};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+use crate::event::subject;
 use crate::hrms::Hrms;
 use crate::id::{RequestId, SessionId, UserId};
 use crate::password;
@@ -89,6 +91,8 @@ pub struct OperatorAccount {
     /// When the account was created.
     pub created_at: Timestamp,
 }
+
+impl Audited for OperatorAccount {}
 
 /// Why something about an operator was refused.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +178,10 @@ impl OperatorService<'_> {
         self.0.directory().insert_operator(&account).await?;
         tracing::info!(operator = %account.id, by = ?by.user_id(), request_id = %by.request(), "operator created");
         let Account { id, email, name, created_at, .. } = account;
-        Ok(OperatorAccount { id, email, name, created_at })
+        let account = OperatorAccount { id, email, name, created_at };
+        let subject = subject("operators", id.as_uuid());
+        let act = Act { action: "operator.created".into(), subject, change: Change::created(&account) };
+        self.0.audit().record(None, &Author::from(by), act).await?;
+        Ok(account)
     }
 }

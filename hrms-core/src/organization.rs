@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::audit::{Audited, Change};
+use crate::audit::{Act, Audited, Author, Change};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
-use crate::event::NewEvent;
+use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
 use crate::id::{TenantId, UserId};
 use crate::operator::Operator;
@@ -372,6 +372,11 @@ impl OrganizationService<'_> {
         };
         self.0.directory().insert_organization_with_admin(&organization, &admin, &password_hash).await?;
         log(by, &organization, "organisation created");
+        let (change, first) = (Change::created(&organization), Change::created(&admin));
+        self.on_record(by, organization.id, "organization.created", change).await?;
+        let subject = subject("users", admin.id.as_uuid());
+        let act = Act { action: "user.created".into(), subject, change: first };
+        self.0.audit().record(Some(organization.id), &Author::from(by), act).await?;
         let password = generated.map(|secret| secret.expose().to_owned());
         let admin = CreatedAdmin { id: admin.id, email: admin.email, password };
         Ok(CreatedOrganization { organization, admin })
@@ -424,7 +429,8 @@ impl OrganizationService<'_> {
         id: TenantId,
         status: OrganizationStatus,
     ) -> Result<Organization, OrganizationError> {
-        let mut organization = self.get(by, id).await?;
+        let before = self.get(by, id).await?;
+        let mut organization = before.clone();
         if organization.status == status {
             return Ok(organization);
         }
@@ -434,7 +440,26 @@ impl OrganizationService<'_> {
         organization.version = expected.next();
         self.0.directory().update_organization_status(&organization, expected).await?;
         log(by, &organization, "organisation's status changed");
+        let action = match status {
+            OrganizationStatus::Active => "organization.resumed",
+            OrganizationStatus::Suspended => "organization.suspended",
+        };
+        self.on_record(by, id, action, Change::changed(&before, &organization)).await?;
         Ok(organization)
+    }
+
+    /// Puts what an operator did to an organisation on record: the platform's, and the organisation's own.
+    async fn on_record(
+        &self,
+        by: &Operator,
+        id: TenantId,
+        action: &'static str,
+        change: Change,
+    ) -> Result<(), CommonError> {
+        let author = Author::from(by);
+        let act = Act { action: action.into(), subject: subject("organizations", id.as_uuid()), change };
+        self.0.audit().record(Some(id), &author, act.clone()).await?;
+        self.0.audit().record(None, &author, act).await
     }
 }
 

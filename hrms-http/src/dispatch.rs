@@ -194,7 +194,8 @@ where
         Caller::User(actor) => Some(actor.tenant()),
         Caller::Anonymous | Caller::Operator(_) => None,
     };
-    let input = Input { parts, vars: admitted.vars, body: bytes, tenant, shared: Arc::clone(shared) };
+    let input =
+        Input { parts, vars: admitted.vars, body: bytes, request: id, tenant, shared: Arc::clone(shared) };
     let caller = admitted.caller;
     let counted = shared.handlers.subscribe();
     let work = async move {

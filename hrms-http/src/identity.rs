@@ -80,7 +80,7 @@ fn issue(cx: &PublicCx, opened: &Opened) -> Result<Issued<SessionTokens>, Proble
 
 async fn log_in(cx: PublicCx, Json(with): Json<LogIn>) -> Result<Issued<SessionTokens>, Problem> {
     tokens(&cx)?;
-    let client = Client { address: cx.address, user_agent: cx.user_agent.clone() };
+    let client = Client { address: cx.address, user_agent: cx.user_agent.clone(), request: Some(cx.request) };
     let opened = cx.hrms.identity().log_in(with, client).await?;
     issue(&cx, &opened)
 }

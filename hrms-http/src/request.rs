@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hrms_core::{Actor, Hrms, TenantId};
+use hrms_core::{Actor, Hrms, RequestId, TenantId};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
@@ -26,6 +26,8 @@ pub(crate) struct Input {
     pub(crate) vars: Vec<(String, String)>,
     /// The body; empty for endpoints that take none.
     pub(crate) body: Bytes,
+    /// Its id.
+    pub(crate) request: RequestId,
     /// The caller's tenant.
     pub(crate) tenant: Option<TenantId>,
     /// What all requests share.
@@ -71,6 +73,8 @@ pub(crate) struct PublicCx {
     pub(crate) hrms: Hrms,
     /// The client's address.
     pub(crate) address: Option<IpAddr>,
+    /// The request.
+    pub(crate) request: RequestId,
     /// What the caller's program calls itself.
     pub(crate) user_agent: Option<String>,
     /// What all requests share.
@@ -124,6 +128,7 @@ impl Context for PublicCx {
         Ok(Self {
             hrms: input.shared.hrms.clone(),
             address: input.client_address(),
+            request: input.request,
             user_agent: user_agent.map(str::to_owned),
             shared: Arc::clone(&input.shared),
         })

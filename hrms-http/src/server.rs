@@ -127,9 +127,10 @@ impl Server {
         let hrms = shared.hrms.clone();
         let mut stopping = shared.stopping.subscribe();
         tokio::spawn(async move {
+            let audit = hrms.audit();
             loop {
                 tokio::select! {
-                    () = hrms.audit().noted() => hrms.audit().flush().await,
+                    () = audit.noted() => audit.flush().await,
                     _ = stopping.changed() => return,
                 }
             }

@@ -12,6 +12,7 @@
 mod all {
     mod access;
     mod api;
+    mod audit;
     mod catalogue;
     mod contract;
     mod golden;

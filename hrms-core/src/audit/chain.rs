@@ -6,6 +6,9 @@
 //! are eight bytes, two's complement, most significant first; instants are microseconds since 1970; ids their 16 bytes;
 //! texts UTF-8 as stored. The encoding is for good: another one gets another number.
 
+#[cfg(test)]
+mod tests;
+
 use sha2::{Digest, Sha256};
 
 use super::{Anchor, Draft, Entry, Head};

@@ -157,7 +157,7 @@ async fn nobody_learns_why_a_log_in_fails(store: &Fresh) {
 async fn guessing_is_slowed_down(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     organization(&hrms, "acme").await;
-    let from = |last| Client { address: Some([192, 0, 2, last].into()), user_agent: None };
+    let from = |last| Client { address: Some([192, 0, 2, last].into()), user_agent: None, request: None };
     let wrong = || log_in(Some("acme"), "admin@acme.example", "not the password at all");
     for _ in 0..30 {
         let refused = hrms.identity().log_in(wrong(), from(1)).await.unwrap_err();
@@ -175,7 +175,7 @@ async fn guessing_from_everywhere_does_not_lock_the_owner_out(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     organization(&hrms, "acme").await;
     organization(&hrms, "other").await;
-    let from = |text: &str| Client { address: Some(text.parse().unwrap()), user_agent: None };
+    let from = |text: &str| Client { address: Some(text.parse().unwrap()), user_agent: None, request: None };
     let admin = |slug: &str| log_in(Some(slug), &format!("admin@{slug}.example"), PASSWORD);
     let (home, neighbour) = ("2001:db8:1::7", "2001:db8:1::8");
     hrms.identity().log_in(admin("acme"), from(home)).await.unwrap();

@@ -221,6 +221,8 @@ impl Tenant {
         tenant.details().await;
         tenant.leave().await;
         tenant.imports().await;
+        let entries = tenant.client.get("/api/v1/audit-log?limit=1").await.expect(200).json();
+        tenant.ids.insert("audit-log", text(&entries["items"][0]["id"]));
         tenant
     }
 
