@@ -12,6 +12,7 @@
 )]
 
 mod access;
+mod api_key;
 mod audit;
 mod fixture;
 mod foundation;
@@ -22,6 +23,7 @@ mod people;
 mod role;
 
 pub use access::*;
+pub use api_key::*;
 pub use audit::*;
 pub use fixture::*;
 pub use foundation::*;
@@ -70,6 +72,9 @@ macro_rules! store_contract {
             a_record_of_another_tenants_thing_is_refused,
             scopes_reach_down_the_tree_and_no_further,
             whoever_left_has_no_rights,
+            keys_and_their_accounts_read_back_as_written,
+            a_key_stands_for_what_is_alive,
+            an_account_is_removed_with_its_keys,
             roles_read_back_as_written,
             a_role_in_use_stays,
             a_role_is_given_or_removed_but_not_both,

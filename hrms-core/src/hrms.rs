@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Who};
 use crate::audit::{self, Act, AnchorSigner, Author, Draft};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
@@ -276,6 +276,7 @@ impl Hrms {
         permission: Permission,
         resource: &Resource,
     ) -> Result<(), CommonError> {
+        bar_programs(actor, permission)?;
         match self.0.policy.decide(actor, permission, resource) {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(CommonError::Forbidden { permission }),
@@ -288,6 +289,7 @@ impl Hrms {
     /// # Errors
     /// [`CommonError::Forbidden`] when it opens none at all.
     pub fn visibility(&self, actor: &Actor, permission: Permission) -> Result<Visibility, CommonError> {
+        bar_programs(actor, permission)?;
         if actor.rules().is_some_and(|rules| rules.may_permit(permission)) {
             return Ok(Visibility::ALL);
         }
@@ -329,6 +331,14 @@ impl Hrms {
             }
         }
         Ok(())
+    }
+}
+
+/// What programs may not do, whatever grants or policies say.
+fn bar_programs(actor: &Actor, permission: Permission) -> Result<(), CommonError> {
+    match actor.who() {
+        Who::Service { .. } if !permission.is_for_programs() => Err(CommonError::Forbidden { permission }),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod actor;
+pub mod api_key;
 pub mod audit;
 pub mod clock;
 #[cfg(feature = "contract")]
@@ -36,6 +37,7 @@ pub mod policy;
 pub mod rate_limit;
 pub mod role;
 pub mod secret;
+pub mod service_account;
 pub mod store;
 pub mod user;
 pub mod validate;

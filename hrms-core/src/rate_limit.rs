@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
-use crate::id::{TenantId, UserId};
+use crate::id::{ApiKeyId, TenantId, UserId};
 
 pub use local::InProcess;
 
@@ -143,6 +143,8 @@ pub enum RateKey {
     Address(Network),
     /// Requests of a user; without a tenant: of an operator.
     User(Option<TenantId>, UserId),
+    /// Requests with an API key.
+    ApiKey(TenantId, ApiKeyId),
     /// Requests of everybody in an organisation.
     Organization(TenantId),
     /// Failed log-ins from a network.
@@ -163,11 +165,12 @@ impl RateKey {
             Self::LogInFrom(_) => 3,
             Self::LogInTo(_) => 4,
             Self::LogInToFrom(..) => 5,
+            Self::ApiKey(..) => 6,
         }
     }
 
     /// How many kinds there are.
-    const KINDS: usize = 6;
+    const KINDS: usize = 7;
 }
 
 impl fmt::Display for RateKey {
@@ -176,6 +179,7 @@ impl fmt::Display for RateKey {
             Self::Address(network) => write!(f, "address:{network}"),
             Self::User(Some(tenant), user) => write!(f, "tenant:{tenant}:user:{user}"),
             Self::User(None, user) => write!(f, "operator:{user}"),
+            Self::ApiKey(tenant, key) => write!(f, "tenant:{tenant}:key:{key}"),
             Self::Organization(tenant) => write!(f, "tenant:{tenant}"),
             Self::LogInFrom(network) => write!(f, "log-in:address:{network}"),
             Self::LogInTo(account) => write!(f, "log-in:account:{account}"),

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::api_key::ApiKeyRepo;
 use crate::audit::{AuditDirectory, AuditLog};
 use crate::department::DepartmentRepo;
 use crate::designation::DesignationRepo;
@@ -20,6 +21,7 @@ use crate::location::LocationRepo;
 use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 use crate::role::RoleRepo;
+use crate::service_account::ServiceAccountRepo;
 use crate::user::UserRepo;
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
@@ -77,6 +79,10 @@ pub trait Tx: Send {
     fn users(&mut self) -> &mut dyn UserRepo;
     /// The organisation's own roles.
     fn roles(&mut self) -> &mut dyn RoleRepo;
+    /// The organisation's programs.
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepo;
+    /// The keys of its programs.
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepo;
     /// Workplaces.
     fn locations(&mut self) -> &mut dyn LocationRepo;
     /// Job titles.

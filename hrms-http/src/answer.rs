@@ -92,6 +92,7 @@ enum Address {
     None,
     BelowPath,
     Job,
+    ApiKey,
 }
 
 /// Makes the answer with an object from its JSON.
@@ -104,6 +105,7 @@ fn object(status: StatusCode, address: Address, json: Bytes, path: &str) -> Resu
         (Address::Job, Some(Head { job_id: Some(id), .. } | Head { id: Some(id), .. })) => {
             Some(format!("/api/v1/jobs/{id}"))
         }
+        (Address::ApiKey, Some(Head { id: Some(id), .. })) => Some(format!("/api/v1/api-keys/{id}")),
         _ => None,
     };
     let mut reply = json_reply(status, json);
@@ -204,6 +206,37 @@ impl<T: Serialize + ToSchema + Send + 'static> Answer for Issued<T> {
         let schema = operation.schema::<T>();
         operation.response(Self::STATUS, "The answer.", Some(("application/json", schema)), &[]);
     }
+}
+
+/// 201 with a new API key and its secret, which no cache may keep: no `ETag`, `Cache-Control: no-store`.
+///
+/// What is stored for a repeated request lacks the secret, and so does the answer to it.
+#[derive(Debug)]
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: Serialize + ToSchema + Send + 'static> Answer for Shown<T> {
+    const STATUS: StatusCode = StatusCode::CREATED;
+
+    fn into_reply(self, path: &str) -> Result<Reply, Problem> {
+        shown(encode(&self.0)?, path)
+    }
+
+    fn replay(stored: &str, path: &str) -> Result<Reply, Problem> {
+        shown(Bytes::copy_from_slice(stored.as_bytes()), path)
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let schema = operation.schema::<T>();
+        let description = "The new object, with what is shown this once.";
+        operation.response(Self::STATUS, description, Some(("application/json", schema)), &["Location"]);
+    }
+}
+
+fn shown(json: Bytes, path: &str) -> Result<Reply, Problem> {
+    let mut reply = object(StatusCode::CREATED, Address::ApiKey, json, path)?;
+    reply.headers_mut().remove(ETAG);
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(reply)
 }
 
 /// 200 with a page of a collection and the cursor of the next one. Made by

@@ -3,6 +3,7 @@
 mod cache;
 
 use async_trait::async_trait;
+use hrms_core::api_key::looks_like_a_key;
 use hrms_core::identity::Subject;
 use hrms_core::jiff::{SignedDuration, Timestamp};
 use hrms_core::{Actor, Cause, Hrms, RequestId, SessionId, Who};
@@ -10,7 +11,10 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use sha2::{Digest, Sha256};
+
 use crate::auth::{AuthError, Authenticate, Caller, OperatorCaller};
+use crate::request::ClientAddress;
 use crate::token::{Refusal, Tokens, Verified};
 use cache::Cache;
 
@@ -31,13 +35,21 @@ pub struct BearerAuth {
     verified: Cache<String, Verified>,
     /// By subject, not by session alone: a token's claims must all be true together.
     callers: Cache<Subject, Option<Caller>>,
+    /// Good API keys, by digest: their text isn't kept.
+    keys: Cache<[u8; 32], Actor>,
 }
 
 impl BearerAuth {
     /// Authenticates sessions of this HR system.
     #[must_use]
     pub fn new(hrms: Hrms, tokens: Tokens) -> Self {
-        Self { hrms, tokens, verified: Cache::new(REMEMBERED), callers: Cache::new(REMEMBERED) }
+        Self {
+            hrms,
+            tokens,
+            verified: Cache::new(REMEMBERED),
+            callers: Cache::new(REMEMBERED),
+            keys: Cache::new(REMEMBERED),
+        }
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Subject, AuthError> {
@@ -53,6 +65,30 @@ impl BearerAuth {
         })?;
         self.verified.insert(token.to_owned(), verified, now, verified.expires_at);
         Ok(verified.subject)
+    }
+
+    /// The program that holds an API key.
+    async fn program(
+        &self,
+        key: &str,
+        parts: &Parts,
+        request: RequestId,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        let digest: [u8; 32] = Sha256::digest(key).into();
+        if let Some(known) = self.keys.get(&digest, now) {
+            return Ok(Caller::User(known.in_request(request)));
+        }
+        let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
+        let holder = self.hrms.api_keys().holder(key, address).await?;
+        let holder = holder.ok_or(AuthError::Refused {
+            code: "auth.api-key-invalid",
+            detail: "this is not a valid API key, or not any more",
+        })?;
+        let actor = holder.actor(Cause::Request, request);
+        let until = now.saturating_add(BELIEVED_FOR).unwrap_or(now);
+        self.keys.insert(digest, actor.clone(), now, until);
+        Ok(Caller::User(actor))
     }
 
     /// What the session is worth in the store, as a caller.
@@ -82,6 +118,9 @@ impl Authenticate for BearerAuth {
             return Ok(Caller::Anonymous);
         };
         let now = self.hrms.clock().now();
+        if looks_like_a_key(token) {
+            return self.program(token, parts, request, now).await;
+        }
         let subject = self.verify(token, now)?;
         let caller = match self.callers.get(&subject, now) {
             Some(known) => known.map(|caller| in_request(caller, request)),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use hrms_core::audit::{Act, Author, Change, Log, Outcome};
-use hrms_core::{FieldError, Hrms, RequestId};
+use hrms_core::{Actor, FieldError, Hrms, RequestId, Who};
 use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
@@ -34,7 +34,7 @@ use crate::host::Hosts;
 use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
 use crate::rate::Meter;
-use crate::request::{Input, Peer, credential_missing, wrong_caller};
+use crate::request::{ClientAddress, Input, Peer, credential_missing, wrong_caller};
 use crate::site::{self, Site};
 
 /// Stay with TLS for a year, as OWASP ASVS 5.0 (3.4.1) asks.
@@ -154,6 +154,9 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
+    if let Some(address) = address {
+        parts.extensions.insert(ClientAddress(address));
+    }
     let asks_first = parts.headers.contains_key(EXPECT);
     let admitted = match admit(shared, id, address, &mut parts, meter, seen).await {
         Ok(Admission::Handler(admitted)) => admitted,
@@ -309,10 +312,16 @@ fn refuse_long_query(shared: &Shared, query: Option<&str>) -> Result<(), Problem
     Err(Problem::new(StatusCode::URI_TOO_LONG, "http.query-too-long", detail))
 }
 
+/// Whether it is a program with an API key, to which what is about a person isn't open.
+fn is_program(actor: &Actor) -> bool {
+    matches!(actor.who(), Who::Service { .. })
+}
+
 fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {
     match (access, caller) {
+        (Access::SignedIn | Access::Known, Caller::User(actor)) if is_program(actor) => Err(wrong_caller()),
         (Access::Public, _)
-        | (Access::SignedIn, Caller::User(_))
+        | (Access::SignedIn | Access::Insider, Caller::User(_))
         | (Access::Known, Caller::User(_) | Caller::Operator(_))
         | (Access::Platform, Caller::Operator(_)) => Ok(()),
         (Access::Requires(permission), Caller::User(actor)) => {

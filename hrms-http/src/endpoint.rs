@@ -13,9 +13,9 @@
 //! async fn create(cx: Cx, Json(new): Json<NewLocation>) -> Result<Created<Location>, LocationError> { … }
 //! ```
 //!
-//! Access is one of `public`, `known` (any user or operator: [`AnyCx`]), `signed_in` (any user of an organisation), `requires <Permission>`
+//! Access is one of `public`, `known` (any user or operator: [`AnyCx`]), `signed_in` (any user of an organisation), `insider` (also its programs, with an API key), `requires <Permission>`
 //! (a user with any grant for it; core decides about the single thing) and `platform` (an operator
-//! of the service). It decides the type of the handler's first argument: [`PublicCx`], [`Cx`], [`Cx`],
+//! of the service). It decides the type of the handler's first argument: [`PublicCx`], [`AnyCx`], [`Cx`], [`Cx`], [`Cx`],
 //! [`PlatformCx`]. A row without doc comment or access doesn't compile.
 //!
 //! [`AnyCx`]: crate::request::AnyCx
@@ -43,6 +43,8 @@ pub(crate) enum Access {
     Public,
     /// Any user of an organisation.
     SignedIn,
+    /// Any user of an organisation, and any of its programs.
+    Insider,
     /// A user of an organisation with any grant for a permission.
     Requires(Permission),
     /// Any user of an organisation, and any operator of the service.
@@ -84,7 +86,8 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Whether `Idempotency-Key` means something here: every POST in a tenant.
     pub(crate) fn takes_idempotency_key(&self) -> bool {
-        self.method == Method::POST && matches!(self.access, Access::SignedIn | Access::Requires(_))
+        self.method == Method::POST
+            && matches!(self.access, Access::SignedIn | Access::Insider | Access::Requires(_))
     }
 }
 
@@ -207,6 +210,7 @@ macro_rules! endpoints {
     };
     (@access public) => { $crate::endpoint::Access::Public };
     (@access signed_in) => { $crate::endpoint::Access::SignedIn };
+    (@access insider) => { $crate::endpoint::Access::Insider };
     (@access known) => { $crate::endpoint::Access::Known };
     (@access platform) => { $crate::endpoint::Access::Platform };
     (@access requires $permission:ident) => {
@@ -214,6 +218,7 @@ macro_rules! endpoints {
     };
     (@context public) => { $crate::request::PublicCx };
     (@context signed_in) => { $crate::request::Cx };
+    (@context insider) => { $crate::request::Cx };
     (@context known) => { $crate::request::AnyCx };
     (@context requires) => { $crate::request::Cx };
     (@context platform) => { $crate::request::PlatformCx };

@@ -45,7 +45,7 @@ endpoints! {
     /// The server pings; clients need not send anything. It closes the connection with code 1001 when it
     /// stops, 4001 when the client reads too slowly or doesn't answer pings (reconnect with `since`), 4401
     /// when the credential has expired or lost its worth (log in again), and 1003 when the client sends data.
-    GET "/api/v1/events" => listen, signed_in;
+    GET "/api/v1/events" => listen, insider;
 
     /// Get a ticket to connect with from a browser, which can't send headers with a WebSocket.
     ///

@@ -3,6 +3,7 @@
 
 mod answer;
 mod api;
+mod api_key;
 mod audit;
 mod auth;
 mod bearer;
@@ -37,6 +38,7 @@ mod rate;
 mod request;
 mod role;
 mod server;
+mod service_account;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ use endpoint::Endpoint;
 
 /// Every endpoint there is, by feature.
 pub(crate) const TABLES: &[&[Endpoint]] = &[
+    api_key::ENDPOINTS,
     audit::ENDPOINTS,
     department::ENDPOINTS,
     designation::ENDPOINTS,
@@ -72,5 +75,6 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     organization::ENDPOINTS,
     platform::ENDPOINTS,
     role::ENDPOINTS,
+    service_account::ENDPOINTS,
     user::ENDPOINTS,
 ];

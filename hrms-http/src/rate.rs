@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use hrms_core::rate_limit::{Charge, Left, Network, Quota, RateKey, Taken};
-use hrms_core::{Actor, Hrms};
+use hrms_core::{Actor, Hrms, Who};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::auth::Caller;
@@ -22,7 +22,7 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 pub struct Rates {
     /// From one address (IPv6: from one /64), before it is known who calls. Default 600,000 a minute.
     pub address: Option<Quota>,
-    /// By one user, from wherever. Default 600,000 a minute.
+    /// By one user, or with one API key, from wherever. Default 600,000 a minute.
     pub user: Option<Quota>,
     /// By all users of one organisation together. Default 1,200,000 a minute.
     pub organization: Option<Quota>,
@@ -126,7 +126,11 @@ impl Meter {
 
 /// What is counted for the actor alone; the system has nothing but the organisation's share.
 fn own_key(actor: &Actor) -> Option<RateKey> {
-    actor.user_id().map(|user| RateKey::User(Some(actor.tenant()), user))
+    match *actor.who() {
+        Who::User { user, .. } => Some(RateKey::User(Some(actor.tenant()), user)),
+        Who::Service { key, .. } => Some(RateKey::ApiKey(actor.tenant(), key)),
+        _ => None,
+    }
 }
 
 /// The name of a quota, as clients see it.
@@ -134,6 +138,7 @@ fn policy(key: &RateKey) -> &'static str {
     match key {
         RateKey::Address(_) => "address",
         RateKey::User(..) => "user",
+        RateKey::ApiKey(..) => "api-key",
         RateKey::Organization(_) => "organization",
         _ => "other",
     }
@@ -143,6 +148,7 @@ fn limited(policy: &str, wait: u32) -> Problem {
     let whose = match policy {
         "address" => "from this address",
         "user" => "by this user",
+        "api-key" => "with this API key",
         _ => "by this organisation",
     };
     let detail = format!("too many requests {whose}; try again in {wait} seconds");

@@ -17,6 +17,10 @@ use crate::problem::Problem;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// Where the request came from, as far as it is known for certain; an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
 /// A request whose body has been read: what handler arguments are made from.
 #[derive(Debug)]
 pub(crate) struct Input {

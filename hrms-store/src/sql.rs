@@ -1,6 +1,7 @@
 //! One struct is every repository: one `impl` block per feature, in the feature's file.
 
-pub(crate) mod audit;
+pub(crate) mod api_key;
+mod audit;
 mod department;
 mod designation;
 mod employee;
@@ -15,11 +16,13 @@ mod location;
 mod org_chart;
 mod organization;
 mod role;
+mod service_account;
 mod user;
 mod visibility;
 
 use async_trait::async_trait;
 
+use hrms_core::api_key::ApiKeyRepo;
 use hrms_core::audit::AuditLog;
 use hrms_core::department::DepartmentRepo;
 use hrms_core::designation::DesignationRepo;
@@ -34,6 +37,7 @@ use hrms_core::location::LocationRepo;
 use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::role::RoleRepo;
+use hrms_core::service_account::ServiceAccountRepo;
 use hrms_core::user::UserRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
 
@@ -58,6 +62,14 @@ impl Tx for SqlTx {
     }
 
     fn roles(&mut self) -> &mut dyn RoleRepo {
+        self
+    }
+
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepo {
+        self
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
         self
     }
 

@@ -12,6 +12,7 @@
 mod all {
     mod access;
     mod api;
+    mod api_keys;
     mod audit;
     mod catalogue;
     mod contract;

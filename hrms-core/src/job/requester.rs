@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Cause, Who};
+use crate::api_key::KeyHolder;
 use crate::hrms::Hrms;
 use crate::id::{ApiKeyId, EmployeeId, ServiceAccountId, TenantId, UserId};
 use crate::job::{JobError, JobFault, JobRecord};
@@ -79,9 +80,19 @@ pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> 
         Requester::System { permissions } => {
             return Ok(Actor::system(tenant, "job", permissions, cause, job.request));
         }
-        Requester::Service { account, key, grants } => {
-            let who = Who::Service { account: *account, key: *key };
-            return Ok(Actor::with_grants(tenant, who, Vec::new(), grants.clone(), cause, job.request));
+        Requester::Service { account, key, .. } => {
+            let mut tx = hrms.store().read(tenant).await?;
+            let standing = tx.api_keys().standing(*key, hrms.clock().now()).await?;
+            let standing = standing.filter(|standing| standing.account == *account);
+            let Some(standing) = standing else {
+                return Err(JobError::GiveUp(JobFault {
+                    code: "job.requester-disabled".to_owned(),
+                    detail: "the API key that this was asked for with is no good any more".to_owned(),
+                }));
+            };
+            let holder =
+                KeyHolder { tenant, account: *account, key: *key, permissions: standing.permissions };
+            return Ok(holder.actor(cause, job.request));
         }
         Requester::User { user, employee, roles, grants } => (*user, *employee, roles, grants),
     };

@@ -21,6 +21,10 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    "api-key.account-disabled": "The service account is disabled.";
+    "api-key.ended": "The API key was revoked or has expired.";
+    "api-key.not-yours": "The API key could do more than the caller holds.";
+    "auth.api-key-invalid": "This is not a valid API key, or not any more.";
     "auth.credential-missing": "The request needs a bearer token.";
     "auth.invalid-credentials": "Organisation, e-mail address or password is wrong, or log-in isn't possible.";
     "auth.invalid-refresh-token": "The refresh token isn't good, or not any more; log in again.";
@@ -99,6 +103,7 @@ catalogue! {
     "role.code-taken": "Another role has this code.";
     "role.in-use": "Somebody still has the role.";
     "role.not-yours": "The role holds, or would hold, more than the caller does.";
+    "service-account.not-yours": "The service account could do more than the caller holds.";
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
     "user.last-owner": "The organisation would be left without an owner.";

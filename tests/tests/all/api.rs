@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 pub(super) const PASSWORD: &str = "seven anvils on a roof";
 
 pub(super) struct Api {
+    pub(super) hrms: Hrms,
+    pub(super) organization: CreatedOrganization,
     pub(super) clock: Arc<FixedClock>,
     pub(super) nobody: Client,
     /// The owner.
@@ -28,19 +30,19 @@ impl Api {
     pub(super) async fn new(store: &Fresh) -> Self {
         let clock = Arc::new(FixedClock::at(at(0)));
         let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).build();
-        organization(&hrms, "acme").await;
+        let organization = organization(&hrms, "acme").await;
         let mut der = STANDARD.decode("MC4CAQAwBQYDK2VwBCIEIA==").unwrap();
         der.extend_from_slice(&[1; 32]);
         let pem =
             format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
         let tokens = Tokens::from_pem(pem.as_bytes(), "hrms").unwrap();
         let auth = BearerAuth::new(hrms.clone(), tokens);
-        let server = Server::new(hrms, auth, Config::new([7; 32])).unwrap();
+        let server = Server::new(hrms.clone(), auth, Config::new([7; 32])).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let nobody = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
         tokio::spawn(server.serve(listener, std::future::pending()));
         let owner = log_in(&nobody, "acme", "admin@acme.example").await;
-        Self { clock, nobody, owner }
+        Self { hrms, organization, clock, nobody, owner }
     }
 
     /// Adds somebody with these roles, and logs in as them.

@@ -26,6 +26,10 @@ const PASSWORD: &str = "seven anvils on a roof";
 pub(in crate::all) struct Tenant {
     pub(in crate::all) client: Client,
     pub(in crate::all) token: String,
+    /// A program whose key may do nothing.
+    pub(in crate::all) powerless: Client,
+    /// A program that may see locations.
+    pub(in crate::all) reader: Client,
     pub(in crate::all) ids: BTreeMap<&'static str, String>,
 }
 
@@ -67,7 +71,7 @@ impl World {
         let (operator, _) = log_in(&nobody, None, "olga@service.example").await;
         let other = Tenant::new(&nobody, &operator, "other").await;
         let (client, token) = log_in(&nobody, Some("acme"), "all@acme.example").await;
-        let acme = Tenant { client, token, ids: acme.ids };
+        let acme = Tenant { client, token, ..acme };
         let operations = Operation::all(&document);
         assert!(operations.len() > 10, "{document}");
         Self { nobody, operator, acme, other, expired, operations, faults: Vec::new() }
@@ -217,7 +221,8 @@ impl Tenant {
             "email": format!("other@{slug}.example"), "name": "Other", "roles": ["employee"], "password": PASSWORD,
         });
         create(&mut ids, &client, "users", &other).await;
-        let mut tenant = Self { client, token, ids };
+        let (powerless, reader) = programs(&mut ids, &client, nobody).await;
+        let mut tenant = Self { client, token, powerless, reader, ids };
         tenant.details().await;
         tenant.leave().await;
         tenant.imports().await;
@@ -291,6 +296,7 @@ impl Tenant {
             "designation_id" => "designations",
             "location_id" => "locations",
             "leave_type_id" => "leave-types",
+            "service_account_id" => "service-accounts",
             _ => panic!("say in `referenced` of sweep/world.rs what `{field}` refers to"),
         })
     }
@@ -305,6 +311,26 @@ impl Tenant {
             _ => panic!("say in sweep/world.rs what the variable {{{name}}} of `{collection}` can be"),
         }
     }
+}
+
+/// Two service accounts, and clients with keys of them.
+async fn programs(
+    ids: &mut BTreeMap<&'static str, String>,
+    by: &Client,
+    nobody: &Client,
+) -> (Client, Client) {
+    let mut clients = Vec::new();
+    for permissions in [json!(["location.read"]), json!([])] {
+        let new = json!({ "name": "Payroll bridge", "permissions": ["location.read", "employee.read"] });
+        let account = create(ids, by, "service-accounts", &new).await;
+        let new = json!({ "service_account_id": account, "name": "Key", "permissions": permissions });
+        let made = by.post("/api/v1/api-keys", &new).await.expect(201).json();
+        clients.push(nobody.with_token(made["secret"].as_str().unwrap()));
+        // Another one, to be revoked.
+        create(ids, by, "api-keys", &new).await;
+    }
+    let [reader, powerless] = clients.try_into().unwrap_or_else(|_| panic!("two clients"));
+    (powerless, reader)
 }
 
 async fn create(
