@@ -159,5 +159,5 @@ pub async fn grants_follow_the_organizations_own_roles(store: &impl Subject) {
     let changed = CustomRole { grants: vec![wider], version: lead.version.next(), ..lead.clone() };
     tx.roles().update(&changed, lead.version).await.unwrap();
     let standing = tx.users().rights(jane.id, day).await.unwrap().unwrap();
-    assert!(standing.grants.contains(&wider) && !standing.grants.contains(&lead.grants[0]));
+    assert!(standing.grants.contains(&wider) && !standing.grants.contains(lead.grants.first().unwrap()));
 }
