@@ -118,7 +118,10 @@ pub async fn keys_and_their_accounts_read_back_as_written(store: &impl Subject) 
     let by_end = PageRequest { sort: ApiKeySort::ExpiresAt, ..Default::default() };
     let behind = Position { key: at(60).to_string(), id: key.id.as_uuid() };
     let by_end = PageRequest { after: Some(behind), ..by_end };
-    assert_eq!(tx.api_keys().list(&ApiKeyFilter::default(), &by_end, at(0)).await.unwrap(), [late.clone()]);
+    assert_eq!(
+        tx.api_keys().list(&ApiKeyFilter::default(), &by_end, at(0)).await.unwrap(),
+        std::slice::from_ref(&late)
+    );
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(theirs).await.unwrap();
