@@ -19,6 +19,7 @@ mod foundation;
 mod identity;
 mod job;
 mod leave;
+mod membership;
 mod people;
 mod role;
 
@@ -30,6 +31,7 @@ pub use foundation::*;
 pub use identity::*;
 pub use job::*;
 pub use leave::*;
+pub use membership::*;
 pub use people::*;
 pub use role::*;
 
@@ -101,6 +103,12 @@ macro_rules! store_contract {
             standing_follows_membership_and_organization,
             admins_are_held_until_commit,
             an_organization_comes_with_its_admin,
+            an_account_has_memberships_of_its_own,
+            the_removed_stay_readable_and_can_return,
+            invitations_read_back_as_written,
+            one_invitation_waits_for_an_address,
+            invitations_of_tenants_never_meet,
+            held_invitations_are_used_once,
             leave_is_read_back_as_it_was_written,
             leave_requests_never_overlap,
             a_leave_posting_is_undone_once,

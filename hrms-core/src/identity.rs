@@ -4,6 +4,7 @@
 //! front end's affair; whatever it hands out stands for the session and is worth what
 //! [`IdentityService::standing`] says at that moment.
 
+mod proof;
 mod refresh;
 mod throttle;
 
@@ -327,7 +328,7 @@ pub trait IdentityDirectory: Send + Sync {
 
 /// What can be done about one's identity.
 #[derive(Clone, Copy, Debug)]
-pub struct IdentityService<'a>(&'a Hrms);
+pub struct IdentityService<'a>(pub(crate) &'a Hrms);
 
 impl Hrms {
     /// Log-in, refresh, log-out.

@@ -8,7 +8,7 @@
 mod backoff;
 mod record;
 mod registry;
-mod requester;
+pub(crate) mod requester;
 mod service;
 mod worker;
 

@@ -3,9 +3,14 @@
 //! Who sends them is for the builder: [`Builder::mailer`](crate::hrms::Builder::mailer). Without a mailer nothing
 //! is sent, and each message that would have been is a line in the log, with neither its text nor its address.
 
+mod letter;
+
 use std::fmt;
 
 use async_trait::async_trait;
+
+pub use letter::Language;
+pub(crate) use letter::Letter;
 
 /// A message to one person.
 ///

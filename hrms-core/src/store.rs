@@ -15,9 +15,11 @@ use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::identity::IdentityDirectory;
 use crate::import::ImportRepo;
+use crate::invitation::InvitationRepo;
 use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
+use crate::membership::MembershipDirectory;
 use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 use crate::role::RoleRepo;
@@ -83,6 +85,8 @@ pub trait Tx: Send {
     fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepo;
     /// The keys of its programs.
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo;
+    /// Who is invited.
+    fn invitations(&mut self) -> &mut dyn InvitationRepo;
     /// Workplaces.
     fn locations(&mut self) -> &mut dyn LocationRepo;
     /// Job titles.
@@ -121,6 +125,12 @@ pub trait Tx: Send {
 }
 
 /// What crosses tenants: the registry of organisations, log-in, claiming jobs. Nothing else.
-pub trait Directory: OrganizationDirectory + JobDirectory + IdentityDirectory + AuditDirectory {}
+pub trait Directory:
+    OrganizationDirectory + JobDirectory + IdentityDirectory + MembershipDirectory + AuditDirectory
+{
+}
 
-impl<T: OrganizationDirectory + JobDirectory + IdentityDirectory + AuditDirectory> Directory for T {}
+impl<T> Directory for T where
+    T: OrganizationDirectory + JobDirectory + IdentityDirectory + MembershipDirectory + AuditDirectory
+{
+}

@@ -36,6 +36,8 @@ pub enum UserStatus {
     Active,
     /// Can't log in, and whatever was open has ended.
     Disabled,
+    /// No user any more; kept so that what they did stays readable. They can be invited again.
+    Removed,
 }
 
 impl UserStatus {
@@ -45,13 +47,14 @@ impl UserStatus {
         match self {
             Self::Active => "active",
             Self::Disabled => "disabled",
+            Self::Removed => "removed",
         }
     }
 
     /// The status with this stable name.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Active, Self::Disabled].into_iter().find(|status| status.code() == code)
+        [Self::Active, Self::Disabled, Self::Removed].into_iter().find(|status| status.code() == code)
     }
 }
 
@@ -159,7 +162,7 @@ pub struct UserFilter {
     pub email: Option<String>,
     /// Only the one who is this employee.
     pub employee: Option<EmployeeId>,
-    /// Only those with this status.
+    /// Only those with this status. Without one, all but the removed.
     pub status: Option<UserStatus>,
     /// Only those changed at or after this instant.
     pub updated_after: Option<Timestamp>,
@@ -197,6 +200,9 @@ pub enum UserError {
     /// The organisation would be left without an owner.
     #[error("this is the organisation's last owner")]
     LastOwner,
+    /// The user was removed.
+    #[error("this user was removed; invite them again")]
+    Removed,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -205,7 +211,7 @@ pub enum UserError {
 impl DomainError for UserError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken | Self::EmployeeTaken | Self::LastOwner => ErrorKind::Conflict,
+            Self::EmailTaken | Self::EmployeeTaken | Self::LastOwner | Self::Removed => ErrorKind::Conflict,
             Self::RoleNotYours { .. } | Self::OwnEmployee => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
@@ -218,6 +224,7 @@ impl DomainError for UserError {
             Self::RoleNotYours { .. } => "user.role-not-yours",
             Self::OwnEmployee => "user.own-employee",
             Self::LastOwner => "user.last-owner",
+            Self::Removed => "user.removed",
             Self::Common(common) => common.code(),
         }
     }
@@ -285,6 +292,13 @@ pub trait UserRepo: Send {
     /// [`StoreError::Conflict`] with `user_account_email_key`, `membership_employee_key`,
     /// `membership_role_fkey` when the organisation has no such role, or a foreign key.
     async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError>;
+
+    /// Adds a membership of an account that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with `membership_pkey`, `membership_email_key`, `membership_employee_key`, or a
+    /// foreign key.
+    async fn insert_membership(&mut self, user: &User) -> Result<(), StoreError>;
 
     /// Writes the membership if its stored version is still `expected`.
     ///
@@ -419,6 +433,9 @@ impl UserService<'_> {
         if before.version != expected {
             return Err(CommonError::Stale.into());
         }
+        if before.status == UserStatus::Removed {
+            return Err(UserError::Removed);
+        }
         let mut user = before.clone();
         patch.name.required("/name", &mut user.name)?;
         patch.roles.required("/roles", &mut user.roles)?;
@@ -431,6 +448,9 @@ impl UserService<'_> {
         let mut check = Check::new();
         check.text("/name", &user.name, 1..=200);
         rights::check(&mut check, &user.roles);
+        if user.status == UserStatus::Removed {
+            check.fault("/status", "unknown-value", "a user is removed with DELETE");
+        }
         check.done()?;
         if (&user.roles, user.status, user.employee_id) != (&before.roles, before.status, before.employee_id)
         {
@@ -449,9 +469,47 @@ impl UserService<'_> {
         work.emit(event("user.changed", &user, Change::changed(&before, &user)));
         Ok(work.commit(user).await?)
     }
+
+    /// Removes a user who is still at version `expected` from the organisation, and ends their log-ins here.
+    ///
+    /// Their account stays theirs, for other organisations. What they did stays on record, and so does who they
+    /// were: [`UserService::get`] still shows them, as removed. They are no employee any more for log-in, so that
+    /// somebody else can be.
+    ///
+    /// # Errors
+    /// [`CommonError::Stale`]; [`UserError::Removed`]; [`UserError::RoleNotYours`]; [`UserError::OwnEmployee`];
+    /// [`UserError::LastOwner`].
+    pub async fn remove(&self, actor: &Actor, id: UserId, expected: Version) -> Result<(), UserError> {
+        self.0.require(actor, Permission::UserManage, &Resource::organization())?;
+        let mut work = self.0.begin(actor).await?;
+        let before = work.users().get(id).await?.ok_or(NOT_FOUND)?;
+        if before.version != expected {
+            return Err(CommonError::Stale.into());
+        }
+        if before.status == UserStatus::Removed {
+            return Err(UserError::Removed);
+        }
+        let now = work.now();
+        let mut user = before.clone();
+        user.status = UserStatus::Removed;
+        user.employee_id = None;
+        // So that a role of the organisation that only they had can go.
+        user.roles = Vec::new();
+        user.updated_at = now;
+        user.version = expected.next();
+        rights::require_reach(&mut work, actor, &before, &user).await?;
+        if before.is_active_owner() {
+            rights::keep_an_owner(&mut work, id).await?;
+        }
+        work.users().update(&user, expected).await?;
+        work.users().end_sessions(id, now).await?;
+        work.emit(event("user.removed", &user, Change::removed(&before)));
+        work.commit(()).await?;
+        Ok(())
+    }
 }
 
-fn event(kind: &'static str, user: &User, change: Change) -> NewEvent {
+pub(crate) fn event(kind: &'static str, user: &User, change: Change) -> NewEvent {
     NewEvent {
         kind,
         subject: subject("users", user.id.as_uuid()),

@@ -24,10 +24,12 @@ mod host;
 mod idempotency;
 mod identity;
 mod import;
+mod invitation;
 mod job;
 mod leave;
 mod leave_type;
 mod location;
+mod membership;
 mod openapi;
 mod org_chart;
 mod organization;
@@ -67,10 +69,12 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     export::ENDPOINTS,
     identity::ENDPOINTS,
     import::ENDPOINTS,
+    invitation::ENDPOINTS,
     job::ENDPOINTS,
     leave::ENDPOINTS,
     leave_type::ENDPOINTS,
     location::ENDPOINTS,
+    membership::ENDPOINTS,
     org_chart::ENDPOINTS,
     organization::ENDPOINTS,
     platform::ENDPOINTS,

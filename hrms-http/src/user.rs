@@ -6,7 +6,7 @@ use hrms_core::{EmployeeId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::answer::{Created, Found, Listed};
+use crate::answer::{Created, Deleted, Found, Listed};
 use crate::endpoints;
 use crate::extract::{Id, IfMatch, Json, List, ListQuery, MergePatch};
 use crate::request::Cx;
@@ -30,6 +30,12 @@ endpoints! {
     ///
     /// Disabling a user ends their sessions. An organisation always keeps an active admin.
     PATCH "/api/v1/users/{id}" => change, requires UserManage;
+
+    /// Remove a user from the organisation.
+    ///
+    /// Their sessions here end; their account stays theirs, for other organisations. What they did stays on record:
+    /// they can still be read, as `removed`, and they can be invited again.
+    DELETE "/api/v1/users/{id}" => remove, requires UserManage;
 }
 
 /// The filters of the list.
@@ -40,7 +46,7 @@ struct UserQuery {
     email: Option<String>,
     /// Only the one who is this employee.
     employee_id: Option<EmployeeId>,
-    /// Only those with this status.
+    /// Only those with this status. Without it, all but the removed.
     status: Option<UserStatus>,
     /// Only those changed at or after this instant.
     updated_after: Option<Timestamp>,
@@ -79,4 +85,9 @@ async fn change(
     MergePatch(patch): MergePatch<UserPatch>,
 ) -> Result<Found<User>, UserError> {
     cx.hrms.users().change(&cx.actor, id, version, patch).await.map(Found)
+}
+
+async fn remove(cx: Cx, Id(id): Id<UserId>, IfMatch(version): IfMatch) -> Result<Deleted, UserError> {
+    cx.hrms.users().remove(&cx.actor, id, version).await?;
+    Ok(Deleted)
 }

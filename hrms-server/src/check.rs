@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::config::{Config, Database, Secret};
+use crate::config::{Config, Database, MailTransport, Secret};
 
 /// Everything in `config` that is fine on a desk and not in production, one sentence each.
 #[must_use]
@@ -35,6 +35,13 @@ pub fn configuration(config: &Config) -> Vec<String> {
         config.allowed_hosts.is_empty(),
         "allowed_hosts allows any host, so links and caches can be led astray; name the hosts that clients use",
     );
+    match &config.mail {
+        None => find(true, "mail_url is not set: nobody can be invited, and nobody can reset their password"),
+        Some(mail) => find(
+            matches!(mail.transport, MailTransport::Directory(_)),
+            "mail_url writes messages to a directory: nobody receives them",
+        ),
+    }
     if let (Database::Postgres(application), Some(owner)) = (&config.database, &config.migration_database_url)
     {
         find(
@@ -120,7 +127,9 @@ mod tests {
         configuration(&Config::load_from(None, variables).unwrap().config)
     }
 
-    const SAFE: [(&str, &str); 4] = [
+    const SAFE: [(&str, &str); 6] = [
+        ("HRMS_MAIL_URL", "smtps://mail.example.com"),
+        ("HRMS_MAIL_FROM", "hr@example.com"),
         ("HRMS_PUBLIC_URL", "https://hr.example.com"),
         ("HRMS_DATABASE_URL", "postgres://app:secret@db/hrms"),
         ("HRMS_MIGRATION_DATABASE_URL", "postgres://owner:secret@db/hrms"),
@@ -174,6 +183,8 @@ mod tests {
             ("HRMS_PUBLIC_URL", "http://hr.example.com", "not https"),
             ("HRMS_ALLOWED_HOSTS", "*", "any host"),
             ("HRMS_CORS_ORIGINS", "http://localhost:3000", "without https"),
+            ("HRMS_MAIL_URL", "", "nobody can be invited"),
+            ("HRMS_MAIL_URL", "file:mail", "nobody receives them"),
             ("HRMS_DATABASE_URL", "postgres://owner@db/hrms", "same role"),
             #[cfg(unix)]
             ("HRMS_DATA_DIR", "/", "open to other users"),

@@ -5,6 +5,7 @@
 //! the file are errors; unknown `HRMS_…` variables are warnings only, because container platforms inject
 //! such names by themselves (a Kubernetes service called `hrms` brings `HRMS_PORT`).
 
+mod mail;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use ipnet::IpNet;
 use url::Url;
 
 use self::read::Reader;
+
+pub use self::mail::{Mail, MailTls, MailTransport};
 
 /// What the server needs to know; every field is checked.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub struct Config {
     /// `allow_unsafe_database_role`: start although the database role escapes row-level security.
     /// For development only. Default false.
     pub allow_unsafe_database_role: bool,
+    /// `mail_url` and the other keys that begin with `mail_`: how messages leave. Default: not at all.
+    pub mail: Option<Mail>,
     /// `log_format`: `text` or `json`. Default `text`.
     pub log_format: LogFormat,
     /// `log_level`: a level, or `tracing` directives such as `info,hrms_store=debug`. Default `info`.
@@ -70,7 +75,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 27] = [
     "bind",
     "data_dir",
     "database_url",
@@ -91,6 +96,11 @@ const KEYS: [&str; 22] = [
     "max_connections_per_address",
     "workers",
     "allow_unsafe_database_role",
+    "mail_url",
+    "mail_from",
+    "mail_username",
+    "mail_password",
+    "mail_password_file",
     "log_format",
     "log_level",
 ];
@@ -234,6 +244,7 @@ impl Config {
             allow_unsafe_database_role: reader
                 .value("allow_unsafe_database_role", parse_bool)
                 .unwrap_or(false),
+            mail: mail::read(reader),
             log_format: reader.value("log_format", parse_log_format).unwrap_or(LogFormat::Text),
             log_level: reader.value("log_level", parse_log_level).unwrap_or_else(|| "info".to_owned()),
             data_dir,

@@ -5,5 +5,6 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod keys;
+pub mod mail;
 pub mod start;
 pub mod worker;

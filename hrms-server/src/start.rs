@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hrms_core::Hrms;
 use hrms_core::import::ImportJob;
+use hrms_core::invitation::InvitationMail;
 use hrms_core::job::JobRegistry;
 use hrms_http::{BearerAuth, Tokens};
 use hrms_store::{OpenError, RedisLimiter, RedisUrlError, SqlStore};
@@ -13,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Failure;
 use crate::config::{Config, Database, LogFormat};
 use crate::keys::{KeyError, SigningKey};
+use crate::mail::Post;
 
 /// Why the server, or a command, can't start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum StartError {
     /// The address of Redis makes no sense.
     #[error("redis_url: {0}")]
     Redis(#[from] RedisUrlError),
+    /// Mail can't be set up.
+    #[error("mail_url: {0}")]
+    Mail(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The log level isn't one.
     #[error("log_level: {0}")]
     LogLevel(#[from] tracing_subscriber::filter::ParseError),
@@ -136,6 +141,9 @@ pub async fn hrms_trusting(
     if let Some(url) = &config.redis_url {
         builder = builder.rate_limiter(RedisLimiter::new(url.expose(), &config.redis_namespace)?);
     }
+    if let Some(mail) = &config.mail {
+        builder = builder.mailer(Post::new(mail).map_err(StartError::Mail)?);
+    }
     Ok((builder.build(), store))
 }
 
@@ -153,7 +161,7 @@ pub fn signing_key(config: &Config) -> Result<SigningKey, StartError> {
 /// Every kind of background job that the server runs.
 #[must_use]
 pub fn jobs() -> JobRegistry {
-    JobRegistry::empty().with::<ImportJob>()
+    JobRegistry::empty().with::<ImportJob>().with::<InvitationMail>()
 }
 
 /// What proves who calls: tokens signed with `key`, over `hrms`.

@@ -37,6 +37,8 @@ fn check_fails_when_something_is_unsafe() {
     let (output, text) = run(&["check"], &[data]);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("unsafe: public_url is not set"), "{text}");
-    let (output, text) = run(&["check"], &[data, ("HRMS_PUBLIC_URL", "https://hr.example.com")]);
+    let mail = [("HRMS_MAIL_URL", "smtps://mail.example.com"), ("HRMS_MAIL_FROM", "hr@example.com")];
+    let (output, text) =
+        run(&["check"], &[data, mail[0], mail[1], ("HRMS_PUBLIC_URL", "https://hr.example.com")]);
     assert!(output.status.success(), "{text}");
 }

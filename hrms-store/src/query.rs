@@ -70,6 +70,7 @@ params_from_ids!(
     RoleId,
     ServiceAccountId,
     ApiKeyId,
+    InvitationId,
     LocationId,
     DepartmentId,
     DesignationId,

@@ -10,9 +10,11 @@ mod event;
 mod idempotency;
 mod identity;
 mod import;
+mod invitation;
 mod job;
 mod leave;
 mod location;
+mod membership;
 mod org_chart;
 mod organization;
 mod role;
@@ -31,6 +33,7 @@ use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::EventLog;
 use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::import::ImportRepo;
+use hrms_core::invitation::InvitationRepo;
 use hrms_core::job::JobQueue;
 use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
@@ -70,6 +73,10 @@ impl Tx for SqlTx {
     }
 
     fn api_keys(&mut self) -> &mut dyn ApiKeyRepo {
+        self
+    }
+
+    fn invitations(&mut self) -> &mut dyn InvitationRepo {
         self
     }
 

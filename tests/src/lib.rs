@@ -16,6 +16,7 @@ mod client;
 mod database;
 mod redis;
 mod server;
+mod smtp;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use client::{Client, Reply};
 pub use database::{Fresh, postgres, sqlite_file, sqlite_memory};
 pub use redis::Redis;
 pub use server::{Server, server_command};
+pub use smtp::{Mood, Received, SmtpSink};
 
 /// Turns `async fn promise(store: &SqlStore)` of the surrounding module into one test per engine, in the
 /// modules `sqlite` and `postgres`.

@@ -20,6 +20,7 @@ mod all {
     mod hardening;
     mod identity;
     mod imports;
+    mod invitations;
     mod isolation;
     mod jobs;
     mod leave;

@@ -25,7 +25,7 @@ impl JobRegistry {
     /// Every kind that this library brings along.
     #[must_use]
     pub fn standard() -> Self {
-        Self::empty().with::<crate::import::ImportJob>()
+        Self::empty().with::<crate::import::ImportJob>().with::<crate::invitation::InvitationMail>()
     }
 
     /// No kinds; for those who want to choose.

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Cause, Who};
 use crate::api_key::KeyHolder;
+use crate::error::CommonError;
 use crate::hrms::Hrms;
-use crate::id::{ApiKeyId, EmployeeId, ServiceAccountId, TenantId, UserId};
+use crate::id::{ApiKeyId, EmployeeId, RequestId, ServiceAccountId, TenantId, UserId};
 use crate::job::{JobError, JobFault, JobRecord};
 use crate::policy::{Grant, Permission, RoleName};
+use crate::store::Tx;
 
 /// The actor who enqueued a job, in the form that is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,46 +71,59 @@ impl Requester {
     }
 }
 
-/// The actor that a job runs as. The one place where jobs get their rights.
+/// The actor that a job runs as.
+///
+/// # Errors
+/// When the user may do nothing here any more, or storage fails.
+pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> Result<Actor, JobError> {
+    let cause = Cause::Job(job.id);
+    let mut tx = hrms.store().read(tenant).await?;
+    let actor = actor_in(hrms, &mut *tx, tenant, &job.requester, cause, job.request).await?;
+    actor.ok_or_else(|| {
+        JobError::GiveUp(JobFault {
+            code: "job.requester-disabled".to_owned(),
+            detail: "whoever asked for this, a user or an API key, is no good any more".to_owned(),
+        })
+    })
+}
+
+/// Whoever asked for something earlier, with the rights they have now; `None` when they can't act any more. The
+/// one place where what is done later gets its rights.
 ///
 /// A member of the organisation gets the roles, employee and employment that they have now, so that rights
 /// taken away meanwhile are gone. Users whom the organisation doesn't know belong to an embedder who
 /// manages them: they keep what they had.
-pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> Result<Actor, JobError> {
-    let cause = Cause::Job(job.id);
-    let (user, employee, roles, grants) = match &job.requester {
+pub(crate) async fn actor_in(
+    hrms: &Hrms,
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    requester: &Requester,
+    cause: Cause,
+    request: RequestId,
+) -> Result<Option<Actor>, CommonError> {
+    let (user, employee, roles, grants) = match requester {
         Requester::System { permissions } => {
-            return Ok(Actor::system(tenant, "job", permissions, cause, job.request));
+            return Ok(Some(Actor::system(tenant, "job", permissions, cause, request)));
         }
         Requester::Service { account, key, .. } => {
-            let mut tx = hrms.store().read(tenant).await?;
             let standing = tx.api_keys().standing(*key, hrms.clock().now()).await?;
             let standing = standing.filter(|standing| standing.account == *account);
-            let Some(standing) = standing else {
-                return Err(JobError::GiveUp(JobFault {
-                    code: "job.requester-disabled".to_owned(),
-                    detail: "the API key that this was asked for with is no good any more".to_owned(),
-                }));
-            };
-            let holder =
-                KeyHolder { tenant, account: *account, key: *key, permissions: standing.permissions };
-            return Ok(holder.actor(cause, job.request));
+            return Ok(standing.map(|standing| {
+                let permissions = standing.permissions;
+                KeyHolder { tenant, account: *account, key: *key, permissions }.actor(cause, request)
+            }));
         }
         Requester::User { user, employee, roles, grants } => (*user, *employee, roles, grants),
     };
-    let mut tx = hrms.store().read(tenant).await?;
     let as_user = |employee, roles: &[RoleName], grants: Vec<Grant>| {
         let who = Who::User { user, session: None, employee };
-        Actor::with_grants(tenant, who, roles.to_vec(), grants, cause, job.request)
+        Actor::with_grants(tenant, who, roles.to_vec(), grants, cause, request)
     };
     if tx.users().get(user).await?.is_none() {
-        return Ok(as_user(employee, roles, grants.clone()));
+        return Ok(Some(as_user(employee, roles, grants.clone())));
     }
-    let Some(standing) = tx.users().rights(user, hrms.today()).await? else {
-        return Err(JobError::GiveUp(JobFault {
-            code: "job.requester-disabled".to_owned(),
-            detail: "the user who asked for this can't log in any more".to_owned(),
-        }));
-    };
-    Ok(as_user(standing.employee, &standing.roles, standing.grants).with_facts(standing.facts))
+    let standing = tx.users().rights(user, hrms.today()).await?;
+    Ok(standing.map(|standing| {
+        as_user(standing.employee, &standing.roles, standing.grants).with_facts(standing.facts)
+    }))
 }

@@ -13,13 +13,13 @@ use crate::validate::Check;
 type Granted = (RoleName, Vec<Grant>);
 
 /// Each role once, in order.
-pub(super) fn normal(mut roles: Vec<RoleName>) -> Vec<RoleName> {
+pub(crate) fn normal(mut roles: Vec<RoleName>) -> Vec<RoleName> {
     roles.sort_unstable();
     roles.dedup();
     roles
 }
 
-pub(super) fn check(check: &mut Check, roles: &[RoleName]) {
+pub(crate) fn check(check: &mut Check, roles: &[RoleName]) {
     if roles.is_empty() {
         check.fault("/roles", "too-short", "a user needs at least one role");
     }
@@ -42,7 +42,7 @@ async fn of(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonE
 ///
 /// # Errors
 /// A fault for each role that doesn't exist.
-pub(super) async fn of_new(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonError> {
+pub(crate) async fn of_new(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Granted>, CommonError> {
     let granted = of(tx, roles).await?;
     let known = |role: &RoleName| granted.iter().any(|(name, _)| name == role);
     let unknown = roles.iter().enumerate().filter(|(_, role)| !known(role));
@@ -60,7 +60,7 @@ pub(crate) fn holds(actor: &Actor, grants: &[Grant]) -> bool {
 }
 
 /// Nobody hands out what they don't hold.
-pub(super) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
+pub(crate) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
     match roles.iter().find(|(_, grants)| !holds(actor, grants)) {
         Some((role, _)) => Err(UserError::RoleNotYours { role: role.clone() }),
         None => Ok(()),
@@ -70,7 +70,7 @@ pub(super) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), 
 /// Refuses to touch somebody who holds more than the actor could hand out, to hand that out, or to stop
 /// being the employee that one is: whoever did would no longer count as the person whose leave they
 /// decide on (P16).
-pub(super) async fn require_reach(
+pub(crate) async fn require_reach(
     work: &mut Work,
     actor: &Actor,
     before: &User,
@@ -89,7 +89,7 @@ pub(super) async fn require_reach(
 }
 
 /// Refuses unless somebody else is an active owner, and stays so until we commit.
-pub(super) async fn keep_an_owner(work: &mut Work, leaving: UserId) -> Result<(), UserError> {
+pub(crate) async fn keep_an_owner(work: &mut Work, leaving: UserId) -> Result<(), UserError> {
     let owners = work.users().hold_active_with_role(Role::Owner).await?;
     if owners.iter().any(|&owner| owner != leaving) { Ok(()) } else { Err(UserError::LastOwner) }
 }

@@ -84,6 +84,14 @@ catalogue! {
     "import.not-utf8": "The header row isn't UTF-8 text.";
     "import.settings": "Key, mapping or defaults name something that isn't there.";
     "import.unknown-columns": "The file has columns that are no field and not in the mapping.";
+    "invitation.already-invited": "An invitation to this address is waiting.";
+    "invitation.already-member": "Somebody with this address is a user already.";
+    "invitation.invalid-token": "The invitation isn't good any more: accepted, revoked, expired or sent again.";
+    "invitation.inviter-gone": "Whoever invited couldn't do so any more; ask for a new invitation.";
+    "invitation.not-pending": "The invitation isn't waiting any more.";
+    "invitation.other-account": "The invitation is for another account than the caller's.";
+    "invitation.proof-required": "The address has an account: send its password, or accept while logged in.";
+    "invitation.too-soon": "The invitation was sent a moment ago; wait as long as `Retry-After` says.";
     "job.ended": "The job has ended.";
     "leave-type.code-taken": "Another leave type has this code.";
     "leave.insufficient-balance": "More leave was asked for than is left.";
@@ -97,6 +105,7 @@ catalogue! {
     "leave.too-long": "The request covers too many days.";
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
+    "mail.not-configured": "Mail isn't set up on this installation.";
     "operator.email-taken": "Another account has this e-mail address.";
     "organization.slug-taken": "Another organisation has this short name.";
     "role.built-in": "Built-in roles can't be changed or removed.";
@@ -108,6 +117,7 @@ catalogue! {
     "user.employee-taken": "Another user is this employee.";
     "user.last-owner": "The organisation would be left without an owner.";
     "user.own-employee": "Somebody else has to change which employee the caller is.";
+    "user.removed": "The user was removed; they can be invited again.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";
     "websocket.origin-refused": "Pages of this origin may not open a WebSocket.";

@@ -129,6 +129,11 @@ impl Reader {
         }
     }
 
+    /// Whether a key was given a value, good or not.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     pub(super) fn problem(&mut self, key: &str, what: &str, fix: &str) {
         let origin = self.origin(key);
         self.problems.push(format!("{origin}: {what}; {fix}"));

@@ -103,11 +103,20 @@ fn each_wrong_value_is_refused() {
         ("HRMS_WORKERS", "65"),
         ("HRMS_WORKERS", "-1"),
         ("HRMS_ALLOW_UNSAFE_DATABASE_ROLE", "yes"),
+        ("HRMS_MAIL_URL", "mail.example.com"),
+        ("HRMS_MAIL_URL", "imap://mail.example.com"),
+        ("HRMS_MAIL_URL", "smtps://mail:hunter2@example.com"),
+        ("HRMS_MAIL_URL", "smtp-plain://mail.example.com"),
+        ("HRMS_MAIL_URL", "smtps://mail.example.com/?tls=off"),
+        ("HRMS_MAIL_URL", "file:"),
+        ("HRMS_MAIL_FROM", "HR"),
         ("HRMS_LOG_FORMAT", "JSON"),
         ("HRMS_LOG_LEVEL", "a=b=c"),
         ("HRMS_DATABASE_URL_FILE", "/nonexistent"),
     ] {
-        let problems = problems(&[(name, value)]);
+        let sender = ("HRMS_MAIL_FROM", "hr@example.com");
+        let all = if name == "HRMS_MAIL_FROM" { vec![(name, value)] } else { vec![(name, value), sender] };
+        let problems = problems(&all);
         assert_eq!(problems.len(), 1, "{name}={value}: {problems:?}");
         assert!(problems[0].starts_with(&format!("{name}: ")), "{problems:?}");
         assert!(!problems[0].contains("hunter2"), "{problems:?}");
@@ -206,4 +215,34 @@ fn the_data_directory_is_closed_to_others() {
     config.create_data_dir().unwrap();
     config.create_data_dir().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn mail_goes_to_a_server_or_into_a_directory() {
+    for (url, expected) in [
+        ("smtps://mail.example.com", Some(("mail.example.com", 465, MailTls::Implicit))),
+        ("smtp://mail.example.com:2525/", Some(("mail.example.com", 2525, MailTls::StartTls))),
+        ("smtp-plain://127.0.0.1:1025", Some(("127.0.0.1", 1025, MailTls::None))),
+        ("smtp-plain://[::1]:1025", Some(("::1", 1025, MailTls::None))),
+        ("smtp-plain://localhost", Some(("localhost", 25, MailTls::None))),
+        ("file:./mail", None),
+    ] {
+        let mail = config(&[("HRMS_MAIL_URL", url), ("HRMS_MAIL_FROM", "HR <hr@example.com>")]).mail.unwrap();
+        let expected = match expected {
+            Some((host, port, tls)) => MailTransport::Smtp { host: host.to_owned(), port, tls },
+            None => MailTransport::Directory("./mail".into()),
+        };
+        assert_eq!(mail.transport, expected);
+        assert!(mail.credentials.is_none());
+    }
+    assert!(config(&[]).mail.is_none());
+    let url = ("HRMS_MAIL_URL", "smtps://mail.example.com");
+    assert!(problems(&[url])[0].contains("nobody is named as the sender"));
+    let from = ("HRMS_MAIL_FROM", "hr@example.com");
+    assert!(problems(&[url, from, ("HRMS_MAIL_USERNAME", "hr")])[0].contains("without the other"));
+    let secret = toml("hunter2\n");
+    let file = ("HRMS_MAIL_PASSWORD_FILE", secret.path().to_str().unwrap());
+    let config = config(&[url, from, ("HRMS_MAIL_USERNAME", "hr"), file]);
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert_eq!(config.mail.unwrap().credentials.unwrap().1.expose(), "hunter2");
 }

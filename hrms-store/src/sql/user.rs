@@ -23,6 +23,7 @@ struct UserRow {
     roles: Value,
     employee_id: Option<Uuid>,
     status: String,
+    removed_at: Option<Instant>,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
@@ -38,8 +39,12 @@ impl TryFrom<UserRow> for User {
             name: row.name,
             roles: roles(row.roles)?,
             employee_id: row.employee_id.map(EmployeeId::from_uuid),
-            status: UserStatus::from_code(&row.status)
-                .ok_or_else(|| corrupt("membership", format!("status {}", row.status)))?,
+            status: match (row.status.as_str(), row.removed_at) {
+                ("active", None) => UserStatus::Active,
+                ("disabled", None) => UserStatus::Disabled,
+                ("disabled", Some(_)) => UserStatus::Removed,
+                (other, _) => return Err(corrupt("membership", format!("status {other}"))),
+            },
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -97,12 +102,21 @@ macro_rules! standing {
     };
 }
 
-fn roles(stored: Value) -> Result<Vec<RoleName>, StoreError> {
+pub(crate) fn roles(stored: Value) -> Result<Vec<RoleName>, StoreError> {
     serde_json::from_value(stored).map_err(|error| corrupt("membership", error))
 }
 
-fn role_codes(roles: &[RoleName]) -> Value {
+pub(crate) fn role_codes(roles: &[RoleName]) -> Value {
     roles.iter().map(RoleName::as_str).collect()
+}
+
+/// The columns `status` and `removed_at` of a user.
+fn stored_status(user: &User) -> (&'static str, Option<Timestamp>) {
+    match user.status {
+        UserStatus::Active => ("active", None),
+        UserStatus::Disabled => ("disabled", None),
+        UserStatus::Removed => ("disabled", Some(user.updated_at)),
+    }
 }
 
 const INSERT_ACCOUNT: &str = "INSERT INTO user_account (id, email, name, password_hash, status, created_at, updated_at, version) \
@@ -119,9 +133,10 @@ async fn insert_membership(
     tenant: hrms_core::TenantId,
     user: &User,
 ) -> Result<(), StoreError> {
+    let (status, removed_at) = stored_status(user);
     conn.execute(
-        "INSERT INTO membership (tenant_id, user_id, email, name, roles, employee_id, status, created_at, updated_at, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO membership (tenant_id, user_id, email, name, roles, employee_id, status, removed_at, created_at, \
+         updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         params![
             tenant,
             user.id,
@@ -129,7 +144,8 @@ async fn insert_membership(
             user.name.as_str(),
             role_codes(&user.roles),
             user.employee_id,
-            user.status.code(),
+            status,
+            removed_at,
             user.created_at,
             user.updated_at,
             user.version,
@@ -156,7 +172,7 @@ impl UserRepo for SqlTx {
         let row: Option<UserRow> = self
             .conn
             .optional(
-                "SELECT user_id, email, name, roles, employee_id, status, created_at, updated_at, version \
+                "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_at, updated_at, version \
                  FROM membership WHERE tenant_id = $1 AND user_id = $2",
                 params![self.tenant, id],
             )
@@ -170,7 +186,7 @@ impl UserRepo for SqlTx {
         page: &PageRequest<UserSort>,
     ) -> Result<Vec<User>, StoreError> {
         let mut query = Query::new(
-            "SELECT user_id, email, name, roles, employee_id, status, created_at, updated_at, version \
+            "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_at, updated_at, version \
              FROM membership WHERE tenant_id = ",
         );
         query.bind(self.tenant);
@@ -180,9 +196,12 @@ impl UserRepo for SqlTx {
         if let Some(employee) = filter.employee {
             query.push(" AND employee_id = ").bind(employee);
         }
-        if let Some(status) = filter.status {
-            query.push(" AND status = ").bind(status.code());
-        }
+        query.push(match filter.status {
+            None => " AND removed_at IS NULL",
+            Some(UserStatus::Active) => " AND status = 'active'",
+            Some(UserStatus::Disabled) => " AND status = 'disabled' AND removed_at IS NULL",
+            Some(UserStatus::Removed) => " AND removed_at IS NOT NULL",
+        });
         if let Some(after) = filter.updated_after {
             query.push(" AND updated_at >= ").bind(after);
         }
@@ -200,20 +219,29 @@ impl UserRepo for SqlTx {
         insert_membership(&mut self.conn, self.tenant, user).await
     }
 
+    async fn insert_membership(&mut self, user: &User) -> Result<(), StoreError> {
+        self.hold_roles(&user.roles).await?;
+        insert_membership(&mut self.conn, self.tenant, user).await
+    }
+
     async fn update(&mut self, user: &User, expected: Version) -> Result<(), StoreError> {
         self.hold_roles(&user.roles).await?;
+        let (status, removed_at) = stored_status(user);
         self.conn
             .execute_expecting_one(
-                "UPDATE membership SET name = $4, roles = $5, employee_id = $6, status = $7, updated_at = $8, version = $9 \
+                "UPDATE membership SET email = $4, name = $5, roles = $6, employee_id = $7, status = $8, \
+                 removed_at = $9, updated_at = $10, version = $11 \
                  WHERE tenant_id = $1 AND user_id = $2 AND version = $3",
                 params![
                     self.tenant,
                     user.id,
                     expected,
+                    user.email.as_str(),
                     user.name.as_str(),
                     role_codes(&user.roles),
                     user.employee_id,
-                    user.status.code(),
+                    status,
+                    removed_at,
                     user.updated_at,
                     user.version,
                 ],

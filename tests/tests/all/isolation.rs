@@ -1,7 +1,7 @@
 //! The isolation suite without its first three locks: raw statements that forget the tenant, straight
 //! at PostgreSQL as the application role. And its guard: with a policy dropped, the same look goes red.
 
-use hrms_core::contract::{department, designation, draft, event, hired, id, location, tenant};
+use hrms_core::contract::{department, designation, draft, event, hired, id, invitation, location, tenant};
 use hrms_core::department::Head;
 use hrms_core::idempotency::IdempotencyKey;
 use hrms_core::{Period, Store, TenantId};
@@ -50,6 +50,7 @@ async fn without_any_predicate_the_database_hides_other_tenants_and_the_guard_go
     let key = IdempotencyKey { key: "k".into(), fingerprint: [0; 32] };
     let now = hrms_core::contract::at(0);
     tx.idempotency().insert(id(), &key, "{}", now, now).await.unwrap();
+    tx.invitations().insert(&invitation("a@example.com")).await.unwrap();
     tx.commit().await.unwrap();
 
     let tables = tables_of_the_application(&mut owner).await;

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use hrms_core::contract::{at, id};
 use hrms_core::jiff::SignedDuration;
+use hrms_core::mail::{MailError, Mailer, Message};
 use hrms_core::operator::NewOperator;
 use hrms_core::{FixedClock, Hrms, Operator, RequestId, Secret};
 use hrms_http::{BearerAuth, Config, Server, Tokens};
@@ -48,7 +49,7 @@ pub(in crate::all) struct World {
 impl World {
     pub(in crate::all) async fn new(store: &Fresh) -> Self {
         let clock = Arc::new(FixedClock::at(at(0)));
-        let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).build();
+        let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).mailer(Letterbox).build();
         let new = NewOperator {
             email: "olga@service.example".into(),
             name: "Olga".into(),
@@ -129,6 +130,17 @@ impl World {
     pub(in crate::all) fn done(self) {
         let faults = self.faults;
         assert!(faults.is_empty(), "{} broken promises:\n{}", faults.len(), faults.join("\n"));
+    }
+}
+
+/// Takes every message.
+#[derive(Debug)]
+struct Letterbox;
+
+#[async_trait::async_trait]
+impl Mailer for Letterbox {
+    async fn send(&self, _: Message) -> Result<(), MailError> {
+        Ok(())
     }
 }
 
@@ -226,6 +238,7 @@ impl Tenant {
         tenant.details().await;
         tenant.leave().await;
         tenant.imports().await;
+        tenant.invitations().await;
         let entries = tenant.client.get("/api/v1/audit-log?limit=1").await.expect(200).json();
         tenant.ids.insert("audit-log", text(&entries["items"][0]["id"]));
         tenant
@@ -265,6 +278,15 @@ impl Tenant {
             create(ids, client, "leave-requests", &ask).await;
         }
         ids.insert("holiday-calendars", ids["locations"].clone());
+    }
+
+    async fn invitations(&mut self) {
+        let Self { client, ids, .. } = self;
+        for name in ["b", "a"] {
+            let email = format!("{name}@invited.example");
+            let new = json!({ "email": email, "name": name, "roles": ["employee"] });
+            create(ids, client, "invitations", &new).await;
+        }
     }
 
     /// Two imports, and with them two jobs.
