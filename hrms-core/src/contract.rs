@@ -14,6 +14,7 @@
 mod access;
 mod api_key;
 mod audit;
+mod credential;
 mod fixture;
 mod foundation;
 mod identity;
@@ -26,6 +27,7 @@ mod role;
 pub use access::*;
 pub use api_key::*;
 pub use audit::*;
+pub use credential::*;
 pub use fixture::*;
 pub use foundation::*;
 pub use identity::*;
@@ -101,6 +103,15 @@ macro_rules! store_contract {
             sessions_expire,
             log_ins_are_remembered_by_address,
             standing_follows_membership_and_organization,
+            a_one_time_code_is_taken_once,
+            a_recovery_code_is_taken_once,
+            tries_of_one_time_codes_are_rationed,
+            a_second_factor_is_set_up_and_removed,
+            demands_follow_organization_and_membership,
+            wrong_tries_end_a_session,
+            a_changed_password_ends_other_sessions,
+            a_reset_token_is_used_once,
+            sessions_belong_to_their_user,
             admins_are_held_until_commit,
             an_organization_comes_with_its_admin,
             an_account_has_memberships_of_its_own,

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Stale,
     /// The actor isn't known.
     Unauthenticated,
+    /// The actor is known, but has to prove anew who they are.
+    Unconfirmed,
     /// The actor may know of the thing but not do this to it.
     Forbidden,
     /// Too many attempts; try later.
@@ -132,6 +134,9 @@ pub enum CommonError {
         /// The permission that is missing.
         permission: Permission,
     },
+    /// The actor has to prove anew who they are.
+    #[error("prove who you are first: POST /api/v1/auth/step-up")]
+    Unconfirmed,
     /// The thing changed since it was read.
     #[error("it was changed by someone else meanwhile; read it again")]
     Stale,
@@ -189,6 +194,7 @@ impl DomainError for CommonError {
         match self {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Forbidden { .. } => ErrorKind::Forbidden,
+            Self::Unconfirmed => ErrorKind::Unconfirmed,
             Self::Stale => ErrorKind::Stale,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::IdempotencyKeyTaken => ErrorKind::Conflict,
@@ -202,6 +208,7 @@ impl DomainError for CommonError {
         match self {
             Self::NotFound { .. } => "common.not-found",
             Self::Forbidden { .. } => "common.forbidden",
+            Self::Unconfirmed => "auth.step-up-required",
             Self::Stale => "common.stale",
             Self::Invalid(_) => "common.invalid",
             Self::IdempotencyKeyTaken => "common.idempotency-key-taken",

@@ -22,6 +22,7 @@ use crate::mail::{Mailer, NoMailer};
 use crate::password::HashingPool;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, Visibility};
 use crate::rate_limit::{RateLimiter, RateLimits};
+use crate::sealed::{NoBox, SecretBox};
 use crate::store::{Directory, Store, Tx};
 
 /// The HR system: hand it to a front end, or call its services from your own code.
@@ -45,6 +46,7 @@ struct Parts {
     anchor_signer: Option<Arc<dyn AnchorSigner>>,
     mailer: Arc<dyn Mailer>,
     public_url: Option<String>,
+    secret_box: Arc<dyn SecretBox>,
 }
 
 impl fmt::Debug for Hrms {
@@ -90,6 +92,14 @@ impl Builder {
     #[must_use]
     pub fn mailer(mut self, mailer: impl Mailer + 'static) -> Self {
         self.parts.mailer = Arc::new(mailer);
+        self
+    }
+
+    /// Encrypts secrets that are stored, such as those of second factors, with this. Without it nobody can
+    /// set up a second factor.
+    #[must_use]
+    pub fn secret_box(mut self, secret_box: impl SecretBox + 'static) -> Self {
+        self.parts.secret_box = Arc::new(secret_box);
         self
     }
 
@@ -142,6 +152,7 @@ impl Hrms {
                 anchor_signer: None,
                 mailer: Arc::new(NoMailer),
                 public_url: None,
+                secret_box: Arc::new(NoBox),
             },
         }
     }
@@ -185,6 +196,12 @@ impl Hrms {
     #[must_use]
     pub fn mailer(&self) -> &dyn Mailer {
         &*self.0.mailer
+    }
+
+    /// What encrypts secrets that are stored.
+    #[must_use]
+    pub fn secret_box(&self) -> &dyn SecretBox {
+        &*self.0.secret_box
     }
 
     /// Where people reach the service, without a slash at the end.

@@ -4,9 +4,14 @@
 //! front end's affair; whatever it hands out stands for the session and is worth what
 //! [`IdentityService::standing`] says at that moment.
 
+mod credential;
+mod new_password;
 mod proof;
 mod refresh;
+mod second_factor;
+mod session;
 mod throttle;
+mod totp;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,8 +35,18 @@ use crate::secret::Secret;
 use crate::user::{Account, Standing};
 use crate::validate::fold;
 
+use new_password::ResetQueue;
 use refresh::{RefreshToken, Refreshing};
 use throttle::Guess;
+
+pub use credential::{
+    AccountFacts, CONFIRMED_FOR, CredentialDirectory, Demands, INCOMPLETE_FOR, MOST_FAILURES, NewPassword,
+    Pending, SessionInfo, SessionState, StoredTotp, is_confirmed,
+};
+pub use new_password::{PasswordChange, PasswordForgotten, PasswordReset};
+pub use second_factor::{FirstCode, RecoveryCodes, SecondFactor, TotpEnrolment};
+pub use session::{SessionStatus, Sessions, StepUp};
+pub use totp::RECOVERY_CODES;
 
 /// A session ends when it isn't refreshed for this long…
 pub const IDLE_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -43,6 +58,7 @@ pub const LASTS_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 pub(crate) struct State {
     hashing: OnceLock<HashingPool>,
     refreshing: Refreshing,
+    resets: ResetQueue,
 }
 
 impl State {
@@ -99,6 +115,8 @@ pub struct Opened {
     pub subject: Subject,
     /// What it is refreshed with, once.
     pub refresh_token: Secret,
+    /// What it lacks; until then it can do nothing else.
+    pub pending: Vec<Pending>,
 }
 
 /// Who I am, and what I may do.
@@ -169,9 +187,39 @@ pub enum IdentityError {
     /// The refresh token isn't good, or not any more.
     #[error("this refresh token is not valid any more; log in again")]
     RefreshRefused,
+    /// The password is right, but the one-time code isn't.
+    #[error("the one-time code isn't good, or was used already")]
+    InvalidOtp,
     /// A one-time code was sent for an account without second factor.
-    #[error("no second factor is set up; log in without a one-time code")]
+    #[error("no second factor is set up for this account")]
     OtpNotEnrolled,
+    /// The session has ended, just now or before.
+    #[error("the session has ended; log in again")]
+    SessionEnded,
+    /// There is nothing that the session lacks.
+    #[error("this session has passed the second factor, or needs none")]
+    NothingPending,
+    /// Second factors can't be set up here: there is no key to keep their secrets with.
+    #[error("second factors can't be set up on this installation")]
+    TotpUnavailable,
+    /// No second factor is being set up, or not any more.
+    #[error("start to set up the second factor first")]
+    TotpNotStarted,
+    /// An organisation requires the second factor.
+    #[error("an organisation that you belong to requires the second factor")]
+    SecondFactorRequired,
+    /// The password is too short without a second factor.
+    #[error("your password is long enough only with a second factor; change it first")]
+    PasswordNeedsFactor,
+    /// One's own second factor is removed in another way.
+    #[error("somebody else has to reset your second factor")]
+    OwnSecondFactor,
+    /// The account belongs to other organisations, too.
+    #[error("this account is used elsewhere too; an operator of the service has to do that")]
+    AccountShared,
+    /// The reset token isn't good, or not any more.
+    #[error("this token is not valid any more; ask for a new one")]
+    ResetRefused,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -182,9 +230,18 @@ crate::lift_common_errors!(IdentityError);
 impl DomainError for IdentityError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidCredentials | Self::RefreshRefused => ErrorKind::Unauthenticated,
+            Self::InvalidCredentials | Self::InvalidOtp | Self::RefreshRefused | Self::SessionEnded => {
+                ErrorKind::Unauthenticated
+            }
             Self::TooManyAttempts { .. } => ErrorKind::Throttled,
-            Self::OtpNotEnrolled => ErrorKind::Invalid,
+            Self::OtpNotEnrolled | Self::ResetRefused => ErrorKind::Invalid,
+            Self::NothingPending
+            | Self::TotpUnavailable
+            | Self::TotpNotStarted
+            | Self::SecondFactorRequired
+            | Self::PasswordNeedsFactor
+            | Self::AccountShared => ErrorKind::Conflict,
+            Self::OwnSecondFactor => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
     }
@@ -194,7 +251,17 @@ impl DomainError for IdentityError {
             Self::InvalidCredentials => "auth.invalid-credentials",
             Self::TooManyAttempts { .. } => "auth.too-many-attempts",
             Self::RefreshRefused => "auth.invalid-refresh-token",
+            Self::InvalidOtp => "auth.invalid-otp",
             Self::OtpNotEnrolled => "auth.otp-not-enrolled",
+            Self::SessionEnded => "auth.session-ended",
+            Self::NothingPending => "auth.nothing-pending",
+            Self::TotpUnavailable => "auth.totp-unavailable",
+            Self::TotpNotStarted => "auth.totp-not-started",
+            Self::SecondFactorRequired => "auth.second-factor-needed",
+            Self::PasswordNeedsFactor => "auth.password-needs-factor",
+            Self::OwnSecondFactor => "user.own-second-factor",
+            Self::AccountShared => "user.account-shared",
+            Self::ResetRefused => "auth.invalid-reset-token",
             Self::Common(common) => common.code(),
         }
     }
@@ -223,6 +290,8 @@ pub struct Candidate {
     pub user: UserId,
     /// The password's hash.
     pub password_hash: String,
+    /// What is asked of the account there.
+    pub demands: Demands,
 }
 
 impl fmt::Debug for Candidate {
@@ -253,6 +322,25 @@ pub struct NewSession {
     pub address: Option<IpAddr>,
     /// With what; at most 200 characters.
     pub user_agent: Option<String>,
+    /// Whether everything that the account has to show was shown.
+    pub confirmed: bool,
+    /// Whether a second factor was.
+    pub second_factor: bool,
+}
+
+/// The stored hash of a password that was right.
+#[derive(Clone, Copy)]
+pub struct Proof<'a> {
+    /// The hash that was compared with.
+    pub hash: &'a str,
+    /// A better one to be stored in its place.
+    pub renewed: Option<&'a str>,
+}
+
+impl fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proof([redacted])")
+    }
 }
 
 /// One use of a refresh token.
@@ -294,12 +382,9 @@ pub trait IdentityDirectory: Send + Sync {
         since: Timestamp,
     ) -> Result<Vec<IpAddr>, StoreError>;
 
-    /// Stores a session, and the password's new hash if it was renewed.
-    async fn insert_session(
-        &self,
-        session: &NewSession,
-        renewed_password_hash: Option<&str>,
-    ) -> Result<(), StoreError>;
+    /// Stores a session, and the password's new hash if it was renewed; nothing if the password was changed
+    /// since it was compared. Whether it was stored.
+    async fn insert_session(&self, session: &NewSession, proof: Proof<'_>) -> Result<bool, StoreError>;
 
     /// Puts `next` in the place of `presented`, in one atomic statement: of any number of callers with the
     /// same token, one gets the user. Nobody does when session, account, membership or organisation have ended.
@@ -308,8 +393,8 @@ pub trait IdentityDirectory: Send + Sync {
     /// Ends the session if the token belongs to it but isn't its present one; whether it did.
     async fn end_reused_session(&self, rotation: &Rotation) -> Result<bool, StoreError>;
 
-    /// Ends a session of this subject.
-    async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<(), StoreError>;
+    /// Ends a session of this subject; whether it was alive.
+    async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<bool, StoreError>;
 
     /// The operator behind a session, if both are alive at `now`.
     async fn operator(
@@ -341,14 +426,13 @@ impl Hrms {
 impl IdentityService<'_> {
     /// Opens a session.
     ///
-    /// Takes the same steps and the same work whether the account exists or not.
+    /// Takes the same steps and the same work whether the account exists or not. A session that lacks something
+    /// (see [`Opened::pending`]) lives for ten minutes.
     ///
     /// # Errors
-    /// [`IdentityError::InvalidCredentials`], [`IdentityError::TooManyAttempts`], [`CommonError::Busy`].
+    /// [`IdentityError::InvalidCredentials`], [`IdentityError::InvalidOtp`], [`IdentityError::OtpNotEnrolled`],
+    /// [`IdentityError::TooManyAttempts`], [`CommonError::Busy`].
     pub async fn log_in(&self, with: LogIn, client: Client) -> Result<Opened, IdentityError> {
-        if with.otp.is_some() {
-            return Err(IdentityError::OtpNotEnrolled);
-        }
         let now = self.0.clock().now();
         let organization = with.organization.as_deref().map(|slug| fold(slug.trim()));
         // What can't be an address is looked up all the same, and not found.
@@ -375,29 +459,50 @@ impl IdentityService<'_> {
                 return Err(IdentityError::InvalidCredentials);
             }
         };
+        let demands = candidate.demands;
+        // A wrong code isn't forgiven: it counts like a wrong password.
+        let second_factor = match with.otp {
+            Some(otp) if demands.enrolled => {
+                if !self.take_otp(candidate.user, &otp).await? {
+                    tracing::info!(user = %candidate.user, address = ?client.address, "one-time code refused");
+                    return Err(IdentityError::InvalidOtp);
+                }
+                true
+            }
+            Some(_) => return Err(IdentityError::OtpNotEnrolled),
+            None => false,
+        };
         attempt.forgive(self.0).await;
         let request = client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()));
         let session = SessionId::from_uuid(self.0.ids().next());
         let subject = Subject { tenant: candidate.tenant, user: candidate.user, session };
         let token = RefreshToken::first(subject.tenant, session)?;
+        let pending = demands.pending(second_factor);
+        let (idle, lasts) =
+            if pending.is_empty() { (IDLE_FOR, LASTS_FOR) } else { (INCOMPLETE_FOR, INCOMPLETE_FOR) };
         let session = NewSession {
             subject,
             family_hash: token.family_hash(),
             refresh_hash: token.hash(),
             created_at: now,
-            expires_at: now + IDLE_FOR,
-            ends_at: now + LASTS_FOR,
+            expires_at: now + idle,
+            ends_at: now + lasts,
             address: client.address,
             user_agent: client
                 .user_agent
                 .map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
+            confirmed: !pending.contains(&Pending::Otp),
+            second_factor,
         };
-        self.0.directory().insert_session(&session, renewed.as_deref()).await?;
+        let proof = Proof { hash: &candidate.password_hash, renewed: renewed.as_deref() };
+        if !self.0.directory().insert_session(&session, proof).await? {
+            return Err(IdentityError::InvalidCredentials);
+        }
         // Before anybody gets the token: no log-in that isn't on record.
         let author = Author::user(subject.user, Some(subject.session), request, session.address);
         self.put_on_record(&subject, &author, "auth.logged-in").await?;
-        tracing::info!(user = %subject.user, session = %subject.session, "logged in");
-        Ok(Opened { subject, refresh_token: token.to_secret() })
+        tracing::info!(user = %subject.user, session = %subject.session, ?pending, "logged in");
+        Ok(Opened { subject, refresh_token: token.to_secret(), pending })
     }
 
     /// Puts on record what became of a session.
@@ -452,7 +557,8 @@ impl IdentityService<'_> {
         if let Some(user) = self.0.directory().rotate_session(&rotation).await? {
             place.rotated();
             let subject = Subject { tenant: token.tenant, user, session: token.session };
-            return Ok(Opened { subject, refresh_token: next.to_secret() });
+            let pending = self.living(&subject).await?.pending();
+            return Ok(Opened { subject, refresh_token: next.to_secret(), pending });
         }
         if !place.was_overtaken() && self.0.directory().end_reused_session(&rotation).await? {
             let request = RequestId::from_uuid(self.0.ids().next());

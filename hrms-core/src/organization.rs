@@ -17,10 +17,10 @@ use crate::operator::Operator;
 use crate::page::{Page, PageRequest, Position};
 use crate::password;
 use crate::patch::Patch;
-use crate::policy::{Permission, Resource, Role};
+use crate::policy::{Permission, Resource, Role, RoleName};
 use crate::secret::Secret;
 use crate::store::{Version, Versioned};
-use crate::user::{User, UserStatus};
+use crate::user::{User, UserStatus, rights};
 use crate::validate::Check;
 
 /// Whether an organisation can be used.
@@ -46,6 +46,8 @@ pub struct Organization {
     pub name: String,
     /// Whether it can be used.
     pub status: OrganizationStatus,
+    /// Names of roles whose holders need a second factor.
+    pub second_factor_required_for: Vec<RoleName>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -130,6 +132,9 @@ pub struct OrganizationPatch {
     /// New name.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Patch<String>,
+    /// All roles whose holders need a second factor from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RoleName>>))]
+    pub second_factor_required_for: Patch<Vec<RoleName>>,
 }
 
 /// Which organisations to list.
@@ -212,7 +217,7 @@ pub trait OrganizationRepo: Send {
     /// The organisation that this unit of work is bound to.
     async fn get(&mut self) -> Result<Option<Organization>, StoreError>;
 
-    /// Writes name and `updated_at` if the stored version is still `expected`.
+    /// Writes name, settings and `updated_at` if the stored version is still `expected`.
     async fn update(&mut self, organization: &Organization, expected: Version) -> Result<(), StoreError>;
 }
 
@@ -300,12 +305,22 @@ impl OrganizationService<'_> {
         }
         let mut organization = before.clone();
         patch.name.required("/name", &mut organization.name)?;
+        let roles = &mut organization.second_factor_required_for;
+        patch.second_factor_required_for.required(SECOND_FACTOR, roles)?;
+        roles.sort_unstable();
+        roles.dedup();
         if organization == before {
             return Ok(work.commit(organization).await?);
         }
         let mut check = Check::new();
         check.text("/name", &organization.name, 1..=200);
+        if !rights::exist(&mut *work, &organization.second_factor_required_for).await? {
+            check.fault(SECOND_FACTOR, "unknown-role", "there is no such role");
+        }
         check.done()?;
+        if organization.second_factor_required_for != before.second_factor_required_for {
+            self.0.require_confirmed(actor)?;
+        }
         organization.updated_at = work.now();
         organization.version = expected.next();
         work.organization().update(&organization, expected).await?;
@@ -355,6 +370,7 @@ impl OrganizationService<'_> {
             slug: new.slug,
             name: new.name,
             status: OrganizationStatus::Active,
+            second_factor_required_for: Vec::new(),
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
@@ -462,6 +478,9 @@ impl OrganizationService<'_> {
         self.0.audit().record(None, &author, act).await
     }
 }
+
+/// The field of the setting.
+const SECOND_FACTOR: &str = "/second_factor_required_for";
 
 fn log(by: &Operator, organization: &Organization, what: &'static str) {
     tracing::info!(

@@ -11,7 +11,7 @@ use crate::error::{CommonError, StoreError};
 use crate::secret::{Secret, random};
 
 pub use pool::HashingPool;
-pub use rule::{MAX_CHARACTERS, MIN_CHARACTERS, check};
+pub use rule::{MAX_CHARACTERS, MIN_CHARACTERS, MIN_WITH_SECOND_FACTOR, check, check_new};
 
 /// Memory (KiB), passes and lanes of new hashes: OWASP's first choice for Argon2id.
 const COST: (u32, u32, u32) = (19_456, 2, 1);

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::event::EventLog;
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
-use crate::identity::IdentityDirectory;
+use crate::identity::{CredentialDirectory, IdentityDirectory};
 use crate::import::ImportRepo;
 use crate::invitation::InvitationRepo;
 use crate::job::{JobDirectory, JobQueue};
@@ -126,11 +126,21 @@ pub trait Tx: Send {
 
 /// What crosses tenants: the registry of organisations, log-in, claiming jobs. Nothing else.
 pub trait Directory:
-    OrganizationDirectory + JobDirectory + IdentityDirectory + MembershipDirectory + AuditDirectory
+    OrganizationDirectory
+    + JobDirectory
+    + IdentityDirectory
+    + CredentialDirectory
+    + MembershipDirectory
+    + AuditDirectory
 {
 }
 
 impl<T> Directory for T where
-    T: OrganizationDirectory + JobDirectory + IdentityDirectory + MembershipDirectory + AuditDirectory
+    T: OrganizationDirectory
+    + JobDirectory
+    + IdentityDirectory
+    + CredentialDirectory
+    + MembershipDirectory
+    + AuditDirectory
 {
 }

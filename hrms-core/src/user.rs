@@ -134,6 +134,9 @@ pub struct NewUser {
     /// Their first password, 15 to 256 characters.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password))]
     pub password: Secret,
+    /// Whether they have to change it before they can do anything else. Default no.
+    #[serde(default)]
+    pub must_change_password: bool,
 }
 
 /// What can be changed of a user.
@@ -153,6 +156,10 @@ pub struct UserPatch {
     /// Whether they can log in.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<UserStatus>))]
     pub status: Patch<UserStatus>,
+    /// `true`: they have to change their password before they can do anything else, here and now too.
+    /// `false`: that is taken back. It is never shown.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
+    pub must_change_password: Patch<bool>,
 }
 
 /// Which users to list.
@@ -309,6 +316,9 @@ pub trait UserRepo: Send {
     /// Active users with the role, who stay so until we commit: nobody else can change them meanwhile.
     async fn hold_active_with_role(&mut self, role: Role) -> Result<Vec<UserId>, StoreError>;
 
+    /// Says since when a user's password must be changed to go on here, or that it needn't.
+    async fn set_password_due(&mut self, user: UserId, since: Option<Timestamp>) -> Result<(), StoreError>;
+
     /// Ends all log-ins of a user in this organisation; how many there were.
     async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError>;
 
@@ -411,6 +421,10 @@ impl UserService<'_> {
             version: Version::FIRST,
         };
         work.users().insert(&user, &password_hash).await?;
+        if new.must_change_password {
+            let now = work.now();
+            work.users().set_password_due(user.id, Some(now)).await?;
+        }
         work.emit(event("user.created", &user, Change::created(&user)));
         Ok(work.commit(user).await?)
     }
@@ -442,7 +456,11 @@ impl UserService<'_> {
         patch.status.required("/status", &mut user.status)?;
         patch.employee_id.apply(&mut user.employee_id);
         user.roles = rights::normal(user.roles);
-        if user == before {
+        let mut must_change = None;
+        if let Patch::Set(must) = patch.must_change_password {
+            must_change = Some(must.then_some(work.now()));
+        }
+        if user == before && must_change.is_none() {
             return Ok(work.commit(user).await?);
         }
         let mut check = Check::new();
@@ -452,8 +470,9 @@ impl UserService<'_> {
             check.fault("/status", "unknown-value", "a user is removed with DELETE");
         }
         check.done()?;
-        if (&user.roles, user.status, user.employee_id) != (&before.roles, before.status, before.employee_id)
-        {
+        let same_reach = (&user.roles, user.status, user.employee_id)
+            == (&before.roles, before.status, before.employee_id);
+        if !same_reach || must_change.is_some() {
             rights::require_reach(&mut work, actor, &before, &user).await?;
         }
         if before.is_active_owner() && !user.is_active_owner() {
@@ -462,6 +481,9 @@ impl UserService<'_> {
         user.updated_at = work.now();
         user.version = expected.next();
         work.users().update(&user, expected).await?;
+        if let Some(since) = must_change {
+            work.users().set_password_due(id, since).await?;
+        }
         if user.status == UserStatus::Disabled {
             let now = work.now();
             work.users().end_sessions(id, now).await?;

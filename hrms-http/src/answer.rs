@@ -70,6 +70,10 @@ pub(crate) struct Created<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct Accepted<T>(pub(crate) T);
 
+/// 202 with an answer that says no more than that.
+#[derive(Debug)]
+pub(crate) struct Taken<T>(pub(crate) T);
+
 /// 204 after something was removed.
 #[derive(Debug)]
 pub(crate) struct Deleted;
@@ -155,6 +159,7 @@ macro_rules! object_answers {
 object_answers! {
     Found = OK, None, "The object.", ["ETag"];
     Created = CREATED, BelowPath, "The new object.", ["ETag", "Location"];
+    Taken = ACCEPTED, None, "Accepted.", [];
     Accepted = ACCEPTED, Job, "Accepted; the work goes on as a job.", ["Location"];
 }
 

@@ -1,7 +1,8 @@
 //! Who calls: the credential of a request, turned into a caller by an [`Authenticate`].
 
 use async_trait::async_trait;
-use hrms_core::identity::Subject;
+use hrms_core::identity::{Pending, Subject};
+use hrms_core::jiff::Timestamp;
 use hrms_core::{Actor, CommonError, Operator, RequestId, SessionId, StoreError, UserId};
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
@@ -24,6 +25,22 @@ pub enum Caller {
     User(Actor),
     /// Somebody who operates the service; acts in no tenant.
     Operator(OperatorCaller),
+    /// Somebody who logged in, with something still to be done first: a second factor, a new password.
+    /// Nothing else is open to them.
+    Incomplete(IncompleteCaller),
+}
+
+/// Somebody whose session lacks something.
+#[derive(Clone, Debug)]
+pub struct IncompleteCaller {
+    /// Who, and which session.
+    pub subject: Subject,
+    /// What it lacks.
+    pub pending: Vec<Pending>,
+    /// When they last proved who they are.
+    pub confirmed_at: Option<Timestamp>,
+    /// The request.
+    pub request: RequestId,
 }
 
 /// Somebody who operates the service.
@@ -33,6 +50,8 @@ pub struct OperatorCaller {
     pub user: UserId,
     /// The log-in that the request is part of.
     pub session: Option<SessionId>,
+    /// When they last proved who they are; `None` for those who aren't to be asked.
+    pub confirmed_at: Option<Timestamp>,
     /// The request.
     pub request: RequestId,
 }

@@ -3,6 +3,7 @@
 mod cache;
 
 use async_trait::async_trait;
+use hrms_core::actor::{Channel, Context};
 use hrms_core::api_key::looks_like_a_key;
 use hrms_core::identity::Subject;
 use hrms_core::jiff::{SignedDuration, Timestamp};
@@ -13,7 +14,7 @@ use http::request::Parts;
 
 use sha2::{Digest, Sha256};
 
-use crate::auth::{AuthError, Authenticate, Caller, OperatorCaller};
+use crate::auth::{AuthError, Authenticate, Caller, IncompleteCaller, OperatorCaller};
 use crate::request::ClientAddress;
 use crate::token::{Refusal, Tokens, Verified};
 use cache::Cache;
@@ -93,20 +94,38 @@ impl BearerAuth {
 
     /// What the session is worth in the store, as a caller.
     async fn look_up(&self, subject: Subject, request: RequestId) -> Result<Option<Caller>, AuthError> {
-        let Subject { tenant, user, session } = subject;
         let identity = self.hrms.identity();
+        let Some(state) = identity.session(&subject).await? else {
+            return Ok(None);
+        };
+        let Subject { tenant, user, session } = subject;
+        let (pending, confirmed_at) = (state.pending(), state.confirmed_at);
+        if !pending.is_empty() {
+            return Ok(Some(Caller::Incomplete(IncompleteCaller {
+                subject,
+                pending,
+                confirmed_at,
+                request,
+            })));
+        }
         let Some(tenant) = tenant else {
-            let account = identity.operator(user, session).await?;
-            return Ok(
-                account.map(|_| Caller::Operator(OperatorCaller { user, session: Some(session), request }))
-            );
+            return Ok(Some(Caller::Operator(OperatorCaller {
+                user,
+                session: Some(session),
+                confirmed_at,
+                request,
+            })));
         };
         let standing = identity.standing(tenant, user, session).await?;
         Ok(standing.map(|standing| {
             let who = Who::User { user, session: Some(session), employee: standing.employee };
             let actor =
                 Actor::with_grants(tenant, who, standing.roles, standing.grants, Cause::Request, request);
-            Caller::User(actor.with_facts(standing.facts))
+            let mut context = Context::default();
+            context.confirmed_at = confirmed_at;
+            context.second_factor = state.second_factor_at.is_some();
+            context.channel = Channel::Api;
+            Caller::User(actor.with_facts(standing.facts).with_context(context))
         }))
     }
 }
@@ -126,8 +145,11 @@ impl Authenticate for BearerAuth {
             Some(known) => known.map(|caller| in_request(caller, request)),
             None => {
                 let caller = self.look_up(subject, request).await?;
-                let until = now.saturating_add(BELIEVED_FOR).unwrap_or(now);
-                self.callers.insert(subject, caller.clone(), now, until);
+                // Who lacks something may have done it on another node: they are looked up each time.
+                if !matches!(caller, Some(Caller::Incomplete(_))) {
+                    let until = now.saturating_add(BELIEVED_FOR).unwrap_or(now);
+                    self.callers.insert(subject, caller.clone(), now, until);
+                }
                 caller
             }
         };
@@ -151,6 +173,7 @@ fn in_request(caller: Caller, request: RequestId) -> Caller {
     match caller {
         Caller::User(actor) => Caller::User(actor.in_request(request)),
         Caller::Operator(operator) => Caller::Operator(OperatorCaller { request, ..operator }),
+        Caller::Incomplete(incomplete) => Caller::Incomplete(IncompleteCaller { request, ..incomplete }),
         Caller::Anonymous => Caller::Anonymous,
     }
 }
@@ -183,6 +206,7 @@ pub(crate) fn subject_of(caller: &Caller) -> Option<Subject> {
     let (tenant, user, session): (_, _, Option<SessionId>) = match caller {
         Caller::User(actor) => (Some(actor.tenant()), actor.user_id()?, actor.session()),
         Caller::Operator(operator) => (None, operator.user, operator.session),
+        Caller::Incomplete(incomplete) => return Some(incomplete.subject),
         Caller::Anonymous => return None,
     };
     Some(Subject { tenant, user, session: session? })

@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use hrms_core::audit::{Act, Author, Change, Log, Outcome};
-use hrms_core::{Actor, FieldError, Hrms, RequestId, Who};
+use hrms_core::identity::is_confirmed;
+use hrms_core::{Actor, CommonError, FieldError, Hrms, RequestId, Who};
 use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
@@ -23,7 +24,8 @@ use tracing::Instrument;
 
 use crate::answer::{BoxError, Reply, empty};
 use crate::api::Api;
-use crate::auth::{Authenticate, Caller};
+use crate::auth::{Authenticate, Caller, IncompleteCaller};
+use crate::bearer::subject_of;
 use crate::config::Config;
 use crate::endpoint::{Access, Endpoint};
 use crate::etag;
@@ -34,7 +36,7 @@ use crate::host::Hosts;
 use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
 use crate::rate::Meter;
-use crate::request::{ClientAddress, Input, Peer, credential_missing, wrong_caller};
+use crate::request::{ClientAddress, Input, Peer, credential_missing, incomplete, wrong_caller};
 use crate::site::{self, Site};
 
 /// Stay with TLS for a year, as OWASP ASVS 5.0 (3.4.1) asks.
@@ -195,7 +197,7 @@ where
     }
     let tenant = match &admitted.caller {
         Caller::User(actor) => Some(actor.tenant()),
-        Caller::Anonymous | Caller::Operator(_) => None,
+        Caller::Anonymous | Caller::Operator(_) | Caller::Incomplete(_) => None,
     };
     let input =
         Input { parts, vars: admitted.vars, body: bytes, request: id, tenant, shared: Arc::clone(shared) };
@@ -223,6 +225,10 @@ impl Seen {
             Caller::Anonymous => return None,
             Caller::User(actor) => (Log::Tenant(actor.tenant()), Author::from(actor)),
             Caller::Operator(operator) => (Log::Platform, Author::from(&operator.operator())),
+            Caller::Incomplete(IncompleteCaller { subject, request, .. }) => (
+                subject.tenant.map_or(Log::Platform, Log::Tenant),
+                Author::user(subject.user, Some(subject.session), *request, None),
+            ),
         };
         author.address = author.address.or(address);
         Some(Self { log, author, endpoint })
@@ -281,13 +287,22 @@ async fn admit(
             _ => Err(Problem::method_not_allowed(allow)),
         };
     };
-    let caller = match endpoint.access {
+    let mut caller = match endpoint.access {
         Access::Public => Caller::Anonymous,
         _ => shared.authenticate.authenticate(parts, id).await?,
     };
     meter.charge_caller(&shared.hrms, &shared.config.rates, &caller).await?;
     *seen = Seen::of(&caller, address, endpoint);
     check_access(&shared.hrms, endpoint.access, &caller)?;
+    if endpoint.confirmed && check_confirmed(&shared.hrms, &caller).is_err() {
+        // They may have done it on another node since we last looked.
+        if let Some(subject) = subject_of(&caller) {
+            shared.authenticate.forget(&subject);
+        }
+        caller = shared.authenticate.authenticate(parts, id).await?;
+        check_access(&shared.hrms, endpoint.access, &caller)?;
+        check_confirmed(&shared.hrms, &caller)?;
+    }
     if !endpoint.query {
         refuse_query(parts.uri.query())?;
     }
@@ -329,8 +344,22 @@ fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Prob
             Ok(())
         }
         (_, Caller::Anonymous) => Err(credential_missing()),
+        (Access::Incomplete(_), Caller::User(_) | Caller::Operator(_)) => Ok(()),
+        (Access::Incomplete(step), Caller::Incomplete(caller)) if step.is_open(&caller.pending) => Ok(()),
+        (_, Caller::Incomplete(caller)) => Err(incomplete(&caller.pending)),
         _ => Err(wrong_caller()),
     }
+}
+
+/// Refuses who logged in but didn't prove lately who they are.
+fn check_confirmed(hrms: &Hrms, caller: &Caller) -> Result<(), CommonError> {
+    let confirmed_at = match caller {
+        Caller::User(actor) => return hrms.require_confirmed(actor),
+        Caller::Operator(operator) if operator.session.is_some() => operator.confirmed_at,
+        Caller::Incomplete(incomplete) => incomplete.confirmed_at,
+        Caller::Operator(_) | Caller::Anonymous => return Ok(()),
+    };
+    if is_confirmed(confirmed_at, hrms.clock().now()) { Ok(()) } else { Err(CommonError::Unconfirmed) }
 }
 
 /// For endpoints that read no parameters.
@@ -414,5 +443,5 @@ fn too_slow() -> Problem {
 }
 
 fn busy() -> Problem {
-    hrms_core::CommonError::Busy.into()
+    CommonError::Busy.into()
 }

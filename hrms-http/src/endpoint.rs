@@ -14,9 +14,11 @@
 //! ```
 //!
 //! Access is one of `public`, `known` (any user or operator: [`AnyCx`]), `signed_in` (any user of an organisation), `insider` (also its programs, with an API key), `requires <Permission>`
-//! (a user with any grant for it; core decides about the single thing) and `platform` (an operator
-//! of the service). It decides the type of the handler's first argument: [`PublicCx`], [`AnyCx`], [`Cx`], [`Cx`], [`Cx`],
-//! [`PlatformCx`]. A row without doc comment or access doesn't compile.
+//! (a user with any grant for it; core decides about the single thing), `platform` (an operator
+//! of the service) and `incomplete <Step>` (like `known`, and sessions that lack something, for which this is
+//! one of the few things open to them: [`Step`]). It decides the type of the handler's first argument: [`PublicCx`], [`AnyCx`],
+//! [`Cx`], [`Cx`], [`Cx`], [`PlatformCx`], [`AnyCx`]. With `, confirmed` behind it, the caller must have proved lately who
+//! they are. A row without doc comment or access doesn't compile.
 //!
 //! [`AnyCx`]: crate::request::AnyCx
 //! [`PublicCx`]: crate::request::PublicCx
@@ -27,6 +29,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use hrms_core::Permission;
+use hrms_core::identity::Pending;
 use http::Method;
 
 use crate::answer::{Answer, Reply};
@@ -51,6 +54,36 @@ pub(crate) enum Access {
     Known,
     /// An operator of the service.
     Platform,
+    /// As [`Access::Known`], and sessions that lack what this step is for.
+    Incomplete(Step),
+}
+
+/// What a session that lacks something may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Pass the second factor.
+    SecondFactor,
+    /// Set up a second factor.
+    Enrol,
+    /// Change the password.
+    ChangePassword,
+    /// Prove anew who they are, for one of the two.
+    StepUp,
+    /// Log out, whatever it lacks.
+    LogOut,
+}
+
+impl Step {
+    /// Whether it is open to a session that lacks this.
+    pub(crate) fn is_open(self, pending: &[Pending]) -> bool {
+        match self {
+            Self::SecondFactor => pending.contains(&Pending::Otp),
+            Self::Enrol => pending.contains(&Pending::EnrolSecondFactor),
+            Self::ChangePassword => pending.contains(&Pending::ChangePassword),
+            Self::StepUp => !pending.contains(&Pending::Otp),
+            Self::LogOut => true,
+        }
+    }
 }
 
 /// A handler at work.
@@ -71,6 +104,8 @@ pub(crate) struct Endpoint {
     pub(crate) docs: &'static [&'static str],
     /// Who may call it.
     pub(crate) access: Access,
+    /// Whether the caller must have proved lately who they are.
+    pub(crate) confirmed: bool,
     /// What it needs of the body.
     pub(crate) body: BodyUse,
     /// Whether it reads the query.
@@ -183,7 +218,7 @@ pub(crate) fn describe_of<C, Args, H: Handler<C, Args>>(_: H, operation: &mut Op
 macro_rules! endpoints {
     (
         tag = $tag:literal;
-        $($(#[doc = $doc:literal])+ $method:ident $path:literal => $handler:ident, $access:ident $($permission:ident)?;)+
+        $($(#[doc = $doc:literal])+ $method:ident $path:literal => $handler:ident, $access:ident $($permission:ident)? $(, $confirmed:ident)?;)+
     ) => {
         /// The endpoints of this feature.
         pub(crate) static ENDPOINTS: &[$crate::endpoint::Endpoint] = &[$(
@@ -194,6 +229,7 @@ macro_rules! endpoints {
                 tag: $tag,
                 docs: &[$($doc),+],
                 access: $crate::endpoints!(@access $access $($permission)?),
+                confirmed: $crate::endpoints!(@confirmed $($confirmed)?),
                 body: $crate::endpoint::body_of::<$crate::endpoints!(@context $access), _, _>(&$handler),
                 query: $crate::endpoint::query_of::<$crate::endpoints!(@context $access), _, _>(&$handler),
                 call: |caller, input| {
@@ -213,6 +249,9 @@ macro_rules! endpoints {
     (@access insider) => { $crate::endpoint::Access::Insider };
     (@access known) => { $crate::endpoint::Access::Known };
     (@access platform) => { $crate::endpoint::Access::Platform };
+    (@access incomplete $step:ident) => { $crate::endpoint::Access::Incomplete($crate::endpoint::Step::$step) };
+    (@confirmed) => { false };
+    (@confirmed confirmed) => { true };
     (@access requires $permission:ident) => {
         $crate::endpoint::Access::Requires(hrms_core::Permission::$permission)
     };
@@ -220,6 +259,7 @@ macro_rules! endpoints {
     (@context signed_in) => { $crate::request::Cx };
     (@context insider) => { $crate::request::Cx };
     (@context known) => { $crate::request::AnyCx };
+    (@context incomplete) => { $crate::request::AnyCx };
     (@context requires) => { $crate::request::Cx };
     (@context platform) => { $crate::request::PlatformCx };
 }

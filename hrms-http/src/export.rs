@@ -17,7 +17,7 @@ endpoints! {
     /// Importing the file again changes nothing. A text that a spreadsheet would take for a formula has an
     /// apostrophe in front, which an import takes away again. Birth date and gender are there only for
     /// those who may read personal data.
-    GET "/api/v1/exports/{kind}" => download, requires ExportRun;
+    GET "/api/v1/exports/{kind}" => download, requires ExportRun, confirmed;
 }
 
 async fn download(cx: Cx, Path(path): Path<KindPath>) -> Result<Download, CommonError> {

@@ -1,18 +1,21 @@
 //! `/api/v1/auth`: log-in, refresh, log-out, who am I.
 
-use hrms_core::identity::{Client, IdentityError, LogIn, Me, Opened};
+pub(crate) mod member;
+pub(crate) mod password;
+pub(crate) mod second_factor;
+pub(crate) mod session;
+
+use hrms_core::identity::{Client, IdentityError, LogIn, Me, Opened, Pending};
 use hrms_core::{CommonError, Secret};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::{Done, Found, Issued};
 use crate::auth::Caller;
-use crate::bearer::subject_of;
 use crate::endpoints;
 use crate::extract::Json;
 use crate::problem::Problem;
-use crate::request::{AnyCx, PublicCx, credential_missing};
+use crate::request::{AnyCx, PublicCx, credential_missing, incomplete};
 use crate::token::{KeySet, Tokens};
 
 endpoints! {
@@ -22,16 +25,21 @@ endpoints! {
     ///
     /// A member names the organisation; operators of the service leave it out. Whatever is wrong, the answer
     /// is the same. After too many failed attempts: 429 with `Retry-After`.
+    ///
+    /// `pending` names what the session lacks, in this order: `otp` (pass the second factor: the one-time code
+    /// wasn't sent along), `enrol-second-factor` (the organisation requires one), `change-password`. Until then it
+    /// can do nothing else, and it lives for ten minutes. A session that is open can come to lack something too.
     POST "/api/v1/auth/login" => log_in, public;
 
     /// Refresh the access token.
     ///
     /// A refresh token works once and is answered with the next one. Presenting an old one again ends the
-    /// session. A session ends when it isn't refreshed for 30 days, and after 90 days in any case.
+    /// session; so does repeating a request whose answer was lost on the way: log in again then.
+    /// A session ends when it isn't refreshed for 30 days, and after 90 days in any case.
     POST "/api/v1/auth/refresh" => refresh, public;
 
     /// Log out: end the session that the access token belongs to.
-    POST "/api/v1/auth/logout" => log_out, known;
+    POST "/api/v1/auth/logout" => log_out, incomplete LogOut;
 
     /// Who am I, and what may I do?
     GET "/api/v1/auth/me" => me, known;
@@ -51,6 +59,8 @@ struct SessionTokens {
     expires_in: i64,
     /// What the session is refreshed with, once.
     refresh_token: String,
+    /// What the session lacks; until then it can do nothing else.
+    pending: Vec<Pending>,
 }
 
 /// A session to be refreshed.
@@ -75,6 +85,7 @@ fn issue(cx: &PublicCx, opened: &Opened) -> Result<Issued<SessionTokens>, Proble
         token_type: "Bearer",
         expires_in: tokens.life_seconds(),
         refresh_token: opened.refresh_token.expose().to_owned(),
+        pending: opened.pending.clone(),
     }))
 }
 
@@ -95,11 +106,9 @@ async fn refresh(
 }
 
 async fn log_out(cx: AnyCx) -> Result<Done, Problem> {
-    let subject = subject_of(&cx.caller).ok_or_else(|| {
-        Problem::new(StatusCode::CONFLICT, "auth.no-session", "this credential has no session to end")
-    })?;
+    let subject = cx.subject()?;
     cx.hrms.identity().log_out(&subject).await?;
-    cx.shared.authenticate.forget(&subject);
+    cx.forget(&subject);
     Ok(Done)
 }
 
@@ -108,6 +117,7 @@ async fn me(cx: AnyCx) -> Result<Found<Me>, Problem> {
     let me: Result<Me, IdentityError> = match &cx.caller {
         Caller::User(actor) => identity.me(actor).await,
         Caller::Operator(operator) => identity.me_operator(&operator.operator()).await,
+        Caller::Incomplete(caller) => return Err(incomplete(&caller.pending)),
         Caller::Anonymous => return Err(credential_missing()),
     };
     match me {

@@ -49,7 +49,7 @@ mod user;
 mod websocket;
 
 pub use api::BuildError;
-pub use auth::{AuthError, Authenticate, Caller, OperatorCaller};
+pub use auth::{AuthError, Authenticate, Caller, IncompleteCaller, OperatorCaller};
 pub use bearer::BearerAuth;
 pub use config::{Config, Rates};
 pub use server::{Server, openapi};
@@ -68,6 +68,10 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     event::ENDPOINTS,
     export::ENDPOINTS,
     identity::ENDPOINTS,
+    identity::member::ENDPOINTS,
+    identity::password::ENDPOINTS,
+    identity::second_factor::ENDPOINTS,
+    identity::session::ENDPOINTS,
     import::ENDPOINTS,
     invitation::ENDPOINTS,
     job::ENDPOINTS,

@@ -233,8 +233,16 @@ fn operation(
     for (status, response) in described.responses {
         operation = operation.response(status, response);
     }
+    if endpoint.confirmed {
+        let mut old = problem.clone();
+        old.description = ABOUT_CONFIRMED.to_owned();
+        operation = operation.response("401", old);
+    }
     Ok((id, operation.response("default", problem).build()))
 }
+
+const ABOUT_CONFIRMED: &str = "`auth.step-up-required`: the proof of who you are is older than ten minutes; see \
+    `POST /api/v1/auth/step-up`. (Or another problem with the credential.)";
 
 const ABOUT_KEY: &str = "1 to 255 visible ASCII characters. The same request with the same key has one \
     effect and gets the same answer for 24 hours.";

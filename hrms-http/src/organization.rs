@@ -13,7 +13,10 @@ endpoints! {
     /// Read the organisation.
     GET "/api/v1/organization" => get, requires OrganizationRead;
 
-    /// Change the organisation's name.
+    /// Change the organisation's name and settings.
+    ///
+    /// Whoever changes of whom a second factor is required must have proved lately who they are. Within seconds
+    /// the sessions of those who lack one can do nothing but set one up.
     PATCH "/api/v1/organization" => change, requires OrganizationManage;
 }
 

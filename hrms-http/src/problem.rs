@@ -165,7 +165,7 @@ pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Unauthenticated | ErrorKind::Unconfirmed => StatusCode::UNAUTHORIZED,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -173,6 +173,10 @@ pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+/// RFC 9470: the token is good, but the proof of who it is for too old.
+const INSUFFICIENT: HeaderValue =
+    HeaderValue::from_static("Bearer error=\"insufficient_user_authentication\", max_age=\"600\"");
 
 /// Seconds to wait when an error doesn't say.
 const THROTTLED_RETRY: u32 = 30;
@@ -188,6 +192,9 @@ impl<E: DomainError> From<E> for Problem {
         let mut problem = Self::new(status, error.code(), error.to_string());
         problem.0.fields = error.fields().to_vec();
         match status {
+            StatusCode::UNAUTHORIZED if error.kind() == ErrorKind::Unconfirmed => {
+                problem.with_header(WWW_AUTHENTICATE, INSUFFICIENT)
+            }
             StatusCode::UNAUTHORIZED => {
                 problem.with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }

@@ -4,11 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hrms_core::identity::{Client, Pending, Subject};
 use hrms_core::{Actor, Hrms, RequestId, TenantId};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
 use crate::auth::{Caller, OperatorCaller};
+use crate::bearer::subject_of;
 use crate::dispatch::Shared;
 use crate::forwarded::client_address;
 use crate::problem::Problem;
@@ -85,13 +87,15 @@ pub(crate) struct PublicCx {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Context of `known` endpoints: a user of an organisation or an operator of the service.
+/// Context of `known` and `incomplete` endpoints: a user of an organisation or an operator of the service.
 #[derive(Debug)]
 pub(crate) struct AnyCx {
     /// The services.
     pub(crate) hrms: Hrms,
-    /// Who calls; never anonymous.
+    /// Who calls; never anonymous, and with an incomplete session only where that is open to it.
     pub(crate) caller: Caller,
+    /// The client's address.
+    pub(crate) address: Option<IpAddr>,
     /// What all requests share.
     pub(crate) shared: Arc<Shared>,
 }
@@ -106,11 +110,41 @@ pub(crate) fn wrong_caller() -> Problem {
     Problem::new(http::StatusCode::FORBIDDEN, "common.forbidden", "this isn't open to this kind of user")
 }
 
+/// The refusal of somebody whose session lacks something.
+pub(crate) fn incomplete(pending: &[Pending]) -> Problem {
+    if pending.contains(&Pending::Otp) {
+        let detail = "pass the second factor first: POST /api/v1/auth/second-factor";
+        return Problem::new(http::StatusCode::FORBIDDEN, "auth.second-factor-required", detail);
+    }
+    let detail = "do first what the log-in named as pending";
+    Problem::new(http::StatusCode::FORBIDDEN, "auth.incomplete", detail)
+}
+
+impl AnyCx {
+    /// The caller's session, for endpoints that are about it.
+    pub(crate) fn subject(&self) -> Result<Subject, Problem> {
+        subject_of(&self.caller).ok_or_else(|| {
+            Problem::new(http::StatusCode::CONFLICT, "auth.no-session", "this credential has no session")
+        })
+    }
+
+    /// From where it calls.
+    pub(crate) fn client(&self) -> Client {
+        Client { address: self.address, user_agent: None, request: None }
+    }
+
+    /// Forgets what is remembered of the session: it has just changed.
+    pub(crate) fn forget(&self, subject: &Subject) {
+        self.shared.authenticate.forget(subject);
+    }
+}
+
 impl Context for Cx {
     fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
         match caller {
             Caller::User(actor) => Ok(Self { hrms: input.shared.hrms.clone(), actor }),
             Caller::Operator(_) => Err(wrong_caller()),
+            Caller::Incomplete(caller) => Err(incomplete(&caller.pending)),
             Caller::Anonymous => Err(credential_missing()),
         }
     }
@@ -121,6 +155,7 @@ impl Context for PlatformCx {
         match caller {
             Caller::Operator(operator) => Ok(Self { hrms: input.shared.hrms.clone(), operator }),
             Caller::User(_) => Err(wrong_caller()),
+            Caller::Incomplete(caller) => Err(incomplete(&caller.pending)),
             Caller::Anonymous => Err(credential_missing()),
         }
     }
@@ -142,9 +177,12 @@ impl Context for PublicCx {
 impl Context for AnyCx {
     fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
         match caller {
-            Caller::User(_) | Caller::Operator(_) => {
-                Ok(Self { hrms: input.shared.hrms.clone(), caller, shared: Arc::clone(&input.shared) })
-            }
+            Caller::User(_) | Caller::Operator(_) | Caller::Incomplete(_) => Ok(Self {
+                hrms: input.shared.hrms.clone(),
+                caller,
+                address: input.client_address(),
+                shared: Arc::clone(&input.shared),
+            }),
             Caller::Anonymous => Err(credential_missing()),
         }
     }

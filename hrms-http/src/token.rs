@@ -172,8 +172,16 @@ impl Tokens {
     ///
     /// # Errors
     /// [`KeyError::Malformed`].
-    pub fn and_verify(mut self, pem: &[u8]) -> Result<Self, KeyError> {
-        self.verifiers.push(Verifier::new(&private_key(&der(pem)?)?)?);
+    pub fn and_verify(self, pem: &[u8]) -> Result<Self, KeyError> {
+        self.and_verify_pkcs8(&der(pem)?)
+    }
+
+    /// The same with a key in PKCS#8 DER.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`].
+    pub fn and_verify_pkcs8(mut self, der: &[u8]) -> Result<Self, KeyError> {
+        self.verifiers.push(Verifier::new(&private_key(der)?)?);
         Ok(self)
     }
 

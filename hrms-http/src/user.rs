@@ -21,7 +21,7 @@ endpoints! {
     ///
     /// Nobody can give a role that holds more than their own, except an admin. An e-mail address has one
     /// account on the whole platform.
-    POST "/api/v1/users" => create, requires UserManage;
+    POST "/api/v1/users" => create, requires UserManage, confirmed;
 
     /// Read a user.
     GET "/api/v1/users/{id}" => get, requires UserRead;
@@ -29,13 +29,13 @@ endpoints! {
     /// Change a user's name, roles, employee or status.
     ///
     /// Disabling a user ends their sessions. An organisation always keeps an active admin.
-    PATCH "/api/v1/users/{id}" => change, requires UserManage;
+    PATCH "/api/v1/users/{id}" => change, requires UserManage, confirmed;
 
     /// Remove a user from the organisation.
     ///
     /// Their sessions here end; their account stays theirs, for other organisations. What they did stays on record:
     /// they can still be read, as `removed`, and they can be invited again.
-    DELETE "/api/v1/users/{id}" => remove, requires UserManage;
+    DELETE "/api/v1/users/{id}" => remove, requires UserManage, confirmed;
 }
 
 /// The filters of the list.

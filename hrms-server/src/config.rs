@@ -48,6 +48,9 @@ pub struct Config {
     /// `signing_key_file`: the Ed25519 key (PKCS#8 PEM) of access tokens. Default: `signing-key.pem` of the
     /// data directory.
     pub signing_key_file: PathBuf,
+    /// `former_signing_key_file`: the key before it. Its tokens, and second factors set up under it, stay good.
+    /// Default: none.
+    pub former_signing_key_file: Option<PathBuf>,
     /// `trusted_proxies`: addresses or networks whose `X-Forwarded-…` headers are believed. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// `cors_origins`: web origins whose pages may call the API, such as `https://hr.example.com`.
@@ -75,7 +78,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "bind",
     "data_dir",
     "database_url",
@@ -87,6 +90,7 @@ const KEYS: [&str; 27] = [
     "redis_namespace",
     "public_url",
     "signing_key_file",
+    "former_signing_key_file",
     "trusted_proxies",
     "cors_origins",
     "allowed_hosts",
@@ -238,6 +242,7 @@ impl Config {
             signing_key_file: reader
                 .path("signing_key_file")
                 .unwrap_or_else(|| data_dir.join("signing-key.pem")),
+            former_signing_key_file: reader.path("former_signing_key_file"),
             trusted_proxies: reader.list("trusted_proxies", parse_network).unwrap_or_default(),
             cors_origins: reader.list("cors_origins", parse_origin).unwrap_or_default(),
             workers: reader.value("workers", parse_workers).unwrap_or(1),

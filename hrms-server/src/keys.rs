@@ -105,7 +105,11 @@ impl SigningKey {
         }
     }
 
-    fn load(path: &Path) -> Result<Self, KeyError> {
+    /// Reads the key in `path`.
+    ///
+    /// # Errors
+    /// If it isn't there, can't be read, is open to other users or is malformed.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
         let in_file = |source| KeyError::File { path: path.to_owned(), source };
         let file = fs::File::open(path).map_err(in_file)?;
         refuse_exposed(path, &file.metadata().map_err(in_file)?)?;

@@ -7,6 +7,7 @@ use hrms_core::Hrms;
 use hrms_core::import::ImportJob;
 use hrms_core::invitation::InvitationMail;
 use hrms_core::job::JobRegistry;
+use hrms_core::sealed::KeyBox;
 use hrms_http::{BearerAuth, Tokens};
 use hrms_store::{OpenError, RedisLimiter, RedisUrlError, SqlStore};
 use tracing_subscriber::EnvFilter;
@@ -44,6 +45,9 @@ pub enum StartError {
     /// Mail can't be set up.
     #[error("mail_url: {0}")]
     Mail(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No key can be derived from the signing key.
+    #[error("no key can be derived from the signing key: {0}")]
+    Derive(#[from] sha2::digest::InvalidLength),
     /// The log level isn't one.
     #[error("log_level: {0}")]
     LogLevel(#[from] tracing_subscriber::filter::ParseError),
@@ -133,7 +137,8 @@ pub async fn hrms_trusting(
     former_keys: Vec<Vec<u8>>,
 ) -> Result<(Hrms, SqlStore), StartError> {
     let store = store(config).await?;
-    let signer = signing_key(config)?.anchor_signer(former_keys);
+    let keys = keys(config)?;
+    let signer = keys.signing.anchor_signer(former_keys);
     let mut builder = Hrms::builder(store.clone()).anchor_signer(signer);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
@@ -144,7 +149,32 @@ pub async fn hrms_trusting(
     if let Some(mail) = &config.mail {
         builder = builder.mailer(Post::new(mail).map_err(StartError::Mail)?);
     }
-    Ok((builder.build(), store))
+    let mut sealed = KeyBox::new(keys.signing.derive(SEALED)?);
+    if let Some(former) = &keys.former {
+        sealed = sealed.and_open(former.derive(SEALED)?);
+    }
+    Ok((builder.secret_box(sealed).build(), store))
+}
+
+/// What the key is derived for that seals secrets in the database.
+const SEALED: &str = "sealed secrets";
+
+/// The keys of the server.
+#[derive(Debug)]
+pub struct Keys {
+    /// Signs access tokens; other secret keys are derived from it.
+    pub signing: SigningKey,
+    /// The one before it, while it is replaced.
+    pub former: Option<SigningKey>,
+}
+
+/// The keys that the configuration names; the signing key is made when missing.
+///
+/// # Errors
+/// When one can't be read, is open to others or malformed.
+pub fn keys(config: &Config) -> Result<Keys, StartError> {
+    let former = config.former_signing_key_file.as_deref().map(SigningKey::load).transpose()?;
+    Ok(Keys { signing: signing_key(config)?, former })
 }
 
 /// The signing key that the configuration names, made when missing.
@@ -164,14 +194,18 @@ pub fn jobs() -> JobRegistry {
     JobRegistry::empty().with::<ImportJob>().with::<InvitationMail>()
 }
 
-/// What proves who calls: tokens signed with `key`, over `hrms`.
+/// What proves who calls: tokens signed with the signing key, over `hrms`.
 ///
 /// # Errors
 /// When the key can't sign.
-pub fn tokens(config: &Config, key: &SigningKey, hrms: &Hrms) -> Result<BearerAuth, Failure> {
+pub fn tokens(config: &Config, keys: &Keys, hrms: &Hrms) -> Result<BearerAuth, Failure> {
     let issuer = config.public_url.as_ref().map_or("hrms", |url| url.as_str()).trim_end_matches('/');
     let defect = |error: &dyn std::error::Error| Failure::new(error.to_string());
-    let der = key.to_pkcs8_der().map_err(|error| defect(&error))?;
-    let tokens = Tokens::from_pkcs8(&der, issuer).map_err(|error| defect(&error))?;
+    let der = keys.signing.to_pkcs8_der().map_err(|error| defect(&error))?;
+    let mut tokens = Tokens::from_pkcs8(&der, issuer).map_err(|error| defect(&error))?;
+    if let Some(former) = &keys.former {
+        let der = former.to_pkcs8_der().map_err(|error| defect(&error))?;
+        tokens = tokens.and_verify_pkcs8(&der).map_err(|error| defect(&error))?;
+    }
     Ok(BearerAuth::new(hrms.clone(), tokens))
 }

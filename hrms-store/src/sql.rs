@@ -2,6 +2,7 @@
 
 pub(crate) mod api_key;
 mod audit;
+mod credential;
 mod department;
 mod designation;
 mod employee;

@@ -34,6 +34,7 @@ pub async fn tenant(store: &impl Subject) -> TenantId {
         slug: format!("org-{}", id.as_uuid().simple()),
         name: "Contract Ltd".into(),
         status: OrganizationStatus::Active,
+        second_factor_required_for: Vec::new(),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

@@ -3,7 +3,7 @@
 use crate::contract::fixture::{Subject as Store, all_at_once, at, id, tenant};
 use crate::error::StoreError;
 use crate::id::{EmployeeId, SessionId, TenantId, UserId};
-use crate::identity::{NewSession, Rotation, Subject};
+use crate::identity::{NewSession, Proof, Rotation, Subject};
 use crate::organization::{Organization, OrganizationFilter, OrganizationSort, OrganizationStatus};
 use crate::page::PageRequest;
 use crate::policy::Role;
@@ -48,8 +48,11 @@ pub async fn stored_session(store: &impl Store, tenant: Option<TenantId>, user: 
         ends_at: at(150),
         address: Some([192, 0, 2, 1].into()),
         user_agent: Some("contract".into()),
+        confirmed: true,
+        second_factor: false,
     };
-    store.insert_session(&session, None).await.unwrap();
+    let hash = if tenant.is_some() { "hash" } else { "operator's" };
+    assert!(store.insert_session(&session, Proof { hash, renewed: None }).await.unwrap());
     subject
 }
 
@@ -338,6 +341,7 @@ pub async fn an_organization_comes_with_its_admin(store: &impl Store) {
         slug: format!("org-{}", id.as_uuid().simple()),
         name: "New Ltd".into(),
         status: OrganizationStatus::Active,
+        second_factor_required_for: Vec::new(),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

@@ -31,8 +31,13 @@ impl IdentityService<'_> {
             tracing::info!(user = %account.id, address = ?client.address, "proof of an account refused");
             return Err(IdentityError::InvalidCredentials);
         }
-        if otp.is_some() {
-            return Err(IdentityError::OtpNotEnrolled);
+        let facts = self.0.directory().account(account.id).await?;
+        match (otp, facts.is_some_and(|facts| facts.enrolled)) {
+            (None, false) => {}
+            (Some(_), false) => return Err(IdentityError::OtpNotEnrolled),
+            (Some(otp), true) if self.take_otp(account.id, &otp).await? => {}
+            // Missing or wrong: it counts like a wrong password.
+            (_, true) => return Err(IdentityError::InvalidOtp),
         }
         attempt.forgive(self.0).await;
         Ok(())

@@ -13,6 +13,8 @@ use crate::validate::fold;
 
 /// The shortest password, in characters.
 pub const MIN_CHARACTERS: usize = 15;
+/// The shortest password of an account with a second factor, in characters.
+pub const MIN_WITH_SECOND_FACTOR: usize = 8;
 /// The longest password, in characters. All of them count: nothing is cut off.
 pub const MAX_CHARACTERS: usize = 256;
 
@@ -32,32 +34,159 @@ const RUNS: &[&str] = &[
 /// Characters that must be left of a password when words about its owner are taken out of it.
 const OWN_CHARACTERS: usize = 8;
 
-/// Checks a password somebody wants to have. `context` are words about them that are easy to guess:
+/// Checks a password for a new account. `context` are words about its owner that are easy to guess:
 /// their e-mail address, their name, their organisation.
 ///
 /// # Errors
 /// The fault, for the field `/password`.
 pub fn check(password: &Secret, context: &[&str]) -> Result<(), FieldError> {
-    let fault = |code, detail: String| Err(FieldError::new("/password", code, detail));
+    check_new("/password", password, false, context).map(|_| ())
+}
+
+/// Checks a password for an account with or without a second factor; whether it is long enough only with one.
+///
+/// # Errors
+/// The fault, for the field `pointer`.
+pub fn check_new(
+    pointer: &'static str,
+    password: &Secret,
+    second_factor: bool,
+    context: &[&str],
+) -> Result<bool, FieldError> {
+    let fault = |code, detail: String| Err(FieldError::new(pointer, code, detail));
     let characters = password.expose().nfc().count();
-    if characters < MIN_CHARACTERS {
-        return fault("too-short", format!("a password needs at least {MIN_CHARACTERS} characters"));
+    let least = if second_factor { MIN_WITH_SECOND_FACTOR } else { MIN_CHARACTERS };
+    if characters < least {
+        return fault("too-short", format!("a password needs at least {least} characters"));
     }
     if characters > MAX_CHARACTERS {
         return fault("too-long", format!("a password may have at most {MAX_CHARACTERS} characters"));
     }
     let folded = fold(password.expose());
-    if COMMON.contains(folded.trim()) || is_pattern(&folded) {
+    if is_common(&folded) || is_pattern(&folded) {
         return fault("common-password", "this password is one of the first to be guessed".into());
     }
-    if own_characters(&folded, context) < OWN_CHARACTERS {
+    if own_characters(&folded, context).is_some_and(|own| own < OWN_CHARACTERS) {
         return fault(
             "password-about-you",
             "this password is made of your name, address or organisation".into(),
         );
     }
-    Ok(())
+    Ok(characters < MIN_CHARACTERS)
 }
+
+/// Whether it is on the list, or made as most passwords are: a word or two that everybody thinks of, with a few
+/// digits or signs around them.
+fn is_common(folded: &str) -> bool {
+    let folded = folded.trim();
+    COMMON.contains(folded) || is_put_together(folded)
+}
+
+/// Words that passwords are made of, folded, one a line.
+static WORDS: LazyLock<Vec<Vec<char>>> = LazyLock::new(|| {
+    let lines = include_str!("words.txt").lines();
+    lines.map(|line| line.chars().collect()).filter(|word: &Vec<char>| !word.is_empty()).collect()
+});
+
+/// Common words and walks along a keyboard that a password may be no more than…
+const MOST_PIECES: usize = 2;
+/// …with this many other digits and signs.
+const MOST_DECORATION: usize = 5;
+
+/// Whether a password falls into at most [`MOST_PIECES`] common pieces and a little decoration. The same piece
+/// over and over counts once.
+fn is_put_together(folded: &str) -> bool {
+    let characters: Vec<char> = folded.chars().collect();
+    if characters.len() > 48 {
+        return false;
+    }
+    // The fewest pieces for each amount of decoration, up to each place.
+    let unreached = [usize::MAX; MOST_DECORATION + 1];
+    let mut best = vec![unreached; characters.len() + 1];
+    if let Some(start) = best.first_mut() {
+        start[0] = 0;
+    }
+    for at in 0..characters.len() {
+        let (Some(&here), Some(rest)) = (best.get(at), characters.get(at..)) else { continue };
+        if here == unreached {
+            continue;
+        }
+        for (length, pieces, decoration) in steps(rest) {
+            let Some(there) = best.get_mut(at + length) else { continue };
+            for (used, &so_far) in here.iter().enumerate() {
+                if so_far != usize::MAX
+                    && let Some(place) = there.get_mut(used + decoration)
+                {
+                    *place = (*place).min(so_far + pieces);
+                }
+            }
+        }
+    }
+    best.last().is_some_and(|end| end.iter().any(|&pieces| (1..=MOST_PIECES).contains(&pieces)))
+}
+
+/// How a password can go on: with so many characters that are so many common pieces and so much decoration.
+fn steps(rest: &[char]) -> Vec<(usize, usize, usize)> {
+    let mut steps = Vec::new();
+    if rest.first().is_some_and(|c| !c.is_alphabetic()) {
+        steps.push((1, 0, 1));
+    }
+    for word in WORDS.iter() {
+        let mut length = word.len();
+        if !rest
+            .get(..length)
+            .is_some_and(|text| text.iter().zip(word).all(|(c, letter)| spells(*c, *letter)))
+        {
+            continue;
+        }
+        steps.push((length, 1, 0));
+        // Again and again.
+        while rest.get(length..length + word.len()).is_some_and(|text| rest.get(..word.len()) == Some(text)) {
+            length += word.len();
+            steps.push((length, 1, 0));
+        }
+    }
+    for length in 3..=rest.len() {
+        if !rest.get(..length).is_some_and(is_run) {
+            break;
+        }
+        steps.push((length, 1, 0));
+    }
+    steps
+}
+
+/// Whether a character stands for a letter, as people write who think that nobody else does.
+fn spells(c: char, letter: char) -> bool {
+    c == letter
+        || matches!(
+            (c, letter),
+            ('0', 'o')
+                | ('1' | '!' | '|', 'i' | 'l')
+                | ('3', 'e')
+                | ('4' | '@', 'a')
+                | ('5' | '$', 's')
+                | ('7' | '+', 't')
+                | ('8', 'b')
+                | ('9', 'g')
+        )
+}
+
+/// One character over and over, or a walk along a keyboard or the alphabet, either way.
+fn is_run(characters: &[char]) -> bool {
+    let same = characters.windows(2).all(|pair| pair.first() == pair.last());
+    let text: String = characters.iter().collect();
+    let backwards: String = characters.iter().rev().collect();
+    same || RUNS.iter().chain(COLUMNS).any(|run| run.contains(&text) || run.contains(&backwards))
+}
+
+/// Columns and zigzags of a keyboard.
+const COLUMNS: &[&str] = &[
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "qazwsxedcrfvtgbyhnujm",
+    "q1w2e3r4t5y6u7i8o9p0",
+    "a1b2c3d4e5f6",
+];
 
 /// One short piece over and over, or a walk along the alphabet or a keyboard.
 fn is_pattern(folded: &str) -> bool {
@@ -68,8 +197,8 @@ fn is_pattern(folded: &str) -> bool {
     (1..=4).any(repeats) || RUNS.iter().any(|run| walk(run) || run.repeat(2).contains(&backwards()))
 }
 
-/// How many characters are left without the words that are easy to guess.
-fn own_characters(folded: &str, context: &[&str]) -> usize {
+/// How many characters are left without the words that are easy to guess; `None` if there are none of them.
+fn own_characters(folded: &str, context: &[&str]) -> Option<usize> {
     let mut words: Vec<String> = Vec::new();
     for text in context {
         let text = fold(text);
@@ -83,7 +212,7 @@ fn own_characters(folded: &str, context: &[&str]) -> usize {
     for word in words {
         rest = rest.replace(&word, "");
     }
-    rest.chars().filter(|c| c.is_alphanumeric()).count()
+    (rest != folded).then(|| rest.chars().filter(|c| c.is_alphanumeric()).count())
 }
 
 #[cfg(test)]
@@ -122,6 +251,118 @@ mod tests {
         }
     }
 
+    /// Among the hundred most used ones with eight characters or more, and what people make of them.
+    #[test]
+    fn short_ones_with_a_second_factor_are_looked_at_too() {
+        let code = |password: &str| {
+            let checked = check_new("/new_password", &Secret::new(password), true, &[]);
+            checked.err().map(|fault| fault.code.into_owned())
+        };
+        for password in [
+            "password",
+            "12345678",
+            "123456789",
+            "1234567890",
+            "qwertyuiop",
+            "iloveyou",
+            "princess",
+            "sunshine",
+            "football",
+            "baseball",
+            "superman",
+            "trustno1",
+            "welcome1",
+            "Password1",
+            "password123",
+            "admin123",
+            "qwerty123",
+            "1q2w3e4r",
+            "1qaz2wsx",
+            "zaq12wsx",
+            "letmein1",
+            "monkey123",
+            "abcd1234",
+            "passw0rd",
+            "P@ssw0rd!",
+            "starwars",
+            "whatever",
+            "computer",
+            "internet",
+            "michelle",
+            "jennifer",
+            "liverpool",
+            "chelsea1",
+            "11111111",
+            "00000000",
+            "asdfghjkl",
+            "zxcvbnm123",
+            "qazwsxedc",
+            "abc12345",
+            "a1b2c3d4",
+            "changeme",
+            "charlie1",
+            "dragon123",
+            "master12",
+            "hello123",
+            "freedom1",
+            "shadow12",
+            "michael1",
+            "jordan23",
+            "hunter12",
+            "superstar",
+            "blink182",
+            "samsung1",
+            "nicole12",
+            "daniel12",
+            "Summer2026!",
+            "123qwe123",
+            "qwe123qwe",
+            "111222333",
+            "Welcome@123",
+            "India@123",
+            "Admin@1234",
+            "monkeymonkey",
+            "loveyou2",
+            "$unsh1ne",
+            "\u{ff50}assword",
+        ] {
+            // The last one is spelled in full width.
+            let refused = code(password);
+            assert!(refused.is_some(), "{password}");
+        }
+        for password in ["kx7 vq2m", "tR9#mZ2q", "ochre lid", "velvet-ham", "plumbing42x"] {
+            assert_eq!(code(password), None, "{password}");
+        }
+        assert_eq!(code("kx7 vq2").as_deref(), Some("too-short"));
+    }
+
+    #[test]
+    fn long_ones_are_no_better_for_being_long() {
+        for password in
+            ["sunshinesunshinesunshine", "welcome2026welcome", "qwertyuiop1234567890", "MonkeyDragon2026!"]
+        {
+            assert_eq!(code(password, &[]).as_deref(), Some("common-password"), "{password}");
+        }
+        for password in
+            ["seven anvils on a roof", "nine kettles in a row", "the dragon ate my football boots"]
+        {
+            assert_eq!(code(password, &[]), None, "{password}");
+        }
+    }
+
+    #[test]
+    fn whether_it_needs_a_second_factor_is_told() {
+        let needs = |password: &str| check_new("/p", &Secret::new(password), true, &[]).unwrap();
+        assert!(needs("kx7 vq2m") && !needs("kx7 vq2m kx9 zb4p"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_judged(text in "\\PC{0,300}", about in "\\PC{0,40}") {
+            let _ = check_new("/p", &Secret::new(text), true, &[&about]);
+        }
+    }
+
     #[test]
     fn what_is_about_the_owner_is_refused() {
         let about = ["jane.doe@example.com", "Jane Doe", "Acme Industries"];
@@ -139,6 +380,9 @@ mod tests {
 
     #[test]
     fn the_list_has_only_lines_that_can_match() {
+        for line in include_str!("words.txt").lines() {
+            assert!(line.chars().count() >= 3 && fold(line) == line, "{line}");
+        }
         for line in include_str!("common.txt").lines() {
             assert!(line.chars().count() >= MIN_CHARACTERS, "{line}");
             assert_eq!(fold(line), line);

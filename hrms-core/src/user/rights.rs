@@ -88,6 +88,17 @@ pub(crate) async fn require_reach(
     Ok(())
 }
 
+/// Refuses to touch somebody who holds more than the actor could hand out.
+pub(crate) async fn require_reach_to(tx: &mut dyn Tx, actor: &Actor, user: &User) -> Result<(), UserError> {
+    let held = of(tx, &user.roles).await?;
+    require_grantable(actor, &held)
+}
+
+/// Whether the organisation has all of these roles.
+pub(crate) async fn exist(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<bool, CommonError> {
+    Ok(of(tx, roles).await?.len() == roles.len())
+}
+
 /// Refuses unless somebody else is an active owner, and stays so until we commit.
 pub(crate) async fn keep_an_owner(work: &mut Work, leaving: UserId) -> Result<(), UserError> {
     let owners = work.users().hold_active_with_role(Role::Owner).await?;

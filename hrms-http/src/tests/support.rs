@@ -41,7 +41,9 @@ impl Authenticate for Believes {
             "Bearer hr" => actor(TENANT, Role::Hr),
             "Bearer employee" => actor(TENANT, Role::Employee),
             "Bearer other" => actor(OTHER_TENANT, Role::Hr),
-            "Bearer operator" => Ok(Caller::Operator(OperatorCaller { user, session: None, request })),
+            "Bearer operator" => {
+                Ok(Caller::Operator(OperatorCaller { user, session: None, confirmed_at: None, request }))
+            }
             _ => Err(AuthError::Refused { code: "auth.invalid-token", detail: "the token isn't good" }),
         }
     }
@@ -76,6 +78,7 @@ pub(super) async fn start_as(config: Config, change: impl FnOnce(Builder) -> Bui
             slug: slug.to_owned(),
             name: slug.to_owned(),
             status: OrganizationStatus::Active,
+            second_factor_required_for: Vec::new(),
             created_at: at,
             updated_at: at,
             version: Version::FIRST,

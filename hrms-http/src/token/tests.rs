@@ -141,6 +141,15 @@ fn the_header_is_not_for_the_sender_to_choose() {
         ("crit", json!(["exp"])),
         ("jwk", json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"})),
         ("jku", json!("https://evil.example.com/keys")),
+        ("x5u", json!("https://evil.example.com/chain")),
+        ("x5c", json!(["MIIB"])),
+        ("x5t", json!("AAAA")),
+        ("b64", json!(false)),
+        ("cty", json!("JWT")),
+        ("alg", json!("eddsa")),
+        ("alg", json!("Ed25519")),
+        ("alg", json!("PS256")),
+        ("alg", json!(["EdDSA"])),
         ("zip", json!("DEF")),
     ] {
         let mut header = good.clone();
@@ -157,6 +166,98 @@ fn the_header_is_not_for_the_sender_to_choose() {
             let forged = format!("{message}.{signature}");
             assert_eq!(tokens.verify(&forged, at(0)), Err(Refusal::Invalid), "{header}");
         }
+    }
+}
+
+/// Signs any bytes with a key's own header.
+fn sign_bytes(tokens: &Tokens, payload: &[u8]) -> String {
+    let message = format!("{}.{}", tokens.verifiers[0].header, URL_SAFE_NO_PAD.encode(payload));
+    let signature =
+        jsonwebtoken::crypto::sign(message.as_bytes(), &tokens.signing, Algorithm::EdDSA).unwrap();
+    format!("{message}.{signature}")
+}
+
+/// Not even our own key makes sense of what isn't one set of claims.
+#[test]
+fn what_is_signed_must_be_claims() {
+    let tokens = tokens(1);
+    let (_, good, _) = parts(&tokens.issue(&subject(), at(0), id()).unwrap());
+    let text = good.to_string();
+    assert!(tokens.verify(&sign_bytes(&tokens, text.as_bytes()), at(0)).is_ok());
+    let twice = |claim: &str| {
+        let again = json!({ claim: good[claim] }).to_string();
+        format!("{},{}", &text[..text.len() - 1], &again[1..])
+    };
+    let mut wrong: Vec<Vec<u8>> = ["iss", "aud", "sub", "sid", "tenant", "exp", "nbf", "iat", "jti"]
+        .map(|claim| twice(claim).into_bytes())
+        .to_vec();
+    wrong.extend([
+        b"".to_vec(),
+        b"null".to_vec(),
+        b"[]".to_vec(),
+        b"\"text\"".to_vec(),
+        format!("{text}{text}").into_bytes(),
+        format!("{text}x").into_bytes(),
+        format!("[{text}]").into_bytes(),
+        [text.as_bytes(), b"\xff"].concat(),
+        text.replace("hrms-api", "hrms-\u{202e}api").into_bytes(),
+        [&b"\xef\xbb\xbf"[..], text.as_bytes()].concat(),
+        "[".repeat(1400).into_bytes(),
+    ]);
+    let bytes = text.into_bytes();
+    wrong.push(bytes.iter().map(|byte| if *byte == b'h' { 0xfe } else { *byte }).collect());
+    for payload in wrong {
+        let refused = tokens.verify(&sign_bytes(&tokens, &payload), at(0));
+        assert_eq!(refused, Err(Refusal::Invalid), "{}", String::from_utf8_lossy(&payload));
+    }
+}
+
+/// Each part has one spelling: no padding, no other alphabet, no bits that nobody reads.
+#[test]
+fn a_token_has_one_spelling() {
+    let tokens = tokens(1);
+    let token = tokens.issue(&subject(), at(0), id()).unwrap();
+    let parts: Vec<&str> = token.split('.').collect();
+    let standard = |part: &str| part.replace('-', "+").replace('_', "/");
+    let mut wrong = vec![
+        format!("{}=.{}.{}", parts[0], parts[1], parts[2]),
+        format!("{}.{}=.{}", parts[0], parts[1], parts[2]),
+        format!("{}.{}.{}==", parts[0], parts[1], parts[2]),
+        format!("{}.{}.{}%3D", parts[0], parts[1], parts[2]),
+        format!("{}.{}\0.{}", parts[0], parts[1], parts[2]),
+        format!("{}.{}.\u{ff21}{}", parts[0], parts[1], &parts[2][1..]),
+        format!("{}.{}.{}.{}", parts[0], parts[1], parts[2], parts[2]),
+        format!("{{\"payload\":\"{}\",\"signature\":\"{}\"}}", parts[1], parts[2]),
+    ];
+    if standard(&token) != token {
+        wrong.push(standard(&token));
+    }
+    // The last letter of a signature of 64 bytes carries four bits that must be zero.
+    let last = parts[2].chars().last().unwrap();
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let at_last = letters.find(last).unwrap();
+    let other = letters.chars().nth(at_last ^ 1).unwrap();
+    wrong.push(format!("{}{other}", &token[..token.len() - 1]));
+    for token in wrong {
+        assert_eq!(tokens.verify(&token, at(0)), Err(Refusal::Invalid), "{token}");
+    }
+}
+
+/// A replaced key's tokens are good while it is known, and die with it.
+#[test]
+fn a_removed_key_is_forgotten() {
+    let old = tokens(1);
+    let token = old.issue(&subject(), at(0), id()).unwrap();
+    let both = tokens(2).and_verify(pem(1).as_bytes()).unwrap();
+    assert!(both.verify(&token, at(1)).is_ok());
+    let alone = tokens(2);
+    assert_eq!(alone.verify(&token, at(1)), Err(Refusal::Invalid));
+    // Another key's signature under the known key's header.
+    let (_, claims, _) = parts(&token);
+    let message = format!("{}.{}", alone.verifiers[0].header, encode(&claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &old.signing, Algorithm::EdDSA).unwrap();
+    for tokens in [&alone, &both] {
+        assert_eq!(tokens.verify(&format!("{message}.{signature}"), at(1)), Err(Refusal::Invalid));
     }
 }
 

@@ -54,6 +54,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<(), Failure> {
     config.signing_key_file = dir.join("signing-key.pem");
     // Only this machine reaches it, by whatever name.
     config.allowed_hosts.clear();
+    config.former_signing_key_file = None;
     config.bind = ([127, 0, 0, 1], options.port.unwrap_or(8080)).into();
 
     // Two demos that start together make one organisation: the second waits and finds it made.
@@ -65,7 +66,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<(), Failure> {
     };
     lock.unlock().map_err(Failure::io)?;
 
-    let key = start::signing_key(&config)?;
+    let keys = start::keys(&config)?;
     let (hrms, store) = start::hrms(&config).await?;
     let listener = bind(&mut config, options.port.is_none()).await?;
     let base_url = format!("http://{}", listener.local_addr().map_err(Failure::io)?);
@@ -74,7 +75,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<(), Failure> {
     } else {
         print_table(&base_url, &accounts)
     }
-    serve::serve(&config, &key, hrms, store, listener, serve::stopped()).await
+    serve::serve(&config, &keys, hrms, store, listener, serve::stopped()).await
 }
 
 /// The accounts of a demo that was made before. Their passwords open nothing but this example.

@@ -9,8 +9,7 @@ use tokio::sync::watch;
 
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::keys::SigningKey;
-use crate::start;
+use crate::start::{self, Keys};
 use crate::worker;
 
 /// Runs it.
@@ -18,14 +17,14 @@ use crate::worker;
 /// # Errors
 /// When the configuration names something that can't be opened, or the address is taken.
 pub async fn run(config: Config) -> Result<(), Failure> {
-    let key = start::signing_key(&config)?;
+    let keys = start::keys(&config)?;
     let (hrms, store) = start::hrms(&config).await?;
     let listener = bind(&config).await?;
     if config.allowed_hosts.is_empty() && !config.bind.ip().is_loopback() {
         tracing::warn!("requests for any host are taken: set HRMS_PUBLIC_URL or HRMS_ALLOWED_HOSTS");
     }
     tracing::info!("listening on http://{}", listener.local_addr().map_err(Failure::io)?);
-    serve(&config, &key, hrms, store, listener, stopped()).await
+    serve(&config, &keys, hrms, store, listener, stopped()).await
 }
 
 /// Listens where the configuration says.
@@ -48,14 +47,14 @@ pub async fn bind(config: &Config) -> Result<TcpListener, Failure> {
 /// When the API can't be put together.
 pub async fn serve(
     config: &Config,
-    key: &SigningKey,
+    keys: &Keys,
     hrms: Hrms,
     store: SqlStore,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
     let defect = |error: &dyn std::error::Error| Failure::new(error.to_string());
-    let mut http = hrms_http::Config::new(key.derive("cursors").map_err(|error| defect(&error))?);
+    let mut http = hrms_http::Config::new(keys.signing.derive("cursors").map_err(|error| defect(&error))?);
     http.cors_origins.clone_from(&config.cors_origins);
     http.trusted_proxies.clone_from(&config.trusted_proxies);
     http.allowed_hosts.clone_from(&config.allowed_hosts);
@@ -63,7 +62,7 @@ pub async fn serve(
     http.https = config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
     http.rates = config.rates;
     http.max_connections_per_address = config.max_connections_per_address;
-    let authenticate = start::tokens(config, key, &hrms)?;
+    let authenticate = start::tokens(config, keys, &hrms)?;
     let ping = store.clone();
     let server = hrms_http::Server::new(hrms.clone(), authenticate, http).map_err(|error| defect(&error))?;
     let server = server.ready_when(move || {

@@ -10,20 +10,33 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use hrms_core::identity::{Candidate, IdentityDirectory, NewSession, Rotation, Subject};
+use hrms_core::identity::{Candidate, IdentityDirectory, NewSession, Proof, Rotation, Subject};
 use hrms_core::operator::OperatorAccount;
 use hrms_core::user::Account;
 use hrms_core::{SessionId, StoreError, TenantId, UserId};
 
 use crate::instant::Instant;
-use crate::query::params;
+use crate::query::{Query, params};
+use crate::sql::credential::{AccountDemands, MemberDemands, demands};
 use crate::store::SqlStore;
 
 #[derive(FromRow)]
-struct CandidateRow {
+struct MemberRow {
     tenant_id: Uuid,
     id: Uuid,
     password_hash: String,
+    #[sqlx(flatten)]
+    account: AccountDemands,
+    #[sqlx(flatten)]
+    member: MemberDemands,
+}
+
+#[derive(FromRow)]
+struct OperatorCandidateRow {
+    id: Uuid,
+    password_hash: String,
+    #[sqlx(flatten)]
+    account: AccountDemands,
 }
 
 #[derive(FromRow)]
@@ -31,7 +44,6 @@ struct OperatorRow {
     id: Uuid,
     email: String,
     name: String,
-    password_hash: String,
     created_at: Instant,
 }
 
@@ -44,10 +56,13 @@ impl IdentityDirectory for SqlStore {
     ) -> Result<Option<Candidate>, StoreError> {
         let mut conn = self.directory_read().await?;
         if let Some(slug) = organization {
-            let row: Option<CandidateRow> = conn
+            let row: Option<MemberRow> = conn
                 .optional(
-                    "SELECT m.tenant_id, u.id, u.password_hash FROM user_account AS u \
+                    "SELECT m.tenant_id, u.id, u.password_hash, u.password_needs_factor, u.password_changed_at, \
+                       t.enrolled_at, m.password_due_since, m.roles, o.second_factor_required_for \
+                     FROM user_account AS u \
                      JOIN membership AS m ON m.user_id = u.id JOIN organization AS o ON o.id = m.tenant_id \
+                     LEFT JOIN account_totp AS t ON t.user_id = u.id \
                      WHERE u.email = $1 AND o.slug = $2 \
                        AND u.status = 'active' AND m.status = 'active' AND o.status = 'active'",
                     params![email, slug],
@@ -57,12 +72,14 @@ impl IdentityDirectory for SqlStore {
                 tenant: Some(TenantId::from_uuid(row.tenant_id)),
                 user: UserId::from_uuid(row.id),
                 password_hash: row.password_hash,
+                demands: demands(&row.account, Some(&row.member)),
             }));
         }
-        let row: Option<OperatorRow> = conn
+        let row: Option<OperatorCandidateRow> = conn
             .optional(
-                "SELECT u.id, u.email, u.name, u.password_hash, u.created_at FROM user_account AS u \
-                 JOIN platform_operator AS p ON p.user_id = u.id WHERE u.email = $1 AND u.status = 'active'",
+                "SELECT u.id, u.password_hash, u.password_needs_factor, u.password_changed_at, t.enrolled_at \
+                 FROM user_account AS u JOIN platform_operator AS p ON p.user_id = u.id \
+                 LEFT JOIN account_totp AS t ON t.user_id = u.id WHERE u.email = $1 AND u.status = 'active'",
                 params![email],
             )
             .await?;
@@ -70,6 +87,7 @@ impl IdentityDirectory for SqlStore {
             tenant: None,
             user: UserId::from_uuid(row.id),
             password_hash: row.password_hash,
+            demands: demands(&row.account, None),
         }))
     }
 
@@ -101,14 +119,20 @@ impl IdentityDirectory for SqlStore {
         Ok(rows.into_iter().filter_map(|(address,)| address.parse().ok()).collect())
     }
 
-    async fn insert_session(
-        &self,
-        session: &NewSession,
-        renewed_password_hash: Option<&str>,
-    ) -> Result<(), StoreError> {
+    async fn insert_session(&self, session: &NewSession, proof: Proof<'_>) -> Result<bool, StoreError> {
         let mut conn = self.directory().await?;
         let Subject { tenant, user, session: id } = session.subject;
-        if let Some(hash) = renewed_password_hash {
+        // Whoever changes the password meanwhile waits for us, and ends this session too.
+        let mut same = Query::with(
+            "SELECT id FROM user_account WHERE id = $1 AND password_hash = $2",
+            params![user, proof.hash],
+        );
+        same.push(conn.for_update());
+        let same: Option<(Uuid,)> = same.optional(&mut conn).await?;
+        if same.is_none() {
+            return Ok(false);
+        }
+        if let Some(hash) = proof.renewed {
             conn.execute(
                 "UPDATE user_account SET password_hash = $2, updated_at = $3 WHERE id = $1",
                 params![user, hash, session.created_at],
@@ -120,11 +144,13 @@ impl IdentityDirectory for SqlStore {
         let (created_at, expires_at, ends_at) = (session.created_at, session.expires_at, session.ends_at);
         let address = session.address.map(|address| address.to_string());
         let user_agent = session.user_agent.as_deref();
+        let confirmed_at = session.confirmed.then_some(created_at);
+        let second_factor_at = session.second_factor.then_some(created_at);
         if let Some(tenant) = tenant {
             conn.execute(
                 "INSERT INTO auth_session (tenant_id, id, user_id, family_hash, refresh_hash, generation, \
-                 created_at, last_used_at, expires_at, ends_at, address, user_agent) \
-                 VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9, $10)",
+                 created_at, last_used_at, expires_at, ends_at, address, user_agent, confirmed_at, second_factor_at) \
+                 VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9, $10, $11, $12)",
                 params![
                     tenant,
                     id,
@@ -135,15 +161,17 @@ impl IdentityDirectory for SqlStore {
                     expires_at,
                     ends_at,
                     address,
-                    user_agent
+                    user_agent,
+                    confirmed_at,
+                    second_factor_at
                 ],
             )
             .await?;
         } else {
             conn.execute(
                 "INSERT INTO operator_session (id, user_id, family_hash, refresh_hash, generation, \
-                 created_at, last_used_at, expires_at, ends_at, address, user_agent) \
-                 VALUES ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8, $9)",
+                 created_at, last_used_at, expires_at, ends_at, address, user_agent, confirmed_at, second_factor_at) \
+                 VALUES ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8, $9, $10, $11)",
                 params![
                     id,
                     user,
@@ -153,12 +181,15 @@ impl IdentityDirectory for SqlStore {
                     expires_at,
                     ends_at,
                     address,
-                    user_agent
+                    user_agent,
+                    confirmed_at,
+                    second_factor_at
                 ],
             )
             .await?;
         }
-        conn.commit().await
+        conn.commit().await?;
+        Ok(true)
     }
 
     async fn rotate_session(&self, rotation: &Rotation) -> Result<Option<UserId>, StoreError> {
@@ -219,24 +250,26 @@ impl IdentityDirectory for SqlStore {
         Ok(ended > 0)
     }
 
-    async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<(), StoreError> {
+    async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<bool, StoreError> {
         let mut conn = self.directory().await?;
         let Subject { tenant, user, session } = *subject;
-        if let Some(tenant) = tenant {
+        let ended = if let Some(tenant) = tenant {
             conn.execute(
                 "UPDATE auth_session SET revoked_at = $4 \
-                 WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL",
+                 WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL AND expires_at > $4",
                 params![tenant, session, user, now],
             )
-            .await?;
+            .await?
         } else {
             conn.execute(
-                "UPDATE operator_session SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL",
+                "UPDATE operator_session SET revoked_at = $3 \
+                 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3",
                 params![session, user, now],
             )
-            .await?;
-        }
-        conn.commit().await
+            .await?
+        };
+        conn.commit().await?;
+        Ok(ended > 0)
     }
 
     async fn operator(
@@ -249,7 +282,7 @@ impl IdentityDirectory for SqlStore {
             .directory_read()
             .await?
             .optional(
-                "SELECT u.id, u.email, u.name, u.password_hash, u.created_at FROM operator_session AS s \
+                "SELECT u.id, u.email, u.name, u.created_at FROM operator_session AS s \
                  JOIN platform_operator AS p ON p.user_id = s.user_id JOIN user_account AS u ON u.id = p.user_id \
                  WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3 \
                    AND u.status = 'active'",

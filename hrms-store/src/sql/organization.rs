@@ -1,6 +1,7 @@
 //! Organisations in SQL: the tenant's own row, and the registry across tenants.
 
 use async_trait::async_trait;
+use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -8,6 +9,7 @@ use hrms_core::organization::{
     Organization, OrganizationDirectory, OrganizationFilter, OrganizationRepo, OrganizationSort,
     OrganizationStatus,
 };
+use hrms_core::policy::RoleName;
 use hrms_core::user::User;
 use hrms_core::{PageRequest, StoreError, TenantId, Version};
 
@@ -23,6 +25,7 @@ struct OrganizationRow {
     slug: String,
     name: String,
     status: String,
+    second_factor_required_for: Value,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
@@ -41,6 +44,8 @@ impl TryFrom<OrganizationRow> for Organization {
                 "suspended" => OrganizationStatus::Suspended,
                 other => return Err(corrupt("organization", format!("status {other}"))),
             },
+            second_factor_required_for: serde_json::from_value(row.second_factor_required_for)
+                .map_err(|error| corrupt("organization", error))?,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -61,7 +66,7 @@ impl OrganizationRepo for SqlTx {
         let row: Option<OrganizationRow> = self
             .conn
             .optional(
-                "SELECT id, slug, name, status, created_at, updated_at, version FROM organization WHERE id = $1",
+                "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE id = $1",
                 params![self.tenant],
             )
             .await?;
@@ -71,11 +76,13 @@ impl OrganizationRepo for SqlTx {
     async fn update(&mut self, organization: &Organization, expected: Version) -> Result<(), StoreError> {
         self.conn
             .execute_expecting_one(
-                "UPDATE organization SET name = $3, updated_at = $4, version = $5 WHERE id = $1 AND version = $2",
+                "UPDATE organization SET name = $3, second_factor_required_for = $4, updated_at = $5, version = $6 \
+                 WHERE id = $1 AND version = $2",
                 params![
                     self.tenant,
                     expected,
                     organization.name.as_str(),
+                    organization.second_factor_required_for.iter().map(RoleName::as_str).collect::<Value>(),
                     organization.updated_at,
                     organization.version,
                 ],
@@ -127,7 +134,7 @@ impl OrganizationDirectory for SqlStore {
             .directory_read()
             .await?
             .optional(
-                "SELECT id, slug, name, status, created_at, updated_at, version FROM organization WHERE id = $1",
+                "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE id = $1",
                 params![id],
             )
             .await?;
@@ -140,7 +147,7 @@ impl OrganizationDirectory for SqlStore {
         page: &PageRequest<OrganizationSort>,
     ) -> Result<Vec<Organization>, StoreError> {
         let mut query = Query::new(
-            "SELECT id, slug, name, status, created_at, updated_at, version FROM organization WHERE true",
+            "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE true",
         );
         if let Some(slug) = &filter.slug {
             query.push(" AND slug = ").bind(slug.as_str());
@@ -184,7 +191,7 @@ impl OrganizationDirectory for SqlStore {
             .directory_read()
             .await?
             .optional(
-                "SELECT id, slug, name, status, created_at, updated_at, version FROM organization WHERE slug = $1",
+                "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE slug = $1",
                 params![slug],
             )
             .await?;

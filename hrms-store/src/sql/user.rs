@@ -266,6 +266,16 @@ impl UserRepo for SqlTx {
         Ok(users)
     }
 
+    async fn set_password_due(&mut self, user: UserId, since: Option<Timestamp>) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "UPDATE membership SET password_due_since = $3 WHERE tenant_id = $1 AND user_id = $2",
+                params![self.tenant, user, since],
+            )
+            .await?;
+        Ok(())
+    }
+
     async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError> {
         self.conn
             .execute(

@@ -11,6 +11,9 @@ use crate::all::support;
 const SHARED: &[&str] = &[
     "organization",
     "user_account",
+    "account_totp",
+    "account_recovery_code",
+    "password_reset",
     "platform_operator",
     "operator_session",
     "platform_audit_entry",
@@ -23,6 +26,9 @@ const SHARED: &[&str] = &[
 const DIRECTORY: &[&str] = &[
     "organization",
     "user_account",
+    "account_totp",
+    "account_recovery_code",
+    "password_reset",
     "platform_operator",
     "operator_session",
     "membership",
@@ -219,7 +225,9 @@ async fn the_application_roles_hold_few_rights() {
         }
         if role == "hrms_app" {
             assert!(
-                !["user_account", "platform_operator", "operator_session"].contains(&table.as_str())
+                !["user_account", "platform_operator", "operator_session", "password_reset"]
+                    .contains(&table.as_str())
+                    && !table.starts_with("account_")
                     && !table.starts_with("platform_audit"),
                 "hrms_app may {right} {table}"
             );

@@ -1,6 +1,8 @@
 //! Identity through the services, on every engine; and what the database itself refuses.
 
+mod endurance;
 mod http;
+mod sign_in;
 
 use std::collections::HashSet;
 
@@ -55,6 +57,7 @@ async fn organization(hrms: &Hrms, slug: &str) -> CreatedOrganization {
 
 fn new_user(email: &str, roles: &[Role]) -> NewUser {
     NewUser {
+        must_change_password: false,
         email: email.into(),
         name: "Jane Doe".into(),
         roles: roles.iter().map(|&role| role.into()).collect(),
@@ -406,6 +409,11 @@ async fn secrets_are_out_of_the_applications_reach() {
         ("hrms_app", "SELECT count(*) FROM user_account", false),
         ("hrms_app", "SELECT count(*) FROM platform_operator", false),
         ("hrms_app", "SELECT count(*) FROM operator_session", false),
+        ("hrms_app", "SELECT count(*) FROM account_totp", false),
+        ("hrms_app", "SELECT count(*) FROM account_recovery_code", false),
+        ("hrms_app", "SELECT count(*) FROM password_reset", false),
+        ("hrms_app", "UPDATE auth_session SET second_factor_at = now()", false),
+        ("hrms_app", "UPDATE auth_session SET confirmed_at = now()", false),
         ("hrms_app", "SELECT count(refresh_hash) FROM auth_session", false),
         ("hrms_app", "SELECT count(family_hash) FROM auth_session", false),
         ("hrms_app", "UPDATE auth_session SET refresh_hash = ''", false),

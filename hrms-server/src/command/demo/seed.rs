@@ -93,6 +93,7 @@ async fn account(
     let secret = password::generate().map_err(failed)?;
     let (given, family) = cast::name(index);
     let new = NewUser {
+        must_change_password: false,
         email: email(index),
         name: format!("{given} {family}"),
         roles: roles.into_iter().map(Into::into).collect(),

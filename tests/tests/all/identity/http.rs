@@ -32,7 +32,7 @@ struct Service {
     clock: Clockwork,
 }
 
-fn key(seed: u8) -> String {
+pub(super) fn key(seed: u8) -> String {
     let mut der = STANDARD.decode("MC4CAQAwBQYDK2VwBCIEIA==").unwrap();
     der.extend_from_slice(&[seed; 32]);
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
@@ -246,7 +246,11 @@ async fn bad_credentials_are_refused(store: &Fresh) {
         (json!({ "email": "a@b.c" }), 422),
         (json!({ "email": "a@b.c", "password": 5 }), 422),
         (json!({ "email": "a@b.c", "password": "x", "remember": true }), 422),
-        (json!({ "email": "a@b.c", "password": "x", "otp": "123456" }), 422),
+        (json!({ "email": "a@b.c", "password": "x", "otp": "123456" }), 401),
+        (
+            json!({ "organization": "acme", "email": "admin@acme.example", "password": PASSWORD, "otp": "123456" }),
+            422,
+        ),
         (json!({ "email": "a@b.c", "password": "x".repeat(100_000) }), 401),
         (json!({ "organization": "acme", "email": "admin@acme.example", "password": "wrong" }), 401),
         (json!({ "email": "admin@acme.example", "password": PASSWORD }), 401),

@@ -233,6 +233,11 @@ impl Tenant {
             "email": format!("other@{slug}.example"), "name": "Other", "roles": ["employee"], "password": PASSWORD,
         });
         create(&mut ids, &client, "users", &other).await;
+        let (other, _) = log_in(nobody, Some(slug), &format!("other@{slug}.example")).await;
+        for (name, of) in [("auth/sessions", &client), ("user-sessions", &other)] {
+            let sessions = of.get("/api/v1/auth/sessions").await.expect(200).json();
+            ids.insert(name, text(&sessions["items"][0]["id"]));
+        }
         let (powerless, reader) = programs(&mut ids, &client, nobody).await;
         let mut tenant = Self { client, token, powerless, reader, ids };
         tenant.details().await;
@@ -327,6 +332,7 @@ impl Tenant {
     pub(in crate::all) fn variable(&self, collection: &str, name: &str) -> String {
         match (collection, name) {
             ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
+            (_, "session_id") => self.id_in("user-sessions"),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),
             (collection, "id") => self.id_in(collection),
