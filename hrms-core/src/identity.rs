@@ -393,7 +393,7 @@ pub trait IdentityDirectory: Send + Sync {
     /// Ends the session if the token belongs to it but isn't its present one; whether it did.
     async fn end_reused_session(&self, rotation: &Rotation) -> Result<bool, StoreError>;
 
-    /// Ends a session of this subject; whether it was alive.
+    /// Ends a session of this subject; whether there is one, ended before or not.
     async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<bool, StoreError>;
 
     /// The operator behind a session, if both are alive at `now`.

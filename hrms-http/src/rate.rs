@@ -8,7 +8,7 @@ use hrms_core::rate_limit::{Charge, Left, Network, Quota, RateKey, Taken};
 use hrms_core::{Actor, Hrms, Who};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, IncompleteCaller};
 use crate::problem::Problem;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -69,6 +69,9 @@ impl Meter {
             Caller::Anonymous => return Ok(()),
             Caller::User(actor) => [own_key(actor), Some(RateKey::Organization(actor.tenant()))],
             Caller::Operator(operator) => [Some(RateKey::User(None, operator.user)), None],
+            Caller::Incomplete(IncompleteCaller { subject, .. }) => {
+                [Some(RateKey::User(subject.tenant, subject.user)), subject.tenant.map(RateKey::Organization)]
+            }
         };
         let quotas = [rates.user, rates.organization];
         let charges = keys.into_iter().zip(quotas).filter_map(|pair| match pair {

@@ -23,7 +23,7 @@ endpoints! {
     /// Make a role.
     ///
     /// Nobody makes a role that holds more than they do.
-    POST "/api/v1/roles" => create, requires RoleManage;
+    POST "/api/v1/roles" => create, requires RoleManage, confirmed;
 
     /// Read a role.
     GET "/api/v1/roles/{id}" => get, requires RoleRead;
@@ -32,10 +32,10 @@ endpoints! {
     ///
     /// Whoever has the role has what it grants from now on, within 5 seconds. Nobody changes a role that
     /// holds, or would hold, more than they do. Built-in roles stay as they are.
-    PATCH "/api/v1/roles/{id}" => change, requires RoleManage;
+    PATCH "/api/v1/roles/{id}" => change, requires RoleManage, confirmed;
 
     /// Remove a role that nobody has.
-    DELETE "/api/v1/roles/{id}" => remove, requires RoleManage;
+    DELETE "/api/v1/roles/{id}" => remove, requires RoleManage, confirmed;
 }
 
 /// The filters of the list.

@@ -175,7 +175,7 @@ impl IdentityService<'_> {
     /// Ends one of the subject's user's sessions in the same organisation.
     ///
     /// # Errors
-    /// [`CommonError::NotFound`] when it isn't one of theirs, or has ended.
+    /// [`CommonError::NotFound`] when it isn't one of theirs. Ending one that has ended does nothing.
     pub async fn end_session(&self, of: &Subject, session: SessionId) -> Result<(), IdentityError> {
         let other = Subject { session, ..*of };
         if self.0.directory().end_session(&other, self.0.clock().now()).await? {

@@ -255,15 +255,15 @@ impl IdentityDirectory for SqlStore {
         let Subject { tenant, user, session } = *subject;
         let ended = if let Some(tenant) = tenant {
             conn.execute(
-                "UPDATE auth_session SET revoked_at = $4 \
-                 WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL AND expires_at > $4",
+                "UPDATE auth_session SET revoked_at = coalesce(revoked_at, $4) \
+                 WHERE tenant_id = $1 AND id = $2 AND user_id = $3",
                 params![tenant, session, user, now],
             )
             .await?
         } else {
             conn.execute(
-                "UPDATE operator_session SET revoked_at = $3 \
-                 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3",
+                "UPDATE operator_session SET revoked_at = coalesce(revoked_at, $3) \
+                 WHERE id = $1 AND user_id = $2",
                 params![session, user, now],
             )
             .await?
