@@ -334,7 +334,11 @@ fn is_program(actor: &Actor) -> bool {
 
 fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {
     match (access, caller) {
-        (Access::SignedIn | Access::Known, Caller::User(actor)) if is_program(actor) => Err(wrong_caller()),
+        (Access::SignedIn | Access::Known | Access::Incomplete(_), Caller::User(actor))
+            if is_program(actor) =>
+        {
+            Err(wrong_caller())
+        }
         (Access::Public, _)
         | (Access::SignedIn | Access::Insider, Caller::User(_))
         | (Access::Known, Caller::User(_) | Caller::Operator(_))
