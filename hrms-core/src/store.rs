@@ -137,10 +137,10 @@ pub trait Directory:
 
 impl<T> Directory for T where
     T: OrganizationDirectory
-    + JobDirectory
-    + IdentityDirectory
-    + CredentialDirectory
-    + MembershipDirectory
-    + AuditDirectory
+        + JobDirectory
+        + IdentityDirectory
+        + CredentialDirectory
+        + MembershipDirectory
+        + AuditDirectory
 {
 }
