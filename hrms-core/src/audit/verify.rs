@@ -243,12 +243,19 @@ impl AuditService<'_> {
         let Some(signer) = self.0.anchor_signer() else { return Ok(false) };
         let (last, head) = (log.last_anchor().await?, log.head().await?);
         let from = last.as_ref().map_or(0, |last| last.sequence);
-        if head.sequence <= from {
+        if head.sequence < from {
+            tracing::error!(?tenant, "an audit log is shorter than its last anchor says: it isn't anchored");
             return Ok(false);
         }
+        if head.sequence == from {
+            return Ok(false);
+        }
+        // An anchor that isn't ours, or by a former key, proves nothing: all is checked again.
+        let last = last.filter(|last| signer.verify(&last.key, &last.message(), &last.signature));
         let mut verifier = Verifier::new(tenant, Vec::new());
-        verifier
-            .start_behind(last.map_or_else(Head::default, |last| Head { sequence: from, hash: last.hash }));
+        verifier.start_behind(
+            last.map_or_else(Head::default, |last| Head { sequence: last.sequence, hash: last.hash }),
+        );
         // Others go on writing while we read: their entries are beyond the head that we saw.
         if let Some(fault) =
             walk_to(log, &mut verifier, head.sequence).await?.or(verifier.finish(&head).err())

@@ -73,6 +73,7 @@ pub async fn run(config: &Config, command: Audit) -> Result<(), Failure> {
     store.close().await;
     match broken {
         0 => Ok(()),
+        1 => Err(Failure::new("1 audit log isn't as it was written")),
         broken => Err(Failure::new(format!("{broken} audit logs aren't as they were written"))),
     }
 }

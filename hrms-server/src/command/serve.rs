@@ -70,13 +70,16 @@ pub async fn serve(
         async move { Ok(store.ping().await?) }
     });
     let (stopping, stopped) = watch::channel(false);
-    let anchoring = tokio::spawn(worker::anchor(hrms.clone(), stopped.clone()));
+    // Ends after the workers: what the last jobs wrote is anchored too.
+    let (last, at_last) = watch::channel(false);
+    let anchoring = tokio::spawn(worker::anchor(hrms.clone(), at_last));
     let workers = tokio::spawn(worker::run(hrms, start::jobs(), config.workers, stopped));
     server.serve(listener, stop).await;
     stopping.send_replace(true);
     if let Err(panic) = workers.await {
         tracing::error!(%panic, "the job workers ended unexpectedly");
     }
+    last.send_replace(true);
     if let Err(panic) = anchoring.await {
         tracing::error!(%panic, "the anchoring of audit logs ended unexpectedly");
     }
