@@ -9,6 +9,7 @@ mod backlog;
 pub mod chain;
 mod change;
 mod draft;
+mod export;
 mod repo;
 mod service;
 mod verify;
@@ -18,12 +19,15 @@ pub(crate) use backlog::Backlog;
 pub use backlog::Log;
 pub use change::{Audited, Change};
 pub use draft::{Author, AuthorKind, Draft, Outcome};
+pub use export::{AuditExport, verify_export};
 pub use repo::{AuditDirectory, AuditFilter, AuditLog, AuditSort, Head, PlatformTx};
 pub use service::{AuditEntry, AuditService, EntryAuthor};
 pub(crate) use verify::Growth;
 pub use verify::Verification;
 
 use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::id::{AuditEntryId, TenantId};
 
@@ -42,17 +46,23 @@ pub struct Act {
 }
 
 /// A row of an audit log, exactly as it is stored: also what somebody tampered with can be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As JSON, it has the names of the columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The organisation whose log it is; `None` for the platform's.
+    #[serde(rename = "tenant_id")]
     pub tenant: Option<TenantId>,
     /// Position in the log: gap-free, from 1 on.
     pub sequence: i64,
     /// What is on record.
+    #[serde(flatten)]
     pub draft: Draft,
     /// The hash of the entry before; 32 zero bytes for the first.
+    #[serde(with = "hexadecimal")]
     pub prev_hash: Vec<u8>,
     /// SHA-256 of everything above, in the encoding that `format` says.
+    #[serde(with = "hexadecimal")]
     pub hash: Vec<u8>,
     /// The number of the encoding; see [`chain`].
     pub format: i64,
@@ -87,4 +97,18 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let byte =
         |pair: &[u32]| pair.iter().try_fold(0_u8, |byte, digit| Some(byte << 4 | u8::try_from(*digit).ok()?));
     digits.chunks(2).map(byte).collect()
+}
+
+/// Bytes in JSON, as hexadecimal digits.
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::unhex(&text).ok_or_else(|| de::Error::custom("not hexadecimal digits"))
+    }
 }

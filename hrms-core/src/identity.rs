@@ -473,7 +473,7 @@ impl IdentityService<'_> {
             None => false,
         };
         attempt.forgive(self.0).await;
-        let request = client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()));
+        let request = self.request(&client);
         let session = SessionId::from_uuid(self.0.ids().next());
         let subject = Subject { tenant: candidate.tenant, user: candidate.user, session };
         let token = RefreshToken::first(subject.tenant, session)?;
@@ -505,6 +505,11 @@ impl IdentityService<'_> {
         Ok(Opened { subject, refresh_token: token.to_secret(), pending })
     }
 
+    /// The request that a client's wish is part of; a new one where there is none.
+    fn request(&self, client: &Client) -> RequestId {
+        client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()))
+    }
+
     /// Puts on record what became of a session.
     async fn put_on_record(
         &self,
@@ -520,7 +525,7 @@ impl IdentityService<'_> {
     /// Puts a refused log-in on record, later and in the background: whoever guesses learns nothing from it. An
     /// address that nobody has isn't kept: it may be somebody's password, or somebody else's address.
     fn note_refused(&self, organization: Option<String>, candidate: Option<&Candidate>, client: &Client) {
-        let request = client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()));
+        let request = self.request(client);
         let author = Author::anonymous(request, client.address);
         let log = match candidate {
             Some(Candidate { tenant: Some(tenant), .. }) => Log::Tenant(*tenant),
@@ -539,7 +544,7 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// [`IdentityError::RefreshRefused`].
-    pub async fn refresh(&self, token: &Secret) -> Result<Opened, IdentityError> {
+    pub async fn refresh(&self, token: &Secret, client: Client) -> Result<Opened, IdentityError> {
         let token = RefreshToken::read(token).ok_or(IdentityError::RefreshRefused)?;
         let place = self.0.identity_state().refreshing.enter(token.session);
         let _turn = place.wait().await;
@@ -561,11 +566,11 @@ impl IdentityService<'_> {
             return Ok(Opened { subject, refresh_token: next.to_secret(), pending });
         }
         if !place.was_overtaken() && self.0.directory().end_reused_session(&rotation).await? {
-            let request = RequestId::from_uuid(self.0.ids().next());
+            let author = Author::anonymous(self.request(&client), client.address);
             let log = token.tenant.map_or(Log::Platform, Log::Tenant);
             let subject = crate::event::subject("sessions", token.session.as_uuid());
             let act = Act { action: "auth.refresh-reused".into(), subject, change: Change::none() };
-            self.0.audit().note(log, &Author::anonymous(request, None), act, Outcome::Denied, None);
+            self.0.audit().note(log, &author, act, Outcome::Denied, None);
             tracing::warn!(session = %token.session, "an old refresh token was presented: the session is ended");
         }
         Err(IdentityError::RefreshRefused)
@@ -575,10 +580,10 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn log_out(&self, subject: &Subject) -> Result<(), IdentityError> {
+    pub async fn log_out(&self, subject: &Subject, client: Client) -> Result<(), IdentityError> {
         self.0.directory().end_session(subject, self.0.clock().now()).await?;
-        let request = RequestId::from_uuid(self.0.ids().next());
-        let author = Author::user(subject.user, Some(subject.session), request, None);
+        let request = self.request(&client);
+        let author = Author::user(subject.user, Some(subject.session), request, client.address);
         self.put_on_record(subject, &author, "auth.logged-out").await?;
         tracing::info!(user = %subject.user, session = %subject.session, "logged out");
         Ok(())

@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use hrms_core::Page;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
+use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
@@ -351,6 +353,51 @@ impl Answer for Download {
     fn describe(operation: &mut Operation<'_>) {
         let text = ObjectBuilder::new().schema_type(Type::String).into();
         operation.response(Self::STATUS, "The file.", Some(("text/csv", text)), &["Content-Disposition"]);
+    }
+}
+
+/// 200 with a file to save that is sent as it is read: JSON values, one in a line.
+pub(crate) struct Lines {
+    disposition: HeaderValue,
+    body: ReplyBody,
+}
+
+impl Lines {
+    /// A file under a name of letters, digits, dots, hyphens and underscores. After an error the connection is
+    /// broken off, so that what was sent isn't taken for the whole.
+    pub(crate) fn new<E>(name: &str, pieces: impl Stream<Item = Result<Vec<u8>, E>> + Send + 'static) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let frames = pieces.map(|piece| match piece {
+            Ok(bytes) => Ok(Frame::data(Bytes::from(bytes))),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a file can't be sent to its end");
+                Err(BoxError::from(error))
+            }
+        });
+        Self { disposition: disposition(name), body: StreamBody::new(frames).boxed_unsync() }
+    }
+}
+
+impl Answer for Lines {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_reply(self, _: &str) -> Result<Reply, Problem> {
+        let mut reply = Reply::new(self.body);
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+        reply.headers_mut().insert(CONTENT_DISPOSITION, self.disposition);
+        Ok(reply)
+    }
+
+    fn replay(_: &str, _: &str) -> Result<Reply, Problem> {
+        Err(not_replayable())
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let text = ObjectBuilder::new().schema_type(Type::String).into();
+        let content = Some(("application/x-ndjson", text));
+        operation.response(Self::STATUS, "The file.", content, &["Content-Disposition"]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/api/v1/audit-log`: who did what, provably.
 
+use futures_util::stream;
 use hrms_core::audit::{AuditEntry, AuditFilter, AuditSort, Outcome, Verification};
 use hrms_core::jiff::Timestamp;
 use hrms_core::uuid::Uuid;
@@ -7,7 +8,7 @@ use hrms_core::{AuditEntryId, CommonError, RequestId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::answer::{Found, Listed};
+use crate::answer::{Found, Lines, Listed};
 use crate::endpoints;
 use crate::extract::{Id, List, ListQuery};
 use crate::request::{Cx, PlatformCx};
@@ -28,6 +29,12 @@ endpoints! {
 
     /// Read an entry of the audit log.
     GET "/api/v1/audit-log/{id}" => get, requires AuditRead;
+
+    /// Export the whole audit log as lines of JSON.
+    ///
+    /// Each line is an entry with all columns that its hash is made of, and the hashes; the last line says where the
+    /// log ended. `hrms-server audit verify --file` checks it anywhere. Needs `export.run` too.
+    GET "/api/v1/exports/audit-log" => export, requires AuditRead;
 
     /// List the platform's own audit log, newest first: what operators of the service do.
     GET "/api/v1/platform/audit-log" => platform_list, platform;
@@ -85,6 +92,14 @@ async fn get(cx: Cx, Id(id): Id<AuditEntryId>) -> Result<Found<AuditEntry>, Comm
 
 async fn verification(cx: Cx) -> Result<Found<Verification>, CommonError> {
     cx.hrms.audit().verify_recent(&cx.actor).await.map(Found)
+}
+
+async fn export(cx: Cx) -> Result<Lines, CommonError> {
+    let export = cx.hrms.audit().export(&cx.actor).await?;
+    let pieces = stream::try_unfold(export, |mut export| async move {
+        Ok::<_, CommonError>(export.next().await?.map(|lines| (lines, export)))
+    });
+    Ok(Lines::new("audit-log.ndjson", pieces))
 }
 
 async fn platform_list(cx: PlatformCx, list: List<AuditQuery>) -> Result<Listed<AuditEntry>, CommonError> {

@@ -89,10 +89,14 @@ fn issue(cx: &PublicCx, opened: &Opened) -> Result<Issued<SessionTokens>, Proble
     }))
 }
 
+/// Whoever asks.
+fn client(cx: &PublicCx) -> Client {
+    Client { address: cx.address, user_agent: cx.user_agent.clone(), request: Some(cx.request) }
+}
+
 async fn log_in(cx: PublicCx, Json(with): Json<LogIn>) -> Result<Issued<SessionTokens>, Problem> {
     tokens(&cx)?;
-    let client = Client { address: cx.address, user_agent: cx.user_agent.clone(), request: Some(cx.request) };
-    let opened = cx.hrms.identity().log_in(with, client).await?;
+    let opened = cx.hrms.identity().log_in(with, client(&cx)).await?;
     issue(&cx, &opened)
 }
 
@@ -101,13 +105,13 @@ async fn refresh(
     Json(request): Json<RefreshRequest>,
 ) -> Result<Issued<SessionTokens>, Problem> {
     tokens(&cx)?;
-    let opened = cx.hrms.identity().refresh(&request.refresh_token).await?;
+    let opened = cx.hrms.identity().refresh(&request.refresh_token, client(&cx)).await?;
     issue(&cx, &opened)
 }
 
 async fn log_out(cx: AnyCx) -> Result<Done, Problem> {
     let subject = cx.subject()?;
-    cx.hrms.identity().log_out(&subject).await?;
+    cx.hrms.identity().log_out(&subject, cx.client()).await?;
     cx.forget(&subject);
     Ok(Done)
 }

@@ -96,6 +96,8 @@ pub(crate) struct AnyCx {
     pub(crate) caller: Caller,
     /// The client's address.
     pub(crate) address: Option<IpAddr>,
+    /// The request.
+    pub(crate) request: RequestId,
     /// What all requests share.
     pub(crate) shared: Arc<Shared>,
 }
@@ -130,7 +132,7 @@ impl AnyCx {
 
     /// From where it calls.
     pub(crate) fn client(&self) -> Client {
-        Client { address: self.address, user_agent: None, request: None }
+        Client { address: self.address, user_agent: None, request: Some(self.request) }
     }
 
     /// Forgets what is remembered of the session: it has just changed.
@@ -181,6 +183,7 @@ impl Context for AnyCx {
                 hrms: input.shared.hrms.clone(),
                 caller,
                 address: input.client_address(),
+                request: input.request,
                 shared: Arc::clone(&input.shared),
             }),
             Caller::Anonymous => Err(credential_missing()),

@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
-use hrms_core::audit::AnchorSigner;
+use hrms_core::audit::{Anchor, AnchorSigner};
 use sha2::Sha256;
 
 /// An Ed25519 private key.
@@ -33,13 +33,20 @@ impl AnchorSigner for KeySigner {
 
     fn verify(&self, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let known = key == self.key() || self.former.iter().any(|former| former == key);
-        let key = <&[u8; 32]>::try_from(key).ok().and_then(|key| VerifyingKey::from_bytes(key).ok());
-        let signature = Signature::from_slice(signature).ok();
-        known
-            && key
-                .zip(signature)
-                .is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
+        known && is_signature(key, message, signature)
     }
+}
+
+/// Whether an anchor is signed by one of these keys (public halves).
+#[must_use]
+pub fn has_signed(keys: &[Vec<u8>], anchor: &Anchor) -> bool {
+    keys.contains(&anchor.key) && is_signature(&anchor.key, &anchor.message(), &anchor.signature)
+}
+
+fn is_signature(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let key = <&[u8; 32]>::try_from(key).ok().and_then(|key| VerifyingKey::from_bytes(key).ok());
+    let signature = Signature::from_slice(signature).ok();
+    key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
 }
 
 impl fmt::Debug for KeySigner {

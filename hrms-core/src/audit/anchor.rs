@@ -24,17 +24,17 @@ pub struct Anchor {
     /// The last entry then.
     pub sequence: i64,
     /// That entry's hash, in hexadecimal digits.
-    #[serde(with = "hexadecimal")]
+    #[serde(with = "super::hexadecimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub hash: Vec<u8>,
     /// When.
     pub time: Timestamp,
     /// Which key signed: its public half, in hexadecimal digits.
-    #[serde(with = "hexadecimal")]
+    #[serde(with = "super::hexadecimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub key: Vec<u8>,
     /// The signature, in hexadecimal digits.
-    #[serde(with = "hexadecimal")]
+    #[serde(with = "super::hexadecimal")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub signature: Vec<u8>,
 }
@@ -65,17 +65,4 @@ pub trait AnchorSigner: Send + Sync + fmt::Debug {
 
     /// Whether this is a good signature under the message, by a key that this server knows as its own.
     fn verify(&self, key: &[u8], message: &[u8], signature: &[u8]) -> bool;
-}
-
-mod hexadecimal {
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&crate::audit::hex(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        crate::audit::unhex(&text).ok_or_else(|| de::Error::custom("not hexadecimal digits"))
-    }
 }

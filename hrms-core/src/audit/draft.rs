@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -164,11 +165,12 @@ impl From<&Operator> for Author {
 }
 
 /// What an entry says. Stored column by column; everything of it is part of the entry's hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// The entry's id.
     pub id: AuditEntryId,
     /// When it happened.
+    #[serde(rename = "occurred_at")]
     pub time: Timestamp,
     /// Stable name of an [`AuthorKind`].
     pub author_kind: String,
@@ -177,14 +179,17 @@ pub struct Draft {
     /// What they are called, for those without an id.
     pub author_name: Option<String>,
     /// Their log-in.
+    #[serde(rename = "session_id")]
     pub session: Option<SessionId>,
     /// The user on whose behalf it was done.
     pub on_behalf_of: Option<UserId>,
     /// The operator of the platform who did it inside an organisation.
+    #[serde(rename = "operator_id")]
     pub operator: Option<UserId>,
     /// What made them act: `request`, `job`, `command` or `embedder`.
     pub cause: String,
     /// The job that did it, if one did.
+    #[serde(rename = "job_id")]
     pub job: Option<Uuid>,
     /// What was done, such as `leave_request.approved`.
     pub action: String,
@@ -197,6 +202,7 @@ pub struct Draft {
     /// Why, in the author's words.
     pub why: Option<String>,
     /// The request that it was part of.
+    #[serde(rename = "request_id")]
     pub request: RequestId,
     /// The client's address.
     pub address: Option<String>,

@@ -1,15 +1,17 @@
 //! `hrms-server audit verify`: whether audit logs are as they were written.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
-use hrms_core::audit::{Anchor, Verification, unhex};
+use hrms_core::audit::{Anchor, Verification, unhex, verify_export};
 use hrms_core::organization::{OrganizationFilter, OrganizationSort};
 use hrms_core::page::MAX_LIMIT;
 use hrms_core::{Hrms, Operator, PageRequest, RequestId, TenantId};
 
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::start;
+use crate::{keys, start};
 
 /// What can be done with audit logs.
 #[derive(Debug, clap::Subcommand)]
@@ -20,7 +22,7 @@ pub enum Audit {
 
 /// Which logs to check, and against what.
 #[derive(Debug, clap::Args)]
-#[group(required = true, args = ["organization", "all", "platform"])]
+#[group(required = true, args = ["organization", "all", "platform", "file"])]
 pub struct Options {
     /// The log of the organisation with this short name.
     #[arg(long, value_name = "SLUG")]
@@ -31,6 +33,10 @@ pub struct Options {
     /// The platform's own log.
     #[arg(long)]
     platform: bool,
+    /// An exported log: lines of JSON, as `GET /api/v1/exports/audit-log` gives them. No database is needed, and no
+    /// key but those that `--anchors` are trusted by.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     /// A file with anchors that were kept elsewhere: lines of JSON, as in the server's log lines "audit anchor".
     /// Without it, a log that was written anew as a whole isn't found out, nor is one whose end was cut off
     /// together with its anchors.
@@ -63,6 +69,9 @@ pub async fn run(config: &Config, command: Audit) -> Result<(), Failure> {
         }
         None => Vec::new(),
     };
+    if let Some(path) = &options.file {
+        return verify_file(path, &anchors, &former);
+    }
     let (hrms, store) = start::hrms_trusting(config, former).await?;
     let mut broken = 0;
     for (name, tenant) in logs(&hrms, &options).await? {
@@ -76,6 +85,20 @@ pub async fn run(config: &Config, command: Audit) -> Result<(), Failure> {
         1 => Err(Failure::new("1 audit log isn't as it was written")),
         broken => Err(Failure::new(format!("{broken} audit logs aren't as they were written"))),
     }
+}
+
+/// Checks an exported log.
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn verify_file(path: &Path, anchors: &[Anchor], keys: &[Vec<u8>]) -> Result<(), Failure> {
+    if let Some(anchor) = anchors.iter().find(|anchor| !keys::has_signed(keys, anchor)) {
+        let message = format!("the anchor of entry {} isn't signed by a --trust-key", anchor.sequence);
+        return Err(Failure::new(message));
+    }
+    let unreadable = |error| Failure::new(format!("{}: {error}", path.display()));
+    let file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let found = verify_export(file, anchors).map_err(unreadable)?;
+    println!("{}", line(&path.display().to_string(), &found));
+    if found.intact { Ok(()) } else { Err(Failure::new("1 audit log isn't as it was written")) }
 }
 
 fn line(name: &str, found: &Verification) -> String {

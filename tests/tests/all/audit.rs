@@ -1,6 +1,6 @@
 //! The audit log through the services and over HTTP, and against somebody with rights on the database.
 
-use hrms_core::audit::{AnchorSigner, Entry};
+use hrms_core::audit::{Anchor, AnchorSigner, Entry, verify_export};
 use hrms_core::contract::{draft, id, tenant};
 use hrms_core::{Hrms, Store, TenantId};
 use hrms_store::SqlStore;
@@ -143,7 +143,7 @@ async fn a_log_written_anew_is_found_by_anchors_that_were_kept() {
     let with = hrms.audit().verify(Some(tenant), std::slice::from_ref(&kept)).await.unwrap();
     assert_eq!((with.intact, with.faulty_sequence), (false, Some(3)), "{with:?}");
     // Nor can an anchor be made up.
-    let forged = hrms_core::audit::Anchor { sequence: 2, ..kept };
+    let forged = Anchor { sequence: 2, ..kept };
     let forged = hrms.audit().verify(Some(tenant), &[forged]).await.unwrap();
     assert!(!forged.intact);
 }
@@ -234,6 +234,107 @@ async fn changes_refusals_and_log_ins_are_on_record(store: &support::Fresh) {
     assert!(Hrms::new(SqlStore::clone(store)).audit().verify(None, &[]).await.unwrap().intact);
 }
 
+async fn what_ends_a_session_is_on_record_with_its_request(store: &support::Fresh) {
+    let world = World::new(store).await;
+    let body =
+        json!({ "organization": "acme", "email": "all@acme.example", "password": "seven anvils on a roof" });
+    let log_in = async || world.nobody.post("/api/v1/auth/login", &body).await.expect(200).json();
+    let client = &world.acme.client;
+    let me = client.get("/api/v1/auth/me").await.expect(200).json()["user"]["id"].clone();
+
+    let tokens = log_in().await;
+    let leaving = world.nobody.with_token(tokens["access_token"].as_str().unwrap());
+    let gone = leaving.call(Method::POST, "/api/v1/auth/logout", &[], None).await.expect(204);
+    let request = gone.header("x-request-id").unwrap();
+    let entry = on_record(client, request, "auth.logged-out", "succeeded").await;
+    assert_eq!((&entry["author"]["id"], &entry["address"]), (&me, &json!("127.0.0.1")), "{entry}");
+
+    let old = json!({ "refresh_token": log_in().await["refresh_token"] });
+    let new = world.nobody.post("/api/v1/auth/refresh", &old).await.expect(200).json();
+    let refused = world.nobody.post("/api/v1/auth/refresh", &old).await.expect(401);
+    let request = refused.header("x-request-id").unwrap();
+    let entry = on_record(client, request, "auth.refresh-reused", "denied").await;
+    assert_eq!((&entry["author"]["kind"], &entry["address"]), (&json!("anonymous"), &json!("127.0.0.1")));
+    let new = json!({ "refresh_token": new["refresh_token"] });
+    world.nobody.post("/api/v1/auth/refresh", &new).await.expect(401);
+}
+
+/// The first fault of an exported log.
+fn exported_fault(file: &str, anchors: &[Anchor]) -> Option<i64> {
+    verify_export(file.as_bytes(), anchors).unwrap().faulty_sequence
+}
+
+async fn an_export_is_exact_and_shows_what_was_done_to_it(store: &support::Fresh) {
+    let world = World::new(store).await;
+    let client = &world.acme.client;
+    let tenant: TenantId =
+        client.get("/api/v1/organization").await.expect(200).json()["id"].as_str().unwrap().parse().unwrap();
+    // More than a batch, and values that JSON and databases could write in other ways.
+    let mut odd = draft("a", id());
+    odd.before = Some("{\"b\": 1.0,  \"a\":\"\\u00e9é😀\"}".into());
+    let mut tx = store.begin(tenant).await.unwrap();
+    let many = (0..1100).map(|_| draft("b", id()));
+    tx.audit().append(std::iter::once(odd).chain(many).collect(), Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let reply = client.get("/api/v1/exports/audit-log").await.expect(200);
+    assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
+    let file = reply.text();
+    let all = entries(store, tenant).await;
+    assert!(all.len() > 1100);
+    let read: Vec<Entry> = file.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert_eq!(read, all);
+    let found = verify_export(file.as_bytes(), &[]).unwrap();
+    assert!(found.intact, "{found:?}");
+    assert_eq!(usize::try_from(found.sequence).unwrap(), all.len());
+
+    let lines: Vec<&str> = file.lines().collect();
+    let with = |lines: &[&str]| lines.join("\n");
+    let edited = lines[2].replace("\"outcome\":\"succeeded\"", "\"outcome\":\"denied\"");
+    let more = lines[2].replacen('{', "{\"note\":1,", 1);
+    for line in [&edited, &more] {
+        assert_ne!(line, lines[2]);
+        assert_eq!(exported_fault(&with(&[&lines[..2], &[line], &lines[3..]].concat()), &[]), Some(3));
+    }
+    assert_eq!(exported_fault(&with(&[&lines[..2], &lines[3..]].concat()), &[]), Some(3), "deleted");
+    let end = i64::try_from(lines.len()).unwrap();
+    assert_eq!(exported_fault(&with(&lines[..lines.len() - 1]), &[]), Some(end), "no last line");
+    let cut = [&lines[..lines.len() - 2], &lines[lines.len() - 1..]].concat();
+    assert_eq!(exported_fault(&with(&cut), &[]), Some(end - 1), "cut");
+    // The end written anew, too: an anchor shows it.
+    let last = &all[all.len() - 2];
+    let end_line = json!({
+        "tenant_id": tenant, "last_sequence": last.sequence, "last_hash": hrms_core::audit::hex(&last.hash),
+    });
+    let text = format!(
+        "{{\"tenant_id\":{},\"last_sequence\":{},\"last_hash\":{}}}",
+        end_line["tenant_id"], end_line["last_sequence"], end_line["last_hash"]
+    );
+    let forged = with(&[&lines[..lines.len() - 2], &[&text]].concat());
+    assert_eq!(exported_fault(&forged, &[]), None);
+    let last = all.last().unwrap();
+    let (sequence, hash, time) = (last.sequence, last.hash.clone(), last.draft.time);
+    let anchor = Anchor { tenant: Some(tenant), sequence, hash, time, key: vec![], signature: vec![] };
+    assert_eq!(exported_fault(&forged, &[anchor]), Some(sequence));
+
+    // Both permissions are needed: payroll may export, but not read the log; roles of one's own have the other alone.
+    for (code, permissions) in [("reads", ["audit.read"]), ("exports", ["export.run"])] {
+        let grants = json!([{ "permission": permissions[0], "scope": "organization" }]);
+        client
+            .post("/api/v1/roles", &json!({ "code": code, "name": code, "grants": grants }))
+            .await
+            .expect(201);
+        let password = "seven anvils on a roof";
+        let email = format!("{code}@acme.example");
+        let new = json!({ "email": email, "name": code, "roles": [code], "password": password });
+        client.post("/api/v1/users", &new).await.expect(201);
+        let body = json!({ "organization": "acme", "email": email, "password": password });
+        let tokens = world.nobody.post("/api/v1/auth/login", &body).await.expect(200).json();
+        let one = world.nobody.with_token(tokens["access_token"].as_str().unwrap());
+        one.get("/api/v1/exports/audit-log").await.expect(403);
+    }
+}
+
 async fn on_record(client: &hrms_tests::Client, request: &str, action: &str, outcome: &str) -> Value {
     let path = format!("/api/v1/audit-log?request_id={request}");
     for _ in 0..1000 {
@@ -247,4 +348,8 @@ async fn on_record(client: &hrms_tests::Client, request: &str, action: &str, out
     panic!("{action} of request {request} isn't on record");
 }
 
-on_every_engine!(changes_refusals_and_log_ins_are_on_record);
+on_every_engine!(
+    changes_refusals_and_log_ins_are_on_record,
+    what_ends_a_session_is_on_record_with_its_request,
+    an_export_is_exact_and_shows_what_was_done_to_it,
+);

@@ -84,24 +84,24 @@ async fn a_log_in_is_refreshed_and_ends(store: &Fresh) {
     let first = hrms.identity().log_in(with, Client::default()).await.unwrap();
     assert_eq!(first.subject.user, acme.admin.id);
     assert!(standing(&hrms, &first).await);
-    let second = hrms.identity().refresh(&first.refresh_token).await.unwrap();
+    let second = hrms.identity().refresh(&first.refresh_token, Client::default()).await.unwrap();
     assert_eq!(second.subject, first.subject);
     assert!(standing(&hrms, &second).await);
 
     // The old token again: one of two holders stole it, so both are out.
-    let refused = hrms.identity().refresh(&first.refresh_token).await.unwrap_err();
+    let refused = hrms.identity().refresh(&first.refresh_token, Client::default()).await.unwrap_err();
     assert_eq!(kind(&refused), (ErrorKind::Unauthenticated, "auth.invalid-refresh-token"));
     assert!(!standing(&hrms, &second).await);
-    assert!(hrms.identity().refresh(&second.refresh_token).await.is_err());
+    assert!(hrms.identity().refresh(&second.refresh_token, Client::default()).await.is_err());
 
     let third = hrms
         .identity()
         .log_in(log_in(Some("acme"), "admin@acme.example", PASSWORD), Client::default())
         .await
         .unwrap();
-    hrms.identity().log_out(&third.subject).await.unwrap();
+    hrms.identity().log_out(&third.subject, Client::default()).await.unwrap();
     assert!(!standing(&hrms, &third).await);
-    assert!(hrms.identity().refresh(&third.refresh_token).await.is_err());
+    assert!(hrms.identity().refresh(&third.refresh_token, Client::default()).await.is_err());
 }
 
 async fn crossing_refreshes_have_one_winner_who_lives(store: &Fresh) {
@@ -112,12 +112,13 @@ async fn crossing_refreshes_have_one_winner_who_lives(store: &Fresh) {
     for _ in 0..10 {
         let with = log_in(Some("acme"), "admin@acme.example", PASSWORD);
         let opened = hrms.identity().log_in(with, Client::default()).await.unwrap();
-        let crossing = (0..8).map(async |_| hrms.identity().refresh(&opened.refresh_token).await);
+        let crossing =
+            (0..8).map(async |_| hrms.identity().refresh(&opened.refresh_token, Client::default()).await);
         let answers = hrms_core::contract::all_at_once(crossing).await;
         let winners: Vec<_> = answers.into_iter().flatten().collect();
         let [winner] = &winners[..] else { panic!("{} winners", winners.len()) };
-        let goes_on = hrms.identity().refresh(&winner.refresh_token).await.is_ok();
-        assert!(hrms.identity().refresh(&opened.refresh_token).await.is_err());
+        let goes_on = hrms.identity().refresh(&winner.refresh_token, Client::default()).await.is_ok();
+        assert!(hrms.identity().refresh(&opened.refresh_token, Client::default()).await.is_err());
         assert!(!standing(&hrms, &opened).await, "a late old token ends the session");
         if goes_on {
             return;
@@ -230,8 +231,8 @@ async fn operators_log_in_without_an_organization(store: &Fresh) {
     let operator = Operator::user(opened.subject.user, Some(opened.subject.session), request());
     let me = hrms.identity().me_operator(&operator).await.unwrap();
     assert!(me.operator && me.organization.is_none() && me.permissions.is_empty());
-    let opened = hrms.identity().refresh(&opened.refresh_token).await.unwrap();
-    hrms.identity().log_out(&opened.subject).await.unwrap();
+    let opened = hrms.identity().refresh(&opened.refresh_token, Client::default()).await.unwrap();
+    hrms.identity().log_out(&opened.subject, Client::default()).await.unwrap();
     assert!(hrms.identity().me_operator(&operator).await.is_err());
 }
 
@@ -349,7 +350,7 @@ async fn a_disabled_user_is_out(store: &Fresh) {
     let patch = UserPatch { status: Patch::Set(UserStatus::Active), ..Default::default() };
     hrms.users().change(&admin, jane.id, jane.version, patch).await.unwrap();
     assert!(!standing(&hrms, &opened).await, "what was open stays closed");
-    assert!(hrms.identity().refresh(&opened.refresh_token).await.is_err());
+    assert!(hrms.identity().refresh(&opened.refresh_token, Client::default()).await.is_err());
     hrms.identity().log_in(with, Client::default()).await.unwrap();
 }
 
