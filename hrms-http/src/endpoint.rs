@@ -68,7 +68,7 @@ pub(crate) enum Step {
     /// Change the password.
     ChangePassword,
     /// Prove anew who they are, for one of the two.
-    StepUp,
+    Confirm,
     /// Log out, whatever it lacks.
     LogOut,
 }
@@ -80,7 +80,7 @@ impl Step {
             Self::SecondFactor => pending.contains(&Pending::Otp),
             Self::Enrol => pending.contains(&Pending::EnrolSecondFactor),
             Self::ChangePassword => pending.contains(&Pending::ChangePassword),
-            Self::StepUp => !pending.contains(&Pending::Otp),
+            Self::Confirm => !pending.contains(&Pending::Otp),
             Self::LogOut => true,
         }
     }

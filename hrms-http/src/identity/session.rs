@@ -18,7 +18,7 @@ endpoints! {
     /// `auth.step-up-required` with a challenge of RFC 9470 otherwise. Send a one-time code if the account has a
     /// second factor, the password if not. A log-in counts too. Wrong tries are counted; the fifth in a row ends
     /// the session.
-    POST "/api/v1/auth/step-up" => step_up, incomplete StepUp;
+    POST "/api/v1/auth/step-up" => step_up, incomplete Confirm;
 
     /// My sessions in this organisation, the newest first (at most 200).
     GET "/api/v1/auth/sessions" => list, known;

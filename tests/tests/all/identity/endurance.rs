@@ -31,9 +31,9 @@ async fn socket(at: &Client, tokens: &Value) -> Socket {
 async fn close_code(mut socket: Socket) -> u16 {
     loop {
         let next = tokio::time::timeout(Duration::from_secs(30), socket.next()).await;
-        match next.expect("it stays open").expect("it ended without a word").unwrap() {
-            tungstenite::Message::Close(Some(frame)) => return frame.code.into(),
-            _ => {}
+        let message = next.expect("it stays open").expect("it ended without a word").unwrap();
+        if let tungstenite::Message::Close(Some(frame)) = message {
+            return frame.code.into();
         }
     }
 }

@@ -166,8 +166,17 @@ async fn the_last_owner_stays(store: &Fresh) {
     let (second_id, second) = service.member(&owner, "acme", "second@acme.example", &["owner"]).await;
     // Each removes the other at the same moment.
     let paths = [format!("/api/v1/users/{second_id}"), format!("/api/v1/users/{me}")];
-    let both = [(&owner, &paths[0]), (&second, &paths[1])];
-    let answers = all_at_once(both.map(|(by, path)| delete(by, path))).await;
+    let mut tags = Vec::new();
+    for path in &paths {
+        // Before they race: whoever was removed first can't read any more.
+        tags.push(owner.get(path).await.expect(200).header("etag").unwrap().to_owned());
+    }
+    let both = [(&owner, &paths[0], &tags[0]), (&second, &paths[1], &tags[1])];
+    let answers =
+        all_at_once(both.map(async |(by, path, tag)| {
+            by.call(http::Method::DELETE, path, &[("if-match", tag)], None).await
+        }))
+        .await;
     let removed = answers.iter().filter(|answer| answer.status.as_u16() == 204).count();
     assert_eq!(removed, 1, "{:?}", answers.iter().map(hrms_tests::Reply::text).collect::<Vec<_>>());
 }
