@@ -86,7 +86,7 @@ pub struct Context {
 }
 
 /// The operator of the service who acts through the rights of a user, by a grant for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Support {
     /// The operator's user.
     pub operator: UserId,

@@ -22,6 +22,7 @@ mod job;
 mod leave;
 mod membership;
 mod people;
+mod platform;
 mod role;
 
 pub use access::*;
@@ -35,6 +36,7 @@ pub use job::*;
 pub use leave::*;
 pub use membership::*;
 pub use people::*;
+pub use platform::*;
 pub use role::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
@@ -120,6 +122,11 @@ macro_rules! store_contract {
             one_invitation_waits_for_an_address,
             invitations_of_tenants_never_meet,
             held_invitations_are_used_once,
+            a_closed_organization_lets_nobody_in,
+            a_purge_waits_for_the_hold_and_leaves_nothing,
+            the_last_operator_stays,
+            support_grants_read_back_and_end_once,
+            jobs_of_a_suspended_organization_wait,
             leave_is_read_back_as_it_was_written,
             leave_requests_never_overlap,
             a_leave_posting_is_undone_once,

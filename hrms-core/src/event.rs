@@ -46,7 +46,13 @@ impl NewEvent {
     }
 
     /// Gives it id, time, author and request.
-    pub(crate) fn stamp(self, ids: &dyn IdSource, actor: &Actor, now: Timestamp) -> Event {
+    ///
+    /// What an operator of the service did through somebody's rights says so.
+    pub(crate) fn stamp(mut self, ids: &dyn IdSource, actor: &Actor, now: Timestamp) -> Event {
+        if let (Some(support), Value::Object(data)) = (actor.support(), &mut self.data) {
+            data.insert("operator_id".to_owned(), support.operator.to_string().into());
+            data.insert("support_grant_id".to_owned(), support.grant.to_string().into());
+        }
         Event {
             sequence: 0,
             id: EventId::from_uuid(ids.next()),

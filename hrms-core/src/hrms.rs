@@ -47,6 +47,7 @@ struct Parts {
     mailer: Arc<dyn Mailer>,
     public_url: Option<String>,
     secret_box: Arc<dyn SecretBox>,
+    hold_days: u16,
 }
 
 impl fmt::Debug for Hrms {
@@ -111,6 +112,13 @@ impl Builder {
         self
     }
 
+    /// For how many days a closed organisation can be reopened when nobody says, 1 to 365. Default 30.
+    #[must_use]
+    pub fn hold_days(mut self, days: u16) -> Self {
+        self.parts.hold_days = days.clamp(1, 365);
+        self
+    }
+
     /// Counts rate limits by this limiter, which other nodes may share, instead of in this process.
     #[must_use]
     pub fn rate_limiter(mut self, limiter: impl RateLimiter + 'static) -> Self {
@@ -153,6 +161,7 @@ impl Hrms {
                 mailer: Arc::new(NoMailer),
                 public_url: None,
                 secret_box: Arc::new(NoBox),
+                hold_days: 30,
             },
         }
     }
@@ -208,6 +217,12 @@ impl Hrms {
     #[must_use]
     pub fn public_url(&self) -> Option<&str> {
         self.0.public_url.as_deref()
+    }
+
+    /// For how many days a closed organisation can be reopened when nobody says.
+    #[must_use]
+    pub fn hold_days(&self) -> u16 {
+        self.0.hold_days
     }
 
     /// How often somebody may do something.
@@ -294,9 +309,18 @@ impl Hrms {
         resource: &Resource,
     ) -> Result<(), CommonError> {
         bar_programs(actor, permission)?;
+        self.require_unbarred(actor, permission)?;
         match self.0.policy.decide(actor, permission, resource) {
             Decision::Allow => Ok(()),
             Decision::Deny => Err(CommonError::Forbidden { permission }),
+        }
+    }
+
+    /// Some things operators of the service may not do in an organisation, whatever any policy says.
+    fn require_unbarred(&self, actor: &Actor, permission: Permission) -> Result<(), CommonError> {
+        match actor.support() {
+            Some(_) if permission.is_barred_to_support() => Err(CommonError::Forbidden { permission }),
+            _ => Ok(()),
         }
     }
 
@@ -307,6 +331,7 @@ impl Hrms {
     /// [`CommonError::Forbidden`] when it opens none at all.
     pub fn visibility(&self, actor: &Actor, permission: Permission) -> Result<Visibility, CommonError> {
         bar_programs(actor, permission)?;
+        self.require_unbarred(actor, permission)?;
         if actor.rules().is_some_and(|rules| rules.may_permit(permission)) {
             return Ok(Visibility::ALL);
         }

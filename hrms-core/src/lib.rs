@@ -42,6 +42,7 @@ pub mod sealed;
 pub mod secret;
 pub mod service_account;
 pub mod store;
+pub mod support;
 pub mod user;
 pub mod validate;
 

@@ -1,5 +1,6 @@
 //! Operators of the service: they run organisations from outside and see nothing inside them.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +11,11 @@ use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::subject;
 use crate::hrms::Hrms;
 use crate::id::{RequestId, SessionId, UserId};
+use crate::page::{Page, PageRequest, Position};
 use crate::password;
 use crate::secret::Secret;
-use crate::user::Account;
+use crate::store::{Version, Versioned};
+use crate::user::{Account, UserStatus};
 use crate::validate::Check;
 
 /// The acting operator: the first argument of every method that works on the platform.
@@ -88,8 +91,101 @@ pub struct OperatorAccount {
     pub email: String,
     /// Name shown to people.
     pub name: String,
+    /// Whether they can log in.
+    pub status: UserStatus,
     /// When the account was created.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Counts changes.
+    pub version: Version,
+}
+
+impl Versioned for OperatorAccount {
+    fn version(&self) -> Version {
+        self.version
+    }
+}
+
+/// A living log-in of an operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OperatorSession {
+    /// The session.
+    pub id: SessionId,
+    /// When they logged in.
+    pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub last_used_at: Timestamp,
+    /// When it ends unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// From which network address.
+    pub address: Option<String>,
+    /// With what.
+    pub user_agent: Option<String>,
+}
+
+/// Which operators to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OperatorFilter {
+    /// Only those with this status.
+    pub status: Option<UserStatus>,
+    /// Only those changed at or after this instant.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// Orders of a list of operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OperatorSort {
+    /// By address.
+    #[default]
+    Email,
+}
+
+/// Orders of a list of an operator's sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OperatorSessionSort {
+    /// By when they logged in.
+    #[default]
+    CreatedAt,
+}
+
+/// Operators in storage.
+#[async_trait]
+pub trait OperatorDirectory: Send + Sync {
+    /// The operator with this id, disabled or not.
+    async fn operator_account(&self, id: UserId) -> Result<Option<OperatorAccount>, StoreError>;
+
+    /// Up to `limit + 1` operators in the order asked for.
+    async fn operators(
+        &self,
+        filter: &OperatorFilter,
+        page: &PageRequest<OperatorSort>,
+    ) -> Result<Vec<OperatorAccount>, StoreError>;
+
+    /// Writes the status of an operator's account if its stored version is still `expected`. Disabling ends all
+    /// sessions of the account.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] with `platform_operator_last` when nobody else would be active, also when others
+    /// are disabled at the same moment.
+    async fn update_operator(&self, operator: &OperatorAccount, expected: Version) -> Result<(), StoreError>;
+
+    /// Up to `limit + 1` living sessions of an operator in the order asked for.
+    async fn operator_sessions(
+        &self,
+        id: UserId,
+        now: Timestamp,
+        page: &PageRequest<OperatorSessionSort>,
+    ) -> Result<Vec<OperatorSession>, StoreError>;
+
+    /// Ends a living session of an operator; whether there was one.
+    async fn end_operator_session(
+        &self,
+        id: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }
 
 impl Audited for OperatorAccount {}
@@ -101,6 +197,9 @@ pub enum OperatorError {
     /// The e-mail address is another account's.
     #[error("another account has this e-mail address")]
     EmailTaken,
+    /// The platform would be left without an operator.
+    #[error("this is the last operator who can log in")]
+    LastOperator,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -109,7 +208,7 @@ pub enum OperatorError {
 impl DomainError for OperatorError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken => ErrorKind::Conflict,
+            Self::EmailTaken | Self::LastOperator => ErrorKind::Conflict,
             Self::Common(common) => common.kind(),
         }
     }
@@ -117,13 +216,14 @@ impl DomainError for OperatorError {
     fn code(&self) -> &'static str {
         match self {
             Self::EmailTaken => "operator.email-taken",
+            Self::LastOperator => "operator.last",
             Self::Common(common) => common.code(),
         }
     }
 
     fn fields(&self) -> &[FieldError] {
         match self {
-            Self::EmailTaken => &[],
+            Self::EmailTaken | Self::LastOperator => &[],
             Self::Common(common) => common.fields(),
         }
     }
@@ -139,6 +239,7 @@ impl From<StoreError> for OperatorError {
     fn from(error: StoreError) -> Self {
         match error.constraint() {
             Some("user_account_email_key") => Self::EmailTaken,
+            Some("platform_operator_last") => Self::LastOperator,
             _ => Self::Common(error.into()),
         }
     }
@@ -155,6 +256,8 @@ impl Hrms {
         OperatorService(self)
     }
 }
+
+const NOT_FOUND: CommonError = CommonError::NotFound { what: "operator" };
 
 impl OperatorService<'_> {
     /// Adds an operator.
@@ -178,10 +281,122 @@ impl OperatorService<'_> {
         self.0.directory().insert_operator(&account).await?;
         tracing::info!(operator = %account.id, by = ?by.user_id(), request_id = %by.request(), "operator created");
         let Account { id, email, name, created_at, .. } = account;
-        let account = OperatorAccount { id, email, name, created_at };
-        let subject = subject("operators", id.as_uuid());
-        let act = Act { action: "operator.created".into(), subject, change: Change::created(&account) };
-        self.0.audit().record(None, &Author::from(by), act).await?;
+        let (status, updated_at, version) = (UserStatus::Active, created_at, Version::FIRST);
+        let account = OperatorAccount { id, email, name, status, created_at, updated_at, version };
+        self.on_record(by, "operator.created", id, Change::created(&account)).await?;
         Ok(account)
+    }
+
+    /// One operator.
+    ///
+    /// # Errors
+    /// When it isn't there.
+    pub async fn get(&self, _by: &Operator, id: UserId) -> Result<OperatorAccount, OperatorError> {
+        Ok(self.0.directory().operator_account(id).await?.ok_or(NOT_FOUND)?)
+    }
+
+    /// A page of operators.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn list(
+        &self,
+        _by: &Operator,
+        filter: &OperatorFilter,
+        page: &PageRequest<OperatorSort>,
+    ) -> Result<Page<OperatorAccount>, OperatorError> {
+        let rows = self.0.directory().operators(filter, page).await?;
+        Ok(Page::from_rows(rows, page.limit, |last| Position {
+            key: last.email.clone(),
+            id: last.id.as_uuid(),
+        }))
+    }
+
+    /// Stops an operator's account: it can't log in, and whatever was open has ended, as has the support
+    /// access that it was granted.
+    ///
+    /// # Errors
+    /// [`OperatorError::LastOperator`]; when it isn't there.
+    pub async fn disable(&self, by: &Operator, id: UserId) -> Result<OperatorAccount, OperatorError> {
+        self.set_status(by, id, UserStatus::Disabled).await
+    }
+
+    /// Lets a disabled operator log in again.
+    ///
+    /// # Errors
+    /// When it isn't there.
+    pub async fn enable(&self, by: &Operator, id: UserId) -> Result<OperatorAccount, OperatorError> {
+        self.set_status(by, id, UserStatus::Active).await
+    }
+
+    /// Puts what was done about an operator on the platform's record.
+    async fn on_record(
+        &self,
+        by: &Operator,
+        action: &'static str,
+        id: UserId,
+        change: Change,
+    ) -> Result<(), CommonError> {
+        let act = Act { action: action.into(), subject: subject("operators", id.as_uuid()), change };
+        self.0.audit().record(None, &Author::from(by), act).await
+    }
+
+    async fn set_status(
+        &self,
+        by: &Operator,
+        id: UserId,
+        status: UserStatus,
+    ) -> Result<OperatorAccount, OperatorError> {
+        let before = self.get(by, id).await?;
+        if before.status == status {
+            return Ok(before);
+        }
+        let (expected, updated_at) = (before.version, self.0.clock().now());
+        let after = before.clone();
+        let account = OperatorAccount { status, updated_at, version: expected.next(), ..after };
+        self.0.directory().update_operator(&account, expected).await?;
+        let action = match status {
+            UserStatus::Active => "operator.enabled",
+            UserStatus::Disabled | UserStatus::Removed => "operator.disabled",
+        };
+        self.on_record(by, action, id, Change::changed(&before, &account)).await?;
+        tracing::info!(operator = %id, ?status, by = ?by.user_id(), request_id = %by.request(), "operator's status changed");
+        Ok(account)
+    }
+
+    /// A page of an operator's living sessions.
+    ///
+    /// # Errors
+    /// When the operator isn't there.
+    pub async fn sessions(
+        &self,
+        by: &Operator,
+        id: UserId,
+        page: &PageRequest<OperatorSessionSort>,
+    ) -> Result<Page<OperatorSession>, OperatorError> {
+        self.get(by, id).await?;
+        let rows = self.0.directory().operator_sessions(id, self.0.clock().now(), page).await?;
+        Ok(Page::from_rows(rows, page.limit, |last| Position {
+            key: last.created_at.to_string(),
+            id: last.id.as_uuid(),
+        }))
+    }
+
+    /// Ends a session of an operator.
+    ///
+    /// # Errors
+    /// When there is no such living session.
+    pub async fn end_session(
+        &self,
+        by: &Operator,
+        id: UserId,
+        session: SessionId,
+    ) -> Result<(), OperatorError> {
+        if !self.0.directory().end_operator_session(id, session, self.0.clock().now()).await? {
+            return Err(CommonError::NotFound { what: "session" }.into());
+        }
+        self.on_record(by, "operator.session_ended", id, Change::none()).await?;
+        tracing::info!(operator = %id, %session, by = ?by.user_id(), request_id = %by.request(), "operator's session ended");
+        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Organisations: the tenants of the service.
 
+mod lifecycle;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -32,6 +34,20 @@ pub enum OrganizationStatus {
     Active,
     /// Nobody can log in.
     Suspended,
+    /// Nobody can log in, and everything is deleted for good when the hold is over.
+    Closed,
+}
+
+/// How an organisation was closed, and until when that can be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Closing {
+    /// When it was closed.
+    pub closed_at: Timestamp,
+    /// The end of the hold: from then on it is purged, and can't be reopened.
+    pub purge_after: Timestamp,
+    /// Why.
+    pub reason: String,
 }
 
 /// One customer of the service.
@@ -48,6 +64,10 @@ pub struct Organization {
     pub status: OrganizationStatus,
     /// Names of roles whose holders need a second factor.
     pub second_factor_required_for: Vec<RoleName>,
+    /// How it was closed; `null` while it isn't.
+    pub closing: Option<Closing>,
+    /// Whether operators of the service may be given access inside it, for a while and with a reason.
+    pub support_access_allowed: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -135,6 +155,21 @@ pub struct OrganizationPatch {
     /// All roles whose holders need a second factor from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RoleName>>))]
     pub second_factor_required_for: Patch<Vec<RoleName>>,
+    /// Whether operators of the service may be given access inside the organisation; `false` ends what there is.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
+    pub support_access_allowed: Patch<bool>,
+}
+
+/// Why an organisation is closed, and how long that can be undone.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CloseOrganization {
+    /// Why: 3 to 500 characters.
+    pub reason: String,
+    /// For how many days it can be reopened, 1 to 365. Without it, as the installation says (30).
+    #[serde(default)]
+    pub hold_days: Option<u16>,
 }
 
 /// Which organisations to list.
@@ -166,6 +201,15 @@ pub enum OrganizationError {
     /// The first user's e-mail address is another account's.
     #[error("another account has this e-mail address")]
     EmailTaken,
+    /// It is closed; reopen it first.
+    #[error("the organisation is closed")]
+    Closed,
+    /// It isn't closed.
+    #[error("the organisation isn't closed")]
+    NotClosed,
+    /// It was closed too long ago, and is about to be purged.
+    #[error("the hold is over: the organisation can't be reopened any more")]
+    HoldOver,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -174,7 +218,9 @@ pub enum OrganizationError {
 impl DomainError for OrganizationError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::SlugTaken | Self::EmailTaken => ErrorKind::Conflict,
+            Self::SlugTaken | Self::EmailTaken | Self::Closed | Self::NotClosed | Self::HoldOver => {
+                ErrorKind::Conflict
+            }
             Self::Common(common) => common.kind(),
         }
     }
@@ -183,6 +229,9 @@ impl DomainError for OrganizationError {
         match self {
             Self::SlugTaken => "organization.slug-taken",
             Self::EmailTaken => "user.email-taken",
+            Self::Closed => "organization.closed",
+            Self::NotClosed => "organization.not-closed",
+            Self::HoldOver => "organization.hold-over",
             Self::Common(common) => common.code(),
         }
     }
@@ -254,12 +303,19 @@ pub trait OrganizationDirectory: Send + Sync {
         page: &PageRequest<OrganizationSort>,
     ) -> Result<Vec<Organization>, StoreError>;
 
-    /// Writes status and `updated_at` if the stored version is still `expected`.
+    /// Writes status, closing and `updated_at` if the stored version is still `expected`.
     async fn update_organization_status(
         &self,
         organization: &Organization,
         expected: Version,
     ) -> Result<(), StoreError>;
+
+    /// Up to `limit` closed organisations whose hold is over, the longest ago first.
+    async fn organizations_to_purge(&self, now: Timestamp, limit: u16) -> Result<Vec<TenantId>, StoreError>;
+
+    /// Removes every row of a closed organisation whose hold is over at `now`, in one transaction, and the
+    /// accounts of those who are members of no other; whether there was such an organisation.
+    async fn purge_organization(&self, id: TenantId, now: Timestamp) -> Result<bool, StoreError>;
 }
 
 /// What can be done with organisations: their own affairs by a member, their being by an operator.
@@ -309,6 +365,9 @@ impl OrganizationService<'_> {
         patch.second_factor_required_for.required(SECOND_FACTOR, roles)?;
         roles.sort_unstable();
         roles.dedup();
+        patch
+            .support_access_allowed
+            .required("/support_access_allowed", &mut organization.support_access_allowed)?;
         if organization == before {
             return Ok(work.commit(organization).await?);
         }
@@ -371,6 +430,8 @@ impl OrganizationService<'_> {
             name: new.name,
             status: OrganizationStatus::Active,
             second_factor_required_for: Vec::new(),
+            closing: None,
+            support_access_allowed: true,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
@@ -421,47 +482,6 @@ impl OrganizationService<'_> {
     /// When it isn't there.
     pub async fn get(&self, _by: &Operator, id: TenantId) -> Result<Organization, OrganizationError> {
         Ok(self.0.directory().organization(id).await?.ok_or(NOT_FOUND)?)
-    }
-
-    /// Suspends an organisation: within seconds nobody in it gets in any more. Its data stays.
-    ///
-    /// # Errors
-    /// When it isn't there.
-    pub async fn suspend(&self, by: &Operator, id: TenantId) -> Result<Organization, OrganizationError> {
-        self.set_status(by, id, OrganizationStatus::Suspended).await
-    }
-
-    /// Lets a suspended organisation in again.
-    ///
-    /// # Errors
-    /// When it isn't there.
-    pub async fn resume(&self, by: &Operator, id: TenantId) -> Result<Organization, OrganizationError> {
-        self.set_status(by, id, OrganizationStatus::Active).await
-    }
-
-    async fn set_status(
-        &self,
-        by: &Operator,
-        id: TenantId,
-        status: OrganizationStatus,
-    ) -> Result<Organization, OrganizationError> {
-        let before = self.get(by, id).await?;
-        let mut organization = before.clone();
-        if organization.status == status {
-            return Ok(organization);
-        }
-        let expected = organization.version;
-        organization.status = status;
-        organization.updated_at = self.0.clock().now();
-        organization.version = expected.next();
-        self.0.directory().update_organization_status(&organization, expected).await?;
-        log(by, &organization, "organisation's status changed");
-        let action = match status {
-            OrganizationStatus::Active => "organization.resumed",
-            OrganizationStatus::Suspended => "organization.suspended",
-        };
-        self.on_record(by, id, action, Change::changed(&before, &organization)).await?;
-        Ok(organization)
     }
 
     /// Puts what an operator did to an organisation on record: the platform's, and the organisation's own.

@@ -8,6 +8,7 @@ mod matrix;
 mod reach;
 mod role;
 mod rules;
+mod support;
 
 use std::fmt;
 
@@ -247,6 +248,9 @@ pub trait Policy: Send + Sync + fmt::Debug {
     /// what these permit besides.
     fn decide(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Decision {
         let allowed = || self.visibility(actor, permission).includes(resource);
+        if actor.support().is_some() && permission.is_barred_to_support() {
+            return Decision::Deny;
+        }
         let verdict = actor.rules().map_or(Verdict::Silent, |rules| rules.judge(actor, permission, resource));
         match verdict {
             Verdict::Permit => Decision::Allow,

@@ -20,10 +20,12 @@ use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
 use crate::membership::MembershipDirectory;
+use crate::operator::OperatorDirectory;
 use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 use crate::role::RoleRepo;
 use crate::service_account::ServiceAccountRepo;
+use crate::support::SupportGrantRepo;
 use crate::user::UserRepo;
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
@@ -120,6 +122,9 @@ pub trait Tx: Send {
     /// Imports and their files.
     fn imports(&mut self) -> &mut dyn ImportRepo;
 
+    /// Access of operators of the service.
+    fn support_grants(&mut self) -> &mut dyn SupportGrantRepo;
+
     /// Makes the work durable and visible.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
@@ -131,6 +136,7 @@ pub trait Directory:
     + IdentityDirectory
     + CredentialDirectory
     + MembershipDirectory
+    + OperatorDirectory
     + AuditDirectory
 {
 }
@@ -141,6 +147,10 @@ impl<T> Directory for T where
         + IdentityDirectory
         + CredentialDirectory
         + MembershipDirectory
+<<<<<<< HEAD
+=======
+        + OperatorDirectory
+>>>>>>> 3d00667 (Organisations are closed and purged; operators look after each other; support access with a reason, for a while, seen and ended by the organisation)
         + AuditDirectory
 {
 }

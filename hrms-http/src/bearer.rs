@@ -3,7 +3,7 @@
 mod cache;
 
 use async_trait::async_trait;
-use hrms_core::actor::{Channel, Context};
+use hrms_core::actor::{Channel, Context, Support};
 use hrms_core::api_key::looks_like_a_key;
 use hrms_core::identity::Subject;
 use hrms_core::jiff::{SignedDuration, Timestamp};
@@ -34,10 +34,10 @@ pub struct BearerAuth {
     hrms: Hrms,
     tokens: Tokens,
     verified: Cache<String, Verified>,
-    /// By subject, not by session alone: a token's claims must all be true together.
-    callers: Cache<Subject, Option<Caller>>,
     /// Good API keys, by digest: their text isn't kept.
     keys: Cache<[u8; 32], Actor>,
+    /// By everything that a token says, not by session alone: its claims must all be true together.
+    callers: Cache<(Subject, Option<Support>), Option<Caller>>,
 }
 
 impl BearerAuth {
@@ -53,9 +53,9 @@ impl BearerAuth {
         }
     }
 
-    fn verify(&self, token: &str, now: Timestamp) -> Result<Subject, AuthError> {
+    fn verify(&self, token: &str, now: Timestamp) -> Result<(Subject, Option<Support>), AuthError> {
         if let Some(known) = self.verified.get(token, now) {
-            return Ok(known.subject);
+            return Ok((known.subject, known.support));
         }
         let verified = self.tokens.verify(token, now).map_err(|refusal| match refusal {
             Refusal::Invalid => invalid(),
@@ -65,7 +65,7 @@ impl BearerAuth {
             },
         })?;
         self.verified.insert(token.to_owned(), verified, now, verified.expires_at);
-        Ok(verified.subject)
+        Ok((verified.subject, verified.support))
     }
 
     /// The program that holds an API key.
@@ -93,7 +93,14 @@ impl BearerAuth {
     }
 
     /// What the session is worth in the store, as a caller.
-    async fn look_up(&self, subject: Subject, request: RequestId) -> Result<Option<Caller>, AuthError> {
+    async fn look_up(
+        &self,
+        (subject, support): (Subject, Option<Support>),
+        request: RequestId,
+    ) -> Result<Option<Caller>, AuthError> {
+        if let Some(support) = support {
+            return self.look_up_support(subject, support, request).await;
+        }
         let identity = self.hrms.identity();
         let Some(state) = identity.session(&subject).await? else {
             return Ok(None);
@@ -126,6 +133,25 @@ impl BearerAuth {
             context.second_factor = state.second_factor_at.is_some();
             context.channel = Channel::Api;
             Caller::User(actor.with_facts(standing.facts).with_context(context))
+        }))
+    }
+}
+
+impl BearerAuth {
+    /// What a grant of support access is worth in the store, as a caller.
+    async fn look_up_support(
+        &self,
+        subject: Subject,
+        support: Support,
+        request: RequestId,
+    ) -> Result<Option<Caller>, AuthError> {
+        let Subject { tenant: Some(tenant), user, session } = subject else { return Ok(None) };
+        let standing = self.hrms.support().standing(&subject, support).await?;
+        Ok(standing.map(|standing| {
+            let who = Who::User { user, session: Some(session), employee: standing.employee };
+            let actor =
+                Actor::with_grants(tenant, who, standing.roles, standing.grants, Cause::Request, request);
+            Caller::User(actor.with_facts(standing.facts).with_support(support))
         }))
     }
 }
@@ -164,7 +190,7 @@ impl Authenticate for BearerAuth {
     }
 
     fn forget(&self, subject: &Subject) {
-        self.callers.remove(subject);
+        self.callers.remove(&(*subject, None));
     }
 }
 

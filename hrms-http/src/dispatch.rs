@@ -36,7 +36,9 @@ use crate::host::Hosts;
 use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
 use crate::rate::Meter;
-use crate::request::{ClientAddress, Input, Peer, credential_missing, incomplete, wrong_caller};
+use crate::request::{
+    ClientAddress, Input, Peer, barred_to_support, credential_missing, incomplete, wrong_caller,
+};
 use crate::site::{self, Site};
 
 /// Stay with TLS for a year, as OWASP ASVS 5.0 (3.4.1) asks.
@@ -293,6 +295,7 @@ async fn admit(
     };
     meter.charge_caller(&shared.hrms, &shared.config.rates, &caller).await?;
     *seen = Seen::of(&caller, address, endpoint);
+    check_support(endpoint, &caller)?;
     check_access(&shared.hrms, endpoint.access, &caller)?;
     if endpoint.confirmed && check_confirmed(&shared.hrms, &caller).is_err() {
         // They may have done it on another node since we last looked.
@@ -330,6 +333,31 @@ fn refuse_long_query(shared: &Shared, query: Option<&str>) -> Result<(), Problem
 /// Whether it is a program with an API key, to which what is about a person isn't open.
 fn is_program(actor: &Actor) -> bool {
     matches!(actor.who(), Who::Service { .. })
+}
+
+/// What asks for no permission is about the user's own account, and never open to an operator who acts through
+/// the user: their password, second factor, sessions, consent. But for these.
+const OPEN_TO_SUPPORT: [(Method, &str); 3] = [
+    (Method::GET, "/api/v1/auth/me"),
+    (Method::GET, "/api/v1/events"),
+    (Method::POST, "/api/v1/events/tickets"),
+];
+
+/// Narrows what an operator of the service reaches inside an organisation.
+fn check_support(endpoint: &Endpoint, caller: &Caller) -> Result<(), Problem> {
+    let Caller::User(actor) = caller else { return Ok(()) };
+    if actor.support().is_none() {
+        return Ok(());
+    }
+    let open = match endpoint.access {
+        // Nobody proves through a grant who they are.
+        _ if endpoint.confirmed => false,
+        Access::Requires(permission) => !permission.is_barred_to_support(),
+        _ => {
+            OPEN_TO_SUPPORT.iter().any(|(method, path)| *method == endpoint.method && *path == endpoint.path)
+        }
+    };
+    if open { Ok(()) } else { Err(barred_to_support()) }
 }
 
 fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {

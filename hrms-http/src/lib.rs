@@ -31,6 +31,7 @@ mod leave_type;
 mod location;
 mod membership;
 mod openapi;
+mod operator;
 mod org_chart;
 mod organization;
 mod places;
@@ -42,6 +43,7 @@ mod role;
 mod server;
 mod service_account;
 mod site;
+mod support;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -84,5 +86,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     platform::ENDPOINTS,
     role::ENDPOINTS,
     service_account::ENDPOINTS,
+    operator::ENDPOINTS,
+    support::ENDPOINTS,
     user::ENDPOINTS,
 ];

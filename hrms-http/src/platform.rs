@@ -3,8 +3,8 @@
 use hrms_core::TenantId;
 use hrms_core::jiff::Timestamp;
 use hrms_core::organization::{
-    CreatedOrganization, NewOrganization, Organization, OrganizationError, OrganizationFilter,
-    OrganizationSort, OrganizationStatus,
+    CloseOrganization, CreatedOrganization, NewOrganization, Organization, OrganizationError,
+    OrganizationFilter, OrganizationSort, OrganizationStatus,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -27,6 +27,14 @@ endpoints! {
 
     /// Read an organisation.
     GET "/api/v1/platform/organizations/{id}" => get, platform;
+
+    /// Close an organisation: within seconds nobody in it gets in, and after the hold everything of it is deleted.
+    ///
+    /// The hold is `hold_days` long (30 when nothing is said); until then it can be reopened.
+    POST "/api/v1/platform/organizations/{id}/close" => close, platform;
+
+    /// Reopen a closed organisation, as long as the hold lasts.
+    POST "/api/v1/platform/organizations/{id}/reopen" => reopen, platform;
 
     /// Suspend an organisation: within seconds nobody in it gets in. Its data stays.
     POST "/api/v1/platform/organizations/{id}/suspend" => suspend, platform;
@@ -83,4 +91,16 @@ async fn suspend(cx: PlatformCx, Id(id): Id<TenantId>) -> Result<Found<Organizat
 
 async fn resume(cx: PlatformCx, Id(id): Id<TenantId>) -> Result<Found<Organization>, OrganizationError> {
     cx.hrms.organizations().resume(&cx.operator.operator(), id).await.map(Found)
+}
+
+async fn close(
+    cx: PlatformCx,
+    Id(id): Id<TenantId>,
+    Json(close): Json<CloseOrganization>,
+) -> Result<Found<Organization>, OrganizationError> {
+    cx.hrms.organizations().close(&cx.operator.operator(), id, close).await.map(Found)
+}
+
+async fn reopen(cx: PlatformCx, Id(id): Id<TenantId>) -> Result<Found<Organization>, OrganizationError> {
+    cx.hrms.organizations().reopen(&cx.operator.operator(), id).await.map(Found)
 }

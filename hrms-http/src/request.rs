@@ -70,6 +70,8 @@ pub(crate) struct PlatformCx {
     pub(crate) hrms: Hrms,
     /// Who acts.
     pub(crate) operator: OperatorCaller,
+    /// What all requests share.
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Context of `public` endpoints: anybody may call.
@@ -141,6 +143,12 @@ impl AnyCx {
     }
 }
 
+/// The refusal of an operator who acts through somebody's rights.
+pub(crate) fn barred_to_support() -> Problem {
+    let detail = "this isn't open to operators of the service who act through somebody's rights";
+    Problem::new(http::StatusCode::FORBIDDEN, "support.barred", detail)
+}
+
 impl Context for Cx {
     fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
         match caller {
@@ -155,7 +163,9 @@ impl Context for Cx {
 impl Context for PlatformCx {
     fn of(caller: Caller, input: &mut Input) -> Result<Self, Problem> {
         match caller {
-            Caller::Operator(operator) => Ok(Self { hrms: input.shared.hrms.clone(), operator }),
+            Caller::Operator(operator) => {
+                Ok(Self { hrms: input.shared.hrms.clone(), operator, shared: Arc::clone(&input.shared) })
+            }
             Caller::User(_) => Err(wrong_caller()),
             Caller::Incomplete(caller) => Err(incomplete(&caller.pending)),
             Caller::Anonymous => Err(credential_missing()),

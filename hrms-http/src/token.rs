@@ -4,9 +4,11 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hrms_core::actor::Support;
 use hrms_core::identity::Subject;
 use hrms_core::jiff::{SignedDuration, Timestamp};
-use hrms_core::{SessionId, TenantId, UserId};
+use hrms_core::support::SupportAccess;
+use hrms_core::{SessionId, SupportGrantId, TenantId, UserId};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -109,10 +111,22 @@ struct Claims {
     sid: SessionId,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     tenant: Option<TenantId>,
+    /// Both or neither, and only in an organisation: an operator of the service acts through `sub`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    act: Option<Acting>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    support_grant: Option<SupportGrantId>,
     iat: i64,
     nbf: i64,
     exp: i64,
     jti: Uuid,
+}
+
+/// Who acts through the subject (RFC 8693, section 4.1). Nobody acts through somebody who acts.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acting {
+    sub: UserId,
 }
 
 /// What a good token says.
@@ -120,6 +134,8 @@ struct Claims {
 pub(crate) struct Verified {
     /// For whom it is.
     pub(crate) subject: Subject,
+    /// The operator of the service who acts through it.
+    pub(crate) support: Option<Support>,
     /// When it ends.
     pub(crate) expires_at: Timestamp,
 }
@@ -204,6 +220,30 @@ impl Tokens {
         now: Timestamp,
         jti: Uuid,
     ) -> Result<String, jsonwebtoken::errors::Error> {
+        self.sign(subject, None, self.life_seconds(), now, jti)
+    }
+
+    /// A token for an operator of the service inside an organisation, which ends with the grant; and how many
+    /// seconds it lives.
+    pub(crate) fn issue_support(
+        &self,
+        access: &SupportAccess,
+        now: Timestamp,
+        jti: Uuid,
+    ) -> Result<(String, i64), jsonwebtoken::errors::Error> {
+        let left = access.expires_at.as_second().saturating_sub(now.as_second());
+        let life = self.life_seconds().min(left).max(0);
+        Ok((self.sign(&access.subject, Some(access.support), life, now, jti)?, life))
+    }
+
+    fn sign(
+        &self,
+        subject: &Subject,
+        support: Option<Support>,
+        life: i64,
+        now: Timestamp,
+        jti: Uuid,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
         let iat = now.as_second();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -211,9 +251,11 @@ impl Tokens {
             sub: subject.user,
             sid: subject.session,
             tenant: subject.tenant,
+            act: support.map(|support| Acting { sub: support.operator }),
+            support_grant: support.map(|support| support.grant),
             iat,
             nbf: iat,
-            exp: iat + self.life_seconds(),
+            exp: iat + life,
             jti,
         };
         jsonwebtoken::encode(&self.header, &claims, &self.signing)
@@ -237,9 +279,16 @@ impl Tokens {
         if now.duration_since(until) >= LEEWAY {
             return Err(Refusal::Expired);
         }
+        let support = match (claims.act, claims.support_grant, claims.tenant) {
+            (None, None, _) => None,
+            (Some(act), Some(grant), Some(_)) if act.sub != claims.sub => {
+                Some(Support { operator: act.sub, grant })
+            }
+            _ => return Err(Refusal::Invalid),
+        };
         let subject = Subject { tenant: claims.tenant, user: claims.sub, session: claims.sid };
         // The store decides by its own clock when the session ends; the token by `exp` and the leeway.
-        Ok(Verified { subject, expires_at: until.saturating_add(LEEWAY).unwrap_or(until) })
+        Ok(Verified { subject, support, expires_at: until.saturating_add(LEEWAY).unwrap_or(until) })
     }
 
     /// The public keys.

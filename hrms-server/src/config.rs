@@ -66,6 +66,9 @@ pub struct Config {
     pub max_connections_per_address: usize,
     /// `workers`: background jobs run at the same time by this process, 0 to 64. Default 1.
     pub workers: u16,
+    /// `closing_hold_days`: for how many days a closed organisation can be reopened when nobody says, 1 to 365.
+    /// Default 30.
+    pub closing_hold_days: u16,
     /// `allow_unsafe_database_role`: start although the database role escapes row-level security.
     /// For development only. Default false.
     pub allow_unsafe_database_role: bool,
@@ -78,7 +81,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "bind",
     "data_dir",
     "database_url",
@@ -99,6 +102,7 @@ const KEYS: [&str; 28] = [
     "rate_limit_organization",
     "max_connections_per_address",
     "workers",
+    "closing_hold_days",
     "allow_unsafe_database_role",
     "mail_url",
     "mail_from",
@@ -246,6 +250,7 @@ impl Config {
             trusted_proxies: reader.list("trusted_proxies", parse_network).unwrap_or_default(),
             cors_origins: reader.list("cors_origins", parse_origin).unwrap_or_default(),
             workers: reader.value("workers", parse_workers).unwrap_or(1),
+            closing_hold_days: reader.value("closing_hold_days", parse_hold_days).unwrap_or(30),
             allow_unsafe_database_role: reader
                 .value("allow_unsafe_database_role", parse_bool)
                 .unwrap_or(false),
@@ -381,6 +386,16 @@ fn parse_rate(text: &str) -> Result<Option<Quota>, Fault> {
         _ => Err((
             format!("'{text}' is not a number of requests per seconds"),
             "write for example 600/60 for 600 requests a minute, or off",
+        )),
+    }
+}
+
+fn parse_hold_days(text: &str) -> Result<u16, Fault> {
+    match text.parse() {
+        Ok(days) if (1..=365).contains(&days) => Ok(days),
+        _ => Err((
+            format!("'{text}' is not a number from 1 to 365"),
+            "write for how many days a closed organisation can be reopened",
         )),
     }
 }

@@ -139,7 +139,7 @@ pub async fn hrms_trusting(
     let store = store(config).await?;
     let keys = keys(config)?;
     let signer = keys.signing.anchor_signer(former_keys);
-    let mut builder = Hrms::builder(store.clone()).anchor_signer(signer);
+    let mut builder = Hrms::builder(store.clone()).anchor_signer(signer).hold_days(config.closing_hold_days);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
     }

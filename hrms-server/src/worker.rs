@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hrms_core::Hrms;
 use hrms_core::job::{ClaimedJob, JobRegistry, LEASE, Lease, Worker};
+use hrms_core::{Hrms, Operator, RequestId};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
@@ -15,6 +15,12 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// How often jobs of workers that went silent are looked for.
 const RESCUE: Duration = Duration::from_secs(10);
+
+/// How often it is asked whether the organisation of a running job is still in use.
+const ASK: Duration = Duration::from_secs(2);
+
+/// How often closed organisations whose hold is over are looked for.
+const PURGE: Duration = Duration::from_secs(60 * 60);
 
 /// How long running jobs may take to finish at shutdown; then they are handed back.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -28,6 +34,7 @@ pub async fn run(hrms: Hrms, registry: JobRegistry, slots: u16, mut stopping: wa
     }
     let name = format!("process {}", std::process::id());
     let worker = Arc::new(Worker::new(hrms.clone(), registry, name));
+    let purging = tokio::spawn(purge(hrms.clone(), stopping.clone()));
     let mut running = Running::default();
     let mut rescue_at = Instant::now();
     let jobs = hrms.jobs();
@@ -62,6 +69,26 @@ pub async fn run(hrms: Hrms, registry: JobRegistry, slots: u16, mut stopping: wa
         }
     }
     running.drain(&worker).await;
+    // What isn't finished is undone, and done again at the next start.
+    purging.abort();
+}
+
+/// Purges closed organisations whose hold is over, now and then.
+async fn purge(hrms: Hrms, mut stopping: watch::Receiver<bool>) {
+    while !*stopping.borrow() {
+        let by = Operator::command(RequestId::from_uuid(hrms.ids().next()));
+        match hrms.organizations().purge_due(&by).await {
+            Ok(purged) if !purged.is_empty() => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "can't purge closed organisations");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PURGE) => {}
+            _ = stopping.changed() => {}
+        }
+    }
 }
 
 /// How often it is looked whether audit logs are to be anchored.
@@ -138,6 +165,24 @@ async fn work(worker: Arc<Worker>, job: ClaimedJob) {
         ended = worker.run(job) => report(ended, &lease),
         // Beside the job, not between its steps: the job may hold what a renewal waits for.
         () = renew(&worker, &lease) => tracing::warn!(job = %lease.job, "lost the lease of a job, stopping it"),
+        () = closing(&worker, &lease) => {
+            tracing::info!(job = %lease.job, "the organisation isn't in use any more: its job waits");
+            report(worker.release(&lease).await, &lease);
+        }
+    }
+}
+
+/// Ready when the organisation of a job isn't in use any more.
+async fn closing(worker: &Worker, lease: &Lease) {
+    loop {
+        tokio::time::sleep(ASK).await;
+        match worker.is_open(lease).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, job = %lease.job, "can't ask for an organisation");
+            }
+        }
     }
 }
 

@@ -146,6 +146,14 @@ async fn create_roles(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
            EXCEPTION WHEN OTHERS THEN
              IF NOT pg_has_role(current_user, 'hrms_owner', 'MEMBER') THEN RAISE; END IF;
            END;
+           -- What the owner's functions do to rows is bound to one tenant by the policies of hrms_app.
+           IF NOT pg_has_role('hrms_owner', 'hrms_app', 'USAGE') THEN
+             BEGIN
+               GRANT hrms_app TO hrms_owner;
+             EXCEPTION WHEN OTHERS THEN
+               IF NOT pg_has_role('hrms_owner', 'hrms_app', 'USAGE') THEN RAISE; END IF;
+             END;
+           END IF;
            EXECUTE format('GRANT CREATE ON DATABASE %I TO hrms_owner', current_database());
            GRANT USAGE, CREATE ON SCHEMA public TO hrms_owner;
            GRANT USAGE ON SCHEMA public TO hrms_app, hrms_directory;

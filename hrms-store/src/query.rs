@@ -85,6 +85,7 @@ params_from_ids!(
     EventId,
     AuditEntryId,
     RequestId,
+    SupportGrantId,
 );
 
 impl From<hrms_core::Version> for Param {

@@ -16,10 +16,13 @@ mod job;
 mod leave;
 mod location;
 mod membership;
+mod operator;
 mod org_chart;
 mod organization;
+mod purge;
 mod role;
 mod service_account;
+mod support;
 mod user;
 mod visibility;
 
@@ -42,6 +45,7 @@ use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::role::RoleRepo;
 use hrms_core::service_account::ServiceAccountRepo;
+use hrms_core::support::SupportGrantRepo;
 use hrms_core::user::UserRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
 
@@ -142,6 +146,10 @@ impl Tx for SqlTx {
     }
 
     fn imports(&mut self) -> &mut dyn ImportRepo {
+        self
+    }
+
+    fn support_grants(&mut self) -> &mut dyn SupportGrantRepo {
         self
     }
 

@@ -27,6 +27,7 @@ mod all {
     mod live;
     mod model;
     mod people;
+    mod platform;
     mod real_people;
     mod roles;
     mod story;

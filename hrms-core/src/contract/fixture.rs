@@ -35,6 +35,8 @@ pub async fn tenant(store: &impl Subject) -> TenantId {
         name: "Contract Ltd".into(),
         status: OrganizationStatus::Active,
         second_factor_required_for: Vec::new(),
+        closing: None,
+        support_access_allowed: true,
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

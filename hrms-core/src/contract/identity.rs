@@ -342,6 +342,8 @@ pub async fn an_organization_comes_with_its_admin(store: &impl Store) {
         name: "New Ltd".into(),
         status: OrganizationStatus::Active,
         second_factor_required_for: Vec::new(),
+        closing: None,
+        support_access_allowed: true,
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

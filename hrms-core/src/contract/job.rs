@@ -6,6 +6,7 @@ use crate::contract::fixture::{Subject, at, id, tenant};
 use crate::error::StoreError;
 use crate::id::{JobId, RequestId, TenantId, UserId};
 use crate::job::{Claim, ClaimedJob, Finish, JobFault, JobFilter, JobRecord, JobState, Progress, Requester};
+use crate::organization::OrganizationStatus;
 use crate::page::PageRequest;
 use crate::policy::Role;
 
@@ -21,6 +22,7 @@ pub fn job(kind: &str) -> JobRecord {
             employee: None,
             roles: vec![Role::Hr.into()],
             grants: Role::Hr.grants(),
+            support: None,
         },
         request: RequestId::from_uuid(id()),
         unique_key: None,
@@ -318,5 +320,18 @@ pub async fn job_lists_filter_and_sort(store: &impl Subject) {
     ] {
         let rows = tx.jobs().list(&filter, &newest).await.unwrap();
         assert_eq!(rows.iter().map(|job| job.id).collect::<Vec<_>>(), [expected], "{filter:?}");
+    }
+}
+
+/// Nobody works for an organisation that isn't in use; when it is again, its jobs go on.
+pub async fn jobs_of_a_suspended_organization_wait(store: &impl Subject) {
+    let (shut, open) = (tenant(store).await, tenant(store).await);
+    enqueue(store, shut, &[job("a")]).await;
+    let mut organization = store.organization(shut).await.unwrap().unwrap();
+    for (status, claimed) in [(OrganizationStatus::Suspended, 1), (OrganizationStatus::Active, 2)] {
+        enqueue(store, open, &[job("a")]).await;
+        organization.status = status;
+        store.update_organization_status(&organization, organization.version).await.unwrap();
+        assert_eq!(claim(store, &["a"], 10, 1).await.len(), claimed, "{status:?}");
     }
 }

@@ -33,7 +33,13 @@ pub fn invitation(email: &str) -> StoredInvitation {
             expires_at: at(100),
             version: Version::FIRST,
         },
-        inviter: Requester::User { user: by, employee: None, roles: Vec::new(), grants: Vec::new() },
+        inviter: Requester::User {
+            user: by,
+            employee: None,
+            roles: Vec::new(),
+            grants: Vec::new(),
+            support: None,
+        },
         token_hash: None,
         generation: 1,
     }

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Cause, Who};
+use crate::actor::{Actor, Cause, Support, Who};
 use crate::api_key::KeyHolder;
 use crate::error::CommonError;
 use crate::hrms::Hrms;
 use crate::id::{ApiKeyId, EmployeeId, RequestId, ServiceAccountId, TenantId, UserId};
+use crate::identity::Subject;
 use crate::job::{JobError, JobFault, JobRecord};
+use crate::organization::OrganizationStatus;
 use crate::policy::{Grant, Permission, RoleName};
 use crate::store::Tx;
 
@@ -27,6 +29,9 @@ pub enum Requester {
         /// What they were allowed to do.
         #[serde(default)]
         grants: Vec<Grant>,
+        /// The operator of the service who acted through them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        support: Option<Support>,
     },
     /// An integration with an API key.
     Service {
@@ -50,7 +55,8 @@ impl Requester {
     pub fn of(actor: &Actor) -> Self {
         match *actor.who() {
             Who::User { user, employee, .. } => {
-                Self::User { user, employee, roles: actor.roles().to_vec(), grants: actor.grants().to_vec() }
+                let (roles, grants) = (actor.roles().to_vec(), actor.grants().to_vec());
+                Self::User { user, employee, roles, grants, support: actor.support() }
             }
             Who::Service { account, key } => Self::Service { account, key, grants: actor.grants().to_vec() },
             Who::System { .. } => {
@@ -76,15 +82,19 @@ impl Requester {
 /// # Errors
 /// When the user may do nothing here any more, or storage fails.
 pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> Result<Actor, JobError> {
+    if let Requester::User { user, support: Some(support), .. } = &job.requester {
+        return supported(hrms, tenant, job, *user, *support).await;
+    }
     let cause = Cause::Job(job.id);
     let mut tx = hrms.store().read(tenant).await?;
-    let actor = actor_in(hrms, &mut *tx, tenant, &job.requester, cause, job.request).await?;
-    actor.ok_or_else(|| {
-        JobError::GiveUp(JobFault {
-            code: "job.requester-disabled".to_owned(),
-            detail: "whoever asked for this, a user or an API key, is no good any more".to_owned(),
-        })
-    })
+    if let Some(actor) = actor_in(hrms, &mut *tx, tenant, &job.requester, cause, job.request).await? {
+        return Ok(actor);
+    }
+    require_open(&mut *tx).await?;
+    Err(JobError::GiveUp(JobFault {
+        code: "job.requester-disabled".to_owned(),
+        detail: "whoever asked for this, a user or an API key, is no good any more".to_owned(),
+    }))
 }
 
 /// Whoever asked for something earlier, with the rights they have now; `None` when they can't act any more. The
@@ -92,7 +102,8 @@ pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> 
 ///
 /// A member of the organisation gets the roles, employee and employment that they have now, so that rights
 /// taken away meanwhile are gone. Users whom the organisation doesn't know belong to an embedder who
-/// manages them: they keep what they had.
+/// manages them: they keep what they had. What an operator asked for through somebody is none of that
+/// person's asking.
 pub(crate) async fn actor_in(
     hrms: &Hrms,
     tx: &mut dyn Tx,
@@ -113,7 +124,8 @@ pub(crate) async fn actor_in(
                 KeyHolder { tenant, account: *account, key: *key, permissions }.actor(cause, request)
             }));
         }
-        Requester::User { user, employee, roles, grants } => (*user, *employee, roles, grants),
+        Requester::User { support: Some(_), .. } => return Ok(None),
+        Requester::User { user, employee, roles, grants, .. } => (*user, *employee, roles, grants),
     };
     let as_user = |employee, roles: &[RoleName], grants: Vec<Grant>| {
         let who = Who::User { user, session: None, employee };
@@ -126,4 +138,48 @@ pub(crate) async fn actor_in(
     Ok(standing.map(|standing| {
         as_user(standing.employee, &standing.roles, standing.grants).with_facts(standing.facts)
     }))
+}
+
+/// What an operator of the service asked for through somebody's rights ends with the grant.
+async fn supported(
+    hrms: &Hrms,
+    tenant: TenantId,
+    job: &JobRecord,
+    user: UserId,
+    support: Support,
+) -> Result<Actor, JobError> {
+    let mut tx = hrms.store().read(tenant).await?;
+    require_open(&mut *tx).await?;
+    let grant = tx.support_grants().get(support.grant).await?;
+    drop(tx);
+    let standing = match grant {
+        Some(grant) => {
+            let subject = Subject { tenant: Some(tenant), user, session: grant.session };
+            hrms.support().standing(&subject, support).await?
+        }
+        None => None,
+    };
+    let Some(standing) = standing else {
+        return Err(JobError::GiveUp(JobFault {
+            code: "job.support-ended".to_owned(),
+            detail: "the support access under which this was asked for has ended".to_owned(),
+        }));
+    };
+    let who = Who::User { user, session: None, employee: standing.employee };
+    let cause = Cause::Job(job.id);
+    let actor = Actor::with_grants(tenant, who, standing.roles, standing.grants, cause, job.request);
+    Ok(actor.with_facts(standing.facts).with_support(support))
+}
+
+/// Jobs of an organisation that isn't in use wait until it is again.
+async fn require_open(tx: &mut dyn Tx) -> Result<(), JobError> {
+    match tx.organization().get().await? {
+        Some(organization) if organization.status != OrganizationStatus::Active => {
+            Err(JobError::Retry(JobFault {
+                code: "job.organization-inactive".to_owned(),
+                detail: "the organisation isn't in use".to_owned(),
+            }))
+        }
+        _ => Ok(()),
+    }
 }

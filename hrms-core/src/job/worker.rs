@@ -11,6 +11,7 @@ use crate::job::requester::actor_of;
 use crate::job::{
     Claim, ClaimedJob, Finish, JobContext, JobError, JobFault, JobRegistry, Lease, Outcome, backoff,
 };
+use crate::organization::OrganizationStatus;
 
 /// For how long a claim holds without being renewed.
 pub const LEASE: LeaseTime = LeaseTime(SignedDuration::from_secs(60));
@@ -92,6 +93,16 @@ impl Worker {
             Err(StoreError::Stale) => Ok(false),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Whether the organisation of a job is in use; a job of another one is to be stopped and
+    /// [released](Self::release).
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn is_open(&self, lease: &Lease) -> Result<bool, CommonError> {
+        let organization = self.hrms.directory().organization(lease.tenant).await?;
+        Ok(organization.is_some_and(|one| one.status == OrganizationStatus::Active))
     }
 
     /// Runs a claimed job and records how it ended.

@@ -15,8 +15,9 @@ use super::Credential;
 use super::hub::{Delivery, Ended, Subscription};
 use crate::websocket::{Socket, Stopping};
 
-/// How often it is asked what the credential is worth: a change of rights takes effect within this time.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is asked what the credential is worth. With the seconds that an answer is believed, a change of
+/// rights takes effect within 5 seconds.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// The client reads too slowly or doesn't answer: reconnect with `since`.
 pub(super) const TOO_SLOW: u16 = 4001;

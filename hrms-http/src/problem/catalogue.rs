@@ -117,6 +117,10 @@ catalogue! {
     "location.in-use": "Employees still work at the location.";
     "mail.not-configured": "Mail isn't set up on this installation.";
     "operator.email-taken": "Another account has this e-mail address.";
+    "operator.last": "The platform would be left without an operator who can log in.";
+    "organization.closed": "The organisation is closed; reopen it first.";
+    "organization.hold-over": "The organisation was closed too long ago to be reopened.";
+    "organization.not-closed": "The organisation isn't closed.";
     "organization.slug-taken": "Another organisation has this short name.";
     "role.built-in": "Built-in roles can't be changed or removed.";
     "role.code-taken": "Another role has this code.";
@@ -124,6 +128,11 @@ catalogue! {
     "role.not-yours": "The role holds, or would hold, more than the caller does.";
     "service-account.not-yours": "The service account could do more than the caller holds.";
     "user.account-shared": "The account is used elsewhere too; an operator of the service has to do that.";
+    "support.barred": "This isn't open to operators who act through a user's rights.";
+    "support.ended": "The grant of support access has ended.";
+    "support.not-allowed": "The organisation doesn't allow support access.";
+    "support.not-yours": "The grant of support access is another operator's.";
+    "support.organization-inactive": "The organisation is suspended or closed.";
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
     "user.last-owner": "The organisation would be left without an owner.";

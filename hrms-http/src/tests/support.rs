@@ -79,6 +79,8 @@ pub(super) async fn start_as(config: Config, change: impl FnOnce(Builder) -> Bui
             name: slug.to_owned(),
             status: OrganizationStatus::Active,
             second_factor_required_for: Vec::new(),
+            closing: None,
+            support_access_allowed: true,
             created_at: at,
             updated_at: at,
             version: Version::FIRST,

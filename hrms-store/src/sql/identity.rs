@@ -15,9 +15,9 @@ use hrms_core::operator::OperatorAccount;
 use hrms_core::user::Account;
 use hrms_core::{SessionId, StoreError, TenantId, UserId};
 
-use crate::instant::Instant;
 use crate::query::{Query, params};
 use crate::sql::credential::{AccountDemands, MemberDemands, demands};
+use crate::sql::operator::AccountRow;
 use crate::store::SqlStore;
 
 #[derive(FromRow)]
@@ -37,14 +37,6 @@ struct OperatorCandidateRow {
     password_hash: String,
     #[sqlx(flatten)]
     account: AccountDemands,
-}
-
-#[derive(FromRow)]
-struct OperatorRow {
-    id: Uuid,
-    email: String,
-    name: String,
-    created_at: Instant,
 }
 
 #[async_trait]
@@ -278,23 +270,18 @@ impl IdentityDirectory for SqlStore {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Option<OperatorAccount>, StoreError> {
-        let row: Option<OperatorRow> = self
+        let row: Option<AccountRow> = self
             .directory_read()
             .await?
             .optional(
-                "SELECT u.id, u.email, u.name, u.created_at FROM operator_session AS s \
+                "SELECT u.id, u.email, u.name, u.status, u.created_at, u.updated_at, u.version FROM operator_session AS s \
                  JOIN platform_operator AS p ON p.user_id = s.user_id JOIN user_account AS u ON u.id = p.user_id \
                  WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3 \
                    AND u.status = 'active'",
                 params![session, user, now],
             )
             .await?;
-        Ok(row.map(|row| OperatorAccount {
-            id: UserId::from_uuid(row.id),
-            email: row.email,
-            name: row.name,
-            created_at: row.created_at.0,
-        }))
+        row.map(TryInto::try_into).transpose()
     }
 
     async fn insert_operator(&self, account: &Account) -> Result<(), StoreError> {

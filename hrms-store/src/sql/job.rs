@@ -319,6 +319,7 @@ async fn tenants_with_due_jobs(conn: &mut Conn, claim: &Claim<'_>) -> Result<Vec
              ) \
              SELECT tenant FROM waiting WHERE tenant IS NOT NULL AND EXISTS ( \
                SELECT 1 FROM job WHERE job.tenant_id = waiting.tenant AND job.state = 'queued' AND job.run_at <= $1) \
+               AND EXISTS (SELECT 1 FROM organization AS o WHERE o.id = waiting.tenant AND o.status = 'active') \
              ORDER BY (tenant <= $2), tenant LIMIT $3",
             params![claim.now, after, claim.limit],
         )

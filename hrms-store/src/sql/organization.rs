@@ -1,12 +1,13 @@
 //! Organisations in SQL: the tenant's own row, and the registry across tenants.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::organization::{
-    Organization, OrganizationDirectory, OrganizationFilter, OrganizationRepo, OrganizationSort,
+    Closing, Organization, OrganizationDirectory, OrganizationFilter, OrganizationRepo, OrganizationSort,
     OrganizationStatus,
 };
 use hrms_core::policy::RoleName;
@@ -26,26 +27,55 @@ struct OrganizationRow {
     name: String,
     status: String,
     second_factor_required_for: Value,
+    closed_at: Option<Instant>,
+    purge_after: Option<Instant>,
+    close_reason: Option<String>,
+    support_access_allowed: bool,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
+}
+
+/// Reads [`OrganizationRow`]s.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, slug, name, status, second_factor_required_for, closed_at, purge_after, close_reason, \
+             support_access_allowed, \
+             created_at, updated_at, version FROM organization WHERE ",
+            $rest
+        )
+    };
 }
 
 impl TryFrom<OrganizationRow> for Organization {
     type Error = StoreError;
 
     fn try_from(row: OrganizationRow) -> Result<Self, StoreError> {
+        // Closed organisations are suspended too, for whatever looks at the status only.
+        let closing = match (row.closed_at, row.purge_after) {
+            (None, None) => None,
+            (Some(closed_at), Some(purge_after)) => Some(Closing {
+                closed_at: closed_at.0,
+                purge_after: purge_after.0,
+                reason: row.close_reason.unwrap_or_default(),
+            }),
+            _ => return Err(corrupt("organization", "closed_at without purge_after, or the other way")),
+        };
         Ok(Self {
             id: TenantId::from_uuid(row.id),
             slug: row.slug,
             name: row.name,
             status: match row.status.as_str() {
+                _ if closing.is_some() => OrganizationStatus::Closed,
                 "active" => OrganizationStatus::Active,
                 "suspended" => OrganizationStatus::Suspended,
                 other => return Err(corrupt("organization", format!("status {other}"))),
             },
             second_factor_required_for: serde_json::from_value(row.second_factor_required_for)
                 .map_err(|error| corrupt("organization", error))?,
+            closing,
+            support_access_allowed: row.support_access_allowed,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -56,33 +86,30 @@ impl TryFrom<OrganizationRow> for Organization {
 fn status_text(status: OrganizationStatus) -> &'static str {
     match status {
         OrganizationStatus::Active => "active",
-        OrganizationStatus::Suspended => "suspended",
+        OrganizationStatus::Suspended | OrganizationStatus::Closed => "suspended",
     }
 }
 
 #[async_trait]
 impl OrganizationRepo for SqlTx {
     async fn get(&mut self) -> Result<Option<Organization>, StoreError> {
-        let row: Option<OrganizationRow> = self
-            .conn
-            .optional(
-                "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE id = $1",
-                params![self.tenant],
-            )
-            .await?;
+        let row: Option<OrganizationRow> =
+            self.conn.optional(select!("id = $1"), params![self.tenant]).await?;
         row.map(TryInto::try_into).transpose()
     }
 
     async fn update(&mut self, organization: &Organization, expected: Version) -> Result<(), StoreError> {
         self.conn
             .execute_expecting_one(
-                "UPDATE organization SET name = $3, second_factor_required_for = $4, updated_at = $5, version = $6 \
+                "UPDATE organization SET name = $3, second_factor_required_for = $4, support_access_allowed = $5, \
+                 updated_at = $6, version = $7 \
                  WHERE id = $1 AND version = $2",
                 params![
                     self.tenant,
                     expected,
                     organization.name.as_str(),
                     organization.second_factor_required_for.iter().map(RoleName::as_str).collect::<Value>(),
+                    organization.support_access_allowed,
                     organization.updated_at,
                     organization.version,
                 ],
@@ -130,14 +157,8 @@ impl OrganizationDirectory for SqlStore {
     }
 
     async fn organization(&self, id: TenantId) -> Result<Option<Organization>, StoreError> {
-        let row: Option<OrganizationRow> = self
-            .directory_read()
-            .await?
-            .optional(
-                "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE id = $1",
-                params![id],
-            )
-            .await?;
+        let row: Option<OrganizationRow> =
+            self.directory_read().await?.optional(select!("id = $1"), params![id]).await?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -146,14 +167,17 @@ impl OrganizationDirectory for SqlStore {
         filter: &OrganizationFilter,
         page: &PageRequest<OrganizationSort>,
     ) -> Result<Vec<Organization>, StoreError> {
-        let mut query = Query::new(
-            "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE true",
-        );
+        let mut query = Query::new(select!("true"));
         if let Some(slug) = &filter.slug {
             query.push(" AND slug = ").bind(slug.as_str());
         }
         if let Some(status) = filter.status {
             query.push(" AND status = ").bind(status_text(status));
+            query.push(match status {
+                OrganizationStatus::Active => "",
+                OrganizationStatus::Suspended => " AND closed_at IS NULL",
+                OrganizationStatus::Closed => " AND closed_at IS NOT NULL",
+            });
         }
         if let Some(after) = filter.updated_after {
             query.push(" AND updated_at >= ").bind(after);
@@ -171,13 +195,18 @@ impl OrganizationDirectory for SqlStore {
         organization: &Organization,
         expected: Version,
     ) -> Result<(), StoreError> {
+        let closing = organization.closing.as_ref();
         let mut conn = self.directory().await?;
         conn.execute_expecting_one(
-            "UPDATE organization SET status = $3, updated_at = $4, version = $5 WHERE id = $1 AND version = $2",
+            "UPDATE organization SET status = $3, closed_at = $4, purge_after = $5, close_reason = $6, \
+             updated_at = $7, version = $8 WHERE id = $1 AND version = $2",
             params![
                 organization.id,
                 expected,
                 status_text(organization.status),
+                closing.map(|closing| closing.closed_at),
+                closing.map(|closing| closing.purge_after),
+                closing.map(|closing| closing.reason.as_str()),
                 organization.updated_at,
                 organization.version,
             ],
@@ -186,15 +215,25 @@ impl OrganizationDirectory for SqlStore {
         conn.commit().await
     }
 
-    async fn organization_by_slug(&self, slug: &str) -> Result<Option<Organization>, StoreError> {
-        let row: Option<OrganizationRow> = self
-            .directory_read()
-            .await?
-            .optional(
-                "SELECT id, slug, name, status, second_factor_required_for, created_at, updated_at, version FROM organization WHERE slug = $1",
-                params![slug],
+    async fn organizations_to_purge(&self, now: Timestamp, limit: u16) -> Result<Vec<TenantId>, StoreError> {
+        let mut conn = self.directory_read().await?;
+        let rows: Vec<(Uuid,)> = conn
+            .all(
+                "SELECT id FROM organization WHERE closed_at IS NOT NULL AND purge_after <= $1 \
+                 ORDER BY purge_after, id LIMIT $2",
+                params![now, limit],
             )
             .await?;
+        Ok(rows.into_iter().map(|(id,)| TenantId::from_uuid(id)).collect())
+    }
+
+    async fn purge_organization(&self, id: TenantId, now: Timestamp) -> Result<bool, StoreError> {
+        self.purge(id, now).await
+    }
+
+    async fn organization_by_slug(&self, slug: &str) -> Result<Option<Organization>, StoreError> {
+        let row: Option<OrganizationRow> =
+            self.directory_read().await?.optional(select!("slug = $1"), params![slug]).await?;
         row.map(TryInto::try_into).transpose()
     }
 }

@@ -67,6 +67,14 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/service-accounts" => json!({ "name": "C", "permissions": ["location.read"] }),
         "/api/v1/auth/invitations/join" => json!({ "token": "x" }),
         "/api/v1/invitations" => json!({ "email": "d@acme.example", "name": "D", "roles": ["employee"] }),
+        "/api/v1/platform/operators" => {
+            json!({ "email": "c@service.example", "name": "C", "password": "nine kettles in a row" })
+        }
+        "/api/v1/platform/organizations/{id}/support-grants" => {
+            let user = tenant.referenced("user_id");
+            json!({ "user_id": user, "reason": "ticket 4711: something is stuck", "minutes": 30 })
+        }
+        "/api/v1/platform/organizations/{id}/close" => json!({ "reason": "left us" }),
         "/api/v1/users" => {
             let password = "nine kettles in a row";
             json!({ "email": "c@acme.example", "name": "C", "roles": ["employee"], "password": password })

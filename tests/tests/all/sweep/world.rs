@@ -50,12 +50,14 @@ impl World {
     pub(in crate::all) async fn new(store: &Fresh) -> Self {
         let clock = Arc::new(FixedClock::at(at(0)));
         let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).mailer(Letterbox).build();
-        let new = NewOperator {
-            email: "olga@service.example".into(),
-            name: "Olga".into(),
-            password: Secret::new(PASSWORD),
-        };
-        hrms.operators().create(&Operator::command(RequestId::from_uuid(id())), new).await.unwrap();
+        for name in ["olga", "otto"] {
+            let new = NewOperator {
+                email: format!("{name}@service.example"),
+                name: name.into(),
+                password: Secret::new(PASSWORD),
+            };
+            hrms.operators().create(&Operator::command(RequestId::from_uuid(id())), new).await.unwrap();
+        }
         let tokens = Tokens::from_pem(key().as_bytes(), "hrms").unwrap();
         let auth = BearerAuth::new(hrms.clone(), tokens);
         let server = Server::new(hrms, auth, Config::new([7; 32])).unwrap();
@@ -246,6 +248,7 @@ impl Tenant {
         tenant.invitations().await;
         let entries = tenant.client.get("/api/v1/audit-log?limit=1").await.expect(200).json();
         tenant.ids.insert("audit-log", text(&entries["items"][0]["id"]));
+        tenant.support(operator).await;
         tenant
     }
 
@@ -309,6 +312,22 @@ impl Tenant {
         }
     }
 
+    /// Two accesses of operators, and the operator with a session.
+    async fn support(&mut self, operator: &Client) {
+        let path =
+            format!("/api/v1/platform/organizations/{}/support-grants", self.ids["platform/organizations"]);
+        for reason in ["ticket 1: something is stuck", "ticket 2: it still is"] {
+            let new = json!({ "user_id": self.ids["users"], "reason": reason, "minutes": 240 });
+            let made = operator.post(&path, &new).await.expect(201).json();
+            self.ids.insert("support-access", text(&made["id"]));
+        }
+        let operators = "/api/v1/platform/operators";
+        let olga = text(&operator.get(operators).await.expect(200).json()["items"][0]["id"]);
+        let sessions = operator.get(&format!("{operators}/{olga}/sessions")).await.expect(200).json();
+        self.ids.insert("platform/operators", olga);
+        self.ids.insert("operator-sessions", text(&sessions["items"][0]["id"]));
+    }
+
     fn id_in(&self, collection: &str) -> String {
         self.ids.get(collection).cloned().unwrap_or_else(|| {
             panic!("let `Tenant` in sweep/world.rs make one of `{collection}` and keep its id")
@@ -324,6 +343,7 @@ impl Tenant {
             "location_id" => "locations",
             "leave_type_id" => "leave-types",
             "service_account_id" => "service-accounts",
+            "user_id" => "users",
             _ => panic!("say in `referenced` of sweep/world.rs what `{field}` refers to"),
         })
     }
@@ -333,6 +353,8 @@ impl Tenant {
         match (collection, name) {
             ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
             (_, "session_id") => self.id_in("user-sessions"),
+            ("platform/organizations", "grant_id") => self.id_in("support-access"),
+            ("platform/operators", "session_id") => self.id_in("operator-sessions"),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),
             (collection, "id") => self.id_in(collection),

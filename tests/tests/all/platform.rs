@@ -1,0 +1,4 @@
+//! What operators of the service do: organisations, other operators, access inside an organisation.
+
+mod http;
+mod purge;
