@@ -23,6 +23,7 @@ mod leave;
 mod membership;
 mod people;
 mod platform;
+mod policy;
 mod role;
 
 pub use access::*;
@@ -37,6 +38,7 @@ pub use leave::*;
 pub use membership::*;
 pub use people::*;
 pub use platform::*;
+pub use policy::*;
 pub use role::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
@@ -132,6 +134,9 @@ macro_rules! store_contract {
             a_leave_posting_is_undone_once,
             leave_of_tenants_never_meets,
             the_list_of_leave_requests_filters_and_pages,
+            policies_are_read_back_as_written,
+            the_history_of_a_policy_outlives_it,
+            policies_never_cross_tenants,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

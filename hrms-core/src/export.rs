@@ -18,7 +18,7 @@ use crate::id::{DepartmentId, EmployeeId};
 use crate::import::{ImportKind, escape};
 use crate::location::{Location, LocationFilter, LocationSort};
 use crate::page::{PageRequest, Position};
-use crate::policy::{Permission, Resource, Visibility};
+use crate::policy::{Decision, Details, Permission, Resource, Visibility};
 use crate::store::Tx;
 
 /// So many rows are read at once.
@@ -46,7 +46,8 @@ impl ExportService<'_> {
     /// When exports or the things themselves may not be read.
     pub async fn csv(&self, actor: &Actor, kind: ImportKind) -> Result<Vec<u8>, CommonError> {
         let hrms = self.0;
-        hrms.require(actor, Permission::ExportRun, &Resource::organization())?;
+        let file = Resource::organization().with_details(Details::Data(kind));
+        hrms.require(actor, Permission::ExportRun, &file)?;
         let today = hrms.clock().today(&TimeZone::UTC);
         let whole = |permission| hrms.require(actor, permission, &Resource::organization());
         match kind {
@@ -82,24 +83,59 @@ impl ExportService<'_> {
             }
             ImportKind::Employees => {
                 let visible = hrms.visibility(actor, Permission::EmployeeRead)?;
-                let personal = hrms
-                    .visibility(actor, Permission::EmployeeReadPersonal)
-                    .is_ok_and(|visible| visible.organization);
+                let personal = whole(Permission::EmployeeReadPersonal).is_ok();
                 let mut tx = hrms.read(actor).await?;
-                file.employees(&employees(&mut *tx, visible, today).await?, personal)?;
+                let mut people = employees(&mut *tx, visible, today).await?;
+                self.sift(actor, &mut *tx, &mut people, today).await?;
+                if personal {
+                    self.mask(actor, &mut people);
+                }
+                file.employees(&people, personal)?;
             }
             ImportKind::EmploymentHistory => {
                 let mut tx = hrms.read(actor).await?;
-                let people = employees(&mut *tx, Visibility::ALL, today).await?;
+                let mut people = employees(&mut *tx, Visibility::ALL, today).await?;
+                self.sift(actor, &mut *tx, &mut people, today).await?;
                 file.history(&mut *tx, &people).await?;
             }
             ImportKind::DepartmentHeads => {
                 let mut tx = hrms.read(actor).await?;
-                let people = employees(&mut *tx, Visibility::ALL, today).await?;
+                let mut people = employees(&mut *tx, Visibility::ALL, today).await?;
+                self.sift(actor, &mut *tx, &mut people, today).await?;
                 file.heads(&mut *tx, &people).await?;
             }
         }
         file.done()
+    }
+
+    /// Leaves out whom the organisation's own policies hide.
+    async fn sift(
+        &self,
+        actor: &Actor,
+        tx: &mut dyn Tx,
+        people: &mut Vec<EmployeeRow>,
+        today: Date,
+    ) -> Result<(), CommonError> {
+        let policy = self.0.policy();
+        if policy.narrows(actor, Permission::EmployeeRead) {
+            self.0.complete(tx, actor, people.iter_mut().map(|row| &mut row.resource), today).await?;
+            people.retain(|row| {
+                policy.decide(actor, Permission::EmployeeRead, &row.resource) == Decision::Allow
+            });
+        }
+        Ok(())
+    }
+
+    /// Leaves out the personal data that the organisation's own policies hide.
+    fn mask(&self, actor: &Actor, people: &mut [EmployeeRow]) {
+        let (policy, personal) = (self.0.policy(), Permission::EmployeeReadPersonal);
+        if policy.narrows(actor, personal) {
+            for row in people {
+                if policy.decide(actor, personal, &row.resource) == Decision::Deny {
+                    row.view = row.view.clone().without_personal_data();
+                }
+            }
+        }
     }
 }
 
@@ -281,9 +317,10 @@ impl File {
         self.row(["department", "employee", "from", "to"])?;
         for department in &all {
             for head in heads.get(&department.id).into_iter().flatten() {
+                let Some(number) = numbers.get(&head.employee_id) else { continue };
                 self.row([
                     department.code.clone(),
-                    text(numbers.get(&head.employee_id)),
+                    (*number).to_owned(),
                     head.period.from().to_string(),
                     text(head.period.to()),
                 ])?;

@@ -20,7 +20,7 @@ use crate::idempotency::KEPT_FOR;
 use crate::identity;
 use crate::mail::{Mailer, NoMailer};
 use crate::password::HashingPool;
-use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, Visibility};
+use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, Visibility, written};
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::sealed::{NoBox, SecretBox};
 use crate::store::{Directory, Store, Tx};
@@ -41,6 +41,7 @@ struct Parts {
     job_bell: Notify,
     rate_limits: RateLimits,
     identity: identity::State,
+    written_policies: written::State,
     audit_backlog: audit::Backlog,
     audit_growth: audit::Growth,
     anchor_signer: Option<Arc<dyn AnchorSigner>>,
@@ -155,6 +156,7 @@ impl Hrms {
                 job_bell: Notify::new(),
                 rate_limits: RateLimits::default(),
                 identity: identity::State::default(),
+                written_policies: written::State::default(),
                 audit_backlog: audit::Backlog::default(),
                 audit_growth: audit::Growth::default(),
                 anchor_signer: None,
@@ -254,6 +256,11 @@ impl Hrms {
     /// What the identity service remembers in this process.
     pub(crate) fn identity_state(&self) -> &identity::State {
         &self.0.identity
+    }
+
+    /// The written policies that this process has compiled.
+    pub(crate) fn written_policies(&self) -> &written::State {
+        &self.0.written_policies
     }
 
     /// Opens units of work without an actor: to find out who acts.

@@ -36,6 +36,9 @@ pub use ledger::{
 };
 pub use repo::{LeaveLedger, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort};
 pub use request::{DecisionNote, LeaveRequest, LeaveRequestView, MAX_DAYS, RequestStatus, SubmitLeave};
+#[cfg(feature = "cedar")]
+pub(crate) use standing::resource_of_request;
+
 pub use service::{LeavePreview, LeaveRefusal, LeaveRequestQuery, slots};
 
 /// What can be done with leave.

@@ -68,6 +68,8 @@ pub struct Organization {
     pub closing: Option<Closing>,
     /// Whether operators of the service may be given access inside it, for a while and with a reason.
     pub support_access_allowed: bool,
+    /// IANA time zone, such as `Asia/Kolkata`: by it policies tell the time.
+    pub time_zone: String,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -152,6 +154,9 @@ pub struct OrganizationPatch {
     /// New name.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Patch<String>,
+    /// New IANA time zone.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub time_zone: Patch<String>,
     /// All roles whose holders need a second factor from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RoleName>>))]
     pub second_factor_required_for: Patch<Vec<RoleName>>,
@@ -368,6 +373,7 @@ impl OrganizationService<'_> {
         patch
             .support_access_allowed
             .required("/support_access_allowed", &mut organization.support_access_allowed)?;
+        patch.time_zone.required("/time_zone", &mut organization.time_zone)?;
         if organization == before {
             return Ok(work.commit(organization).await?);
         }
@@ -376,7 +382,12 @@ impl OrganizationService<'_> {
         if !rights::exist(&mut *work, &organization.second_factor_required_for).await? {
             check.fault(SECOND_FACTOR, "unknown-role", "there is no such role");
         }
+        check.zone("/time_zone", &organization.time_zone);
         check.done()?;
+        if organization.time_zone != before.time_zone {
+            // Policies tell the time by it.
+            work.policies().next_revision().await?;
+        }
         if organization.second_factor_required_for != before.second_factor_required_for {
             self.0.require_confirmed(actor)?;
         }
@@ -432,6 +443,7 @@ impl OrganizationService<'_> {
             second_factor_required_for: Vec::new(),
             closing: None,
             support_access_allowed: true,
+            time_zone: "UTC".to_owned(),
             created_at: now,
             updated_at: now,
             version: Version::FIRST,

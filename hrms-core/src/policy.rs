@@ -3,12 +3,17 @@
 //! Deciding is pure: a function of the actor, a permission and a few facts of the resource.
 //! Nothing is allowed unless a grant says so.
 
+#[cfg(feature = "cedar")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cedar")))]
+pub mod cedar;
+mod kind;
 #[cfg(test)]
 mod matrix;
 mod reach;
 mod role;
 mod rules;
 mod support;
+pub mod written;
 
 use std::fmt;
 
@@ -18,6 +23,7 @@ use crate::actor::Actor;
 use crate::employment::Facts;
 use crate::id::{DepartmentId, EmployeeId, LocationId};
 
+pub use kind::{Details, Kind, LeaveDetails};
 pub use role::{Grant, Role, RoleName, Scope};
 pub use rules::{Rules, Verdict};
 
@@ -156,6 +162,8 @@ pub struct Resource {
     pub managers_above: Vec<EmployeeId>,
     /// The departments above the owner's, nearest first; looked up likewise.
     pub departments_above: Vec<DepartmentId>,
+    /// What policies can look at besides.
+    pub details: Details,
 }
 
 impl Resource {
@@ -170,10 +178,19 @@ impl Resource {
     pub fn of(owner: EmployeeId, facts: Facts) -> Self {
         Self { owner: Some(owner), facts, ..Self::default() }
     }
+
+    /// The same thing with what policies can look at besides.
+    #[must_use]
+    pub fn with_details(mut self, details: Details) -> Self {
+        self.details = details;
+        self
+    }
 }
 
 /// The answer to "may this actor do this to that?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// A grant allows it.
     Allow,

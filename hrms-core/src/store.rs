@@ -23,6 +23,7 @@ use crate::membership::MembershipDirectory;
 use crate::operator::OperatorDirectory;
 use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
+use crate::policy::written::PolicyRepo;
 use crate::role::RoleRepo;
 use crate::service_account::ServiceAccountRepo;
 use crate::support::SupportGrantRepo;
@@ -81,6 +82,8 @@ pub trait Tx: Send {
     fn organization(&mut self) -> &mut dyn OrganizationRepo;
     /// Who can log in.
     fn users(&mut self) -> &mut dyn UserRepo;
+    /// Policies that the organisation wrote.
+    fn policies(&mut self) -> &mut dyn PolicyRepo;
     /// The organisation's own roles.
     fn roles(&mut self) -> &mut dyn RoleRepo;
     /// The organisation's programs.
@@ -147,10 +150,7 @@ impl<T> Directory for T where
         + IdentityDirectory
         + CredentialDirectory
         + MembershipDirectory
-<<<<<<< HEAD
-=======
         + OperatorDirectory
->>>>>>> 3d00667 (Organisations are closed and purged; operators look after each other; support access with a reason, for a while, seen and ended by the organisation)
         + AuditDirectory
 {
 }

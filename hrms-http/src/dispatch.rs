@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
+use hrms_core::actor::Channel;
 use hrms_core::audit::{Act, Author, Change, Log, Outcome};
 use hrms_core::identity::is_confirmed;
 use hrms_core::{Actor, CommonError, FieldError, Hrms, RequestId, Who};
@@ -24,7 +25,7 @@ use tracing::Instrument;
 
 use crate::answer::{BoxError, Reply, empty};
 use crate::api::Api;
-use crate::auth::{Authenticate, Caller, IncompleteCaller};
+use crate::auth::{AuthError, Authenticate, Caller, IncompleteCaller};
 use crate::bearer::subject_of;
 use crate::config::Config;
 use crate::endpoint::{Access, Endpoint};
@@ -37,7 +38,7 @@ use crate::idempotency::{self, RunningKeys};
 use crate::problem::Problem;
 use crate::rate::Meter;
 use crate::request::{
-    ClientAddress, Input, Peer, barred_to_support, credential_missing, incomplete, wrong_caller,
+    ClientAddress, Input, Peer, barred_to_support, credential_missing, incomplete, peer_address, wrong_caller,
 };
 use crate::site::{self, Site};
 
@@ -291,7 +292,7 @@ async fn admit(
     };
     let mut caller = match endpoint.access {
         Access::Public => Caller::Anonymous,
-        _ => shared.authenticate.authenticate(parts, id).await?,
+        _ => identify(shared, parts, id, Channel::Api).await?,
     };
     meter.charge_caller(&shared.hrms, &shared.config.rates, &caller).await?;
     *seen = Seen::of(&caller, address, endpoint);
@@ -302,7 +303,7 @@ async fn admit(
         if let Some(subject) = subject_of(&caller) {
             shared.authenticate.forget(&subject);
         }
-        caller = shared.authenticate.authenticate(parts, id).await?;
+        caller = identify(shared, parts, id, Channel::Api).await?;
         check_access(&shared.hrms, endpoint.access, &caller)?;
         check_confirmed(&shared.hrms, &caller)?;
     }
@@ -358,6 +359,25 @@ fn check_support(endpoint: &Endpoint, caller: &Caller) -> Result<(), Problem> {
         }
     };
     if open { Ok(()) } else { Err(barred_to_support()) }
+}
+
+/// Who sent a request, with the policies of their organisation that are in force, and in which circumstances.
+pub(crate) async fn identify(
+    shared: &Shared,
+    parts: &Parts,
+    id: RequestId,
+    channel: Channel,
+) -> Result<Caller, AuthError> {
+    let caller = shared.authenticate.authenticate(parts, id).await?;
+    let Caller::User(mut actor) = caller else { return Ok(caller) };
+    let mut context = *actor.context();
+    context.at = Some(shared.hrms.clock().now());
+    context.channel = channel;
+    context.address = peer_address(parts, &shared.config).or(context.address);
+    if let Some(rules) = shared.hrms.rules_of(actor.tenant()).await? {
+        actor = actor.with_rules(rules);
+    }
+    Ok(Caller::User(actor.with_context(context)))
 }
 
 fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Problem> {

@@ -8,8 +8,10 @@ mod hub;
 mod socket;
 mod ticket;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use hrms_core::actor::Channel;
 use hrms_core::event::EventFrame;
 use hrms_core::{Actor, EventId};
 use http::header::AUTHORIZATION;
@@ -20,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Found;
 use crate::auth::{AuthError, Caller};
-use crate::dispatch::Shared;
+use crate::dispatch::{Shared, identify};
 use crate::endpoints;
 use crate::extract::{Extract, Query};
 use crate::openapi::Operation;
@@ -87,13 +89,15 @@ impl Live {
 struct Credential {
     shared: Arc<Shared>,
     header: HeaderValue,
+    /// From where the connection came: that stays true for as long as it lives.
+    address: Option<IpAddr>,
 }
 
 impl Extract for Credential {
     fn extract(input: &mut Input) -> Result<Self, Problem> {
         let header = input.parts.headers.get(AUTHORIZATION).cloned();
         let header = header.ok_or_else(crate::request::credential_missing)?;
-        Ok(Self { shared: Arc::clone(&input.shared), header })
+        Ok(Self { shared: Arc::clone(&input.shared), header, address: input.client_address() })
     }
 
     fn describe(operation: &mut Operation<'_>) {
@@ -109,8 +113,12 @@ impl Credential {
         let Ok(request) = request else { return Ok(None) };
         let id = hrms_core::RequestId::from_uuid(self.shared.hrms.ids().next());
         let (parts, ()) = request.into_parts();
-        match self.shared.authenticate.authenticate(&parts, id).await {
-            Ok(Caller::User(actor)) => Ok(Some(actor)),
+        match identify(&self.shared, &parts, id, Channel::Socket).await {
+            Ok(Caller::User(actor)) => {
+                let mut context = *actor.context();
+                context.address = self.address;
+                Ok(Some(actor.with_context(context)))
+            }
             Ok(_) | Err(AuthError::Refused { .. }) => Ok(None),
             Err(failed) => Err(failed),
         }
@@ -152,11 +160,13 @@ async fn listen(
     };
     let subscription = credential.shared.live.hub.subscribe(&cx.hrms, tenant, after).await?;
     let types = query.types.map(|types| types.split(',').map(|kind| kind.trim().to_owned()).collect());
+    let mut context = *cx.actor.context();
+    context.channel = Channel::Socket;
     let config = &credential.shared.config;
     let (ping, patience) = (config.event_ping, config.event_patience);
     let listening = Listening {
         hrms: cx.hrms,
-        actor: cx.actor,
+        actor: cx.actor.with_context(context),
         credential,
         subscription,
         types,

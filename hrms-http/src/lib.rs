@@ -36,6 +36,7 @@ mod org_chart;
 mod organization;
 mod places;
 mod platform;
+mod policy;
 mod problem;
 mod rate;
 mod request;
@@ -84,6 +85,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     org_chart::ENDPOINTS,
     organization::ENDPOINTS,
     platform::ENDPOINTS,
+    policy::ENDPOINTS,
     role::ENDPOINTS,
     service_account::ENDPOINTS,
     operator::ENDPOINTS,

@@ -11,6 +11,7 @@ use http::request::Parts;
 
 use crate::auth::{Caller, OperatorCaller};
 use crate::bearer::subject_of;
+use crate::config::Config;
 use crate::dispatch::Shared;
 use crate::forwarded::client_address;
 use crate::problem::Problem;
@@ -43,9 +44,14 @@ pub(crate) struct Input {
 impl Input {
     /// The client's address: the other end of the connection, or what trusted proxies say about it.
     pub(crate) fn client_address(&self) -> Option<IpAddr> {
-        let Peer(peer) = self.parts.extensions.get()?;
-        Some(client_address(peer.ip(), &self.parts.headers, &self.shared.config.trusted_proxies))
+        peer_address(&self.parts, &self.shared.config)
     }
+}
+
+/// The client's address: the other end of the connection, or what trusted proxies say about it.
+pub(crate) fn peer_address(parts: &Parts, config: &Config) -> Option<IpAddr> {
+    let Peer(peer) = parts.extensions.get()?;
+    Some(client_address(peer.ip(), &parts.headers, &config.trusted_proxies))
 }
 
 /// The first argument of a handler. The row's access decides which one it is.

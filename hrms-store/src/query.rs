@@ -66,6 +66,7 @@ macro_rules! params_from_ids {
 params_from_ids!(
     TenantId,
     UserId,
+    PolicyId,
     SessionId,
     RoleId,
     ServiceAccountId,

@@ -19,6 +19,7 @@ mod membership;
 mod operator;
 mod org_chart;
 mod organization;
+mod policy;
 mod purge;
 mod role;
 mod service_account;
@@ -43,6 +44,7 @@ use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo
 use hrms_core::location::LocationRepo;
 use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
+use hrms_core::policy::written::PolicyRepo;
 use hrms_core::role::RoleRepo;
 use hrms_core::service_account::ServiceAccountRepo;
 use hrms_core::support::SupportGrantRepo;
@@ -66,6 +68,10 @@ impl Tx for SqlTx {
     }
 
     fn users(&mut self) -> &mut dyn UserRepo {
+        self
+    }
+
+    fn policies(&mut self) -> &mut dyn PolicyRepo {
         self
     }
 

@@ -28,6 +28,7 @@ mod all {
     mod model;
     mod people;
     mod platform;
+    mod policies;
     mod real_people;
     mod roles;
     mod story;

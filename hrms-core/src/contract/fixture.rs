@@ -37,6 +37,7 @@ pub async fn tenant(store: &impl Subject) -> TenantId {
         second_factor_required_for: Vec::new(),
         closing: None,
         support_access_allowed: true,
+        time_zone: "UTC".to_owned(),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

@@ -344,6 +344,7 @@ pub async fn an_organization_comes_with_its_admin(store: &impl Store) {
         second_factor_required_for: Vec::new(),
         closing: None,
         support_access_allowed: true,
+        time_zone: "UTC".to_owned(),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

@@ -16,7 +16,7 @@ use crate::error::CommonError;
 use crate::event::{NewEvent, subject};
 use crate::hrms::{Hrms, Work};
 use crate::id::EmployeeId;
-use crate::page::{Page, PageRequest, Position};
+use crate::page::{Filling, Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource};
 use crate::store::{Tx, Version};
 use crate::validate::{Check, fold, time_zone};
@@ -102,13 +102,20 @@ impl EmployeeService<'_> {
             updated_after: search.updated_after,
             ..EmployeeFilter::everybody(visible, search.as_of.unwrap_or(today))
         };
-        let mut rows = tx.employees().list(&filter, page).await?;
-        self.0.complete(&mut *tx, actor, rows.iter_mut().map(|row| &mut row.resource), today).await?;
-        let page = Page::from_rows(rows, page.limit, |last| Position {
-            key: last.view.sort_key(page.sort),
-            id: last.view.id.as_uuid(),
-        });
-        Ok(page.map(|row| self.shown(actor, row)))
+        let policy = self.0.policy();
+        let mut filling = Filling::new(page, policy.narrows(actor, Permission::EmployeeRead));
+        loop {
+            let mut rows = tx.employees().list(&filter, filling.request()).await?;
+            self.0.complete(&mut *tx, actor, rows.iter_mut().map(|row| &mut row.resource), today).await?;
+            let may = |row: &EmployeeRow| {
+                policy.decide(actor, Permission::EmployeeRead, &row.resource) == Decision::Allow
+            };
+            let position =
+                |row: &EmployeeRow| Position { key: row.view.sort_key(page.sort), id: row.view.id.as_uuid() };
+            if let Some(page) = filling.take(rows, may, position) {
+                return Ok(page.map(|row| self.shown(actor, row)));
+            }
+        }
     }
 
     /// Every employment record of an employee, oldest first: two statements.
@@ -136,6 +143,8 @@ impl EmployeeService<'_> {
         }
         let facts = new.facts();
         let id = EmployeeId::from_uuid(self.0.ids().next());
+        // Policies of the organisation may look at where the new one is going to work.
+        self.0.require(actor, Permission::EmployeeManage, &Resource::of(id, facts))?;
         let mut employee = Employee {
             id,
             number: new.number.clone().unwrap_or_else(|| drawn_number(0)),

@@ -11,7 +11,7 @@ use crate::import::{
     ImportError, ImportJob, ImportRecord, ImportState, ImportView, NewImport, RowError, escape,
 };
 use crate::job::{EnqueueOptions, JobView};
-use crate::policy::{Permission, Resource};
+use crate::policy::{Decision, Details, Permission, Resource, Verdict};
 
 /// What can be done with imports.
 #[derive(Clone, Copy, Debug)]
@@ -94,15 +94,27 @@ impl ImportService<'_> {
     fn require_seen(&self, actor: &Actor, import: &ImportRecord) -> Result<(), CommonError> {
         let mine = actor.user_id().is_some() && actor.user_id() == import.requested_by;
         let seen = self.0.visibility(actor, Permission::ImportRun)?;
-        if mine || seen.organization { Ok(()) } else { Err(NOT_FOUND) }
+        let whole = Resource::organization().with_details(Details::Data(import.settings.kind));
+        let permission = Permission::ImportRun;
+        if self.0.policy().decide(actor, permission, &whole) == Decision::Allow {
+            return Ok(());
+        }
+        let forbidden =
+            actor.rules().is_some_and(|rules| rules.judge(actor, permission, &whole) == Verdict::Forbid);
+        if mine && !forbidden && !seen.is_nothing() { Ok(()) } else { Err(NOT_FOUND) }
     }
 }
 
 /// Refuses unless the actor may run such an import. Asked when it is submitted and again when it runs.
 pub(crate) fn require(hrms: &Hrms, actor: &Actor, new: &NewImport) -> Result<(), CommonError> {
-    hrms.require(actor, Permission::ImportRun, &Resource::organization())?;
+    let file = Resource::organization().with_details(Details::Data(new.kind));
+    hrms.require(actor, Permission::ImportRun, &file)?;
     for permission in new.permissions() {
         hrms.require(actor, permission, &Resource::organization())?;
+        // Rows aren't asked about one by one, so a policy that tells them apart must stop all of them.
+        if actor.rules().is_some_and(|rules| rules.tells_apart(permission)) {
+            return Err(CommonError::Forbidden { permission });
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Cause, Support, Who};
+use crate::actor::{Actor, Cause, Channel, Context, Support, Who};
 use crate::api_key::KeyHolder;
 use crate::error::CommonError;
 use crate::hrms::Hrms;
@@ -77,7 +77,7 @@ impl Requester {
     }
 }
 
-/// The actor that a job runs as.
+/// The actor that a job runs as. The organisation's own policies bind it like a request.
 ///
 /// # Errors
 /// When the user may do nothing here any more, or storage fails.
@@ -87,14 +87,25 @@ pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> 
     }
     let cause = Cause::Job(job.id);
     let mut tx = hrms.store().read(tenant).await?;
-    if let Some(actor) = actor_in(hrms, &mut *tx, tenant, &job.requester, cause, job.request).await? {
-        return Ok(actor);
-    }
-    require_open(&mut *tx).await?;
-    Err(JobError::GiveUp(JobFault {
-        code: "job.requester-disabled".to_owned(),
-        detail: "whoever asked for this, a user or an API key, is no good any more".to_owned(),
-    }))
+    let Some(actor) = actor_in(hrms, &mut *tx, tenant, &job.requester, cause, job.request).await? else {
+        require_open(&mut *tx).await?;
+        return Err(JobError::GiveUp(JobFault {
+            code: "job.requester-disabled".to_owned(),
+            detail: "whoever asked for this, a user or an API key, is no good any more".to_owned(),
+        }));
+    };
+    drop(tx);
+    Ok(in_job(hrms, tenant, actor).await?)
+}
+
+/// The actor bound by the organisation's own policies, in the circumstances of a job.
+async fn in_job(hrms: &Hrms, tenant: TenantId, actor: Actor) -> Result<Actor, CommonError> {
+    let context = Context { at: Some(hrms.clock().now()), channel: Channel::Job, ..Context::default() };
+    let actor = actor.with_context(context);
+    Ok(match hrms.rules_of(tenant).await? {
+        Some(rules) => actor.with_rules(rules),
+        None => actor,
+    })
 }
 
 /// Whoever asked for something earlier, with the rights they have now; `None` when they can't act any more. The
@@ -168,7 +179,7 @@ async fn supported(
     let who = Who::User { user, session: None, employee: standing.employee };
     let cause = Cause::Job(job.id);
     let actor = Actor::with_grants(tenant, who, standing.roles, standing.grants, cause, job.request);
-    Ok(actor.with_facts(standing.facts).with_support(support))
+    Ok(in_job(hrms, tenant, actor.with_facts(standing.facts).with_support(support)).await?)
 }
 
 /// Jobs of an organisation that isn't in use wait until it is again.

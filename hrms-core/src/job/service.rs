@@ -8,7 +8,7 @@ use crate::hrms::Hrms;
 use crate::id::JobId;
 use crate::job::{JobFilter, JobRecord, JobSort, JobView};
 use crate::page::{Page, PageRequest, Position};
-use crate::policy::{Permission, Resource};
+use crate::policy::{Decision, Permission, Resource, Verdict};
 
 /// Why something about a job was refused.
 #[derive(Debug, thiserror::Error)]
@@ -88,8 +88,7 @@ impl JobService<'_> {
         mut filter: JobFilter,
         page: &PageRequest<JobSort>,
     ) -> Result<Page<JobView>, JobServiceError> {
-        let seen = self.0.visibility(actor, Permission::JobRead)?;
-        if !seen.organization {
+        if !self.sees_all(actor)? {
             let me = actor.user_id();
             if me.is_none() || filter.requested_by.is_some_and(|asked| Some(asked) != me) {
                 return Ok(Page { items: Vec::new(), next: None });
@@ -128,8 +127,23 @@ impl JobService<'_> {
     }
 
     fn require_seen(&self, actor: &Actor, job: &JobRecord) -> Result<(), CommonError> {
-        let seen = self.0.visibility(actor, Permission::JobRead)?;
-        if asked_for(actor, job) || seen.organization { Ok(()) } else { Err(NOT_FOUND) }
+        if self.sees_all(actor)? || asked_for(actor, job) { Ok(()) } else { Err(NOT_FOUND) }
+    }
+
+    /// Whether the actor may see every job, or only their own; refused when not even those.
+    fn sees_all(&self, actor: &Actor) -> Result<bool, CommonError> {
+        let policy = self.0.policy();
+        let may = |of: &Resource| policy.decide(actor, Permission::JobRead, of) == Decision::Allow;
+        if may(&Resource::organization()) {
+            return Ok(true);
+        }
+        self.0.visibility(actor, Permission::JobRead)?;
+        let whole = Resource::organization();
+        let verdict = actor.rules().map(|rules| rules.judge(actor, Permission::JobRead, &whole));
+        if verdict != Some(Verdict::Forbid) {
+            return Ok(false);
+        }
+        Err(CommonError::Forbidden { permission: Permission::JobRead })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use jiff::civil::Date;
 use jiff::{Timestamp, Unit};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use super::coded;
@@ -10,6 +12,7 @@ use super::error::LeaveError;
 use crate::audit::Audited;
 use crate::error::CommonError;
 use crate::id::{EmployeeId, LeaveRequestId, LeaveTypeId, UserId};
+use crate::policy::{Details, LeaveDetails};
 use crate::store::{Version, Versioned};
 use crate::validate::Check;
 
@@ -94,6 +97,22 @@ impl LeaveRequest {
             start_part: self.start_part,
             end_part: self.end_part,
         }
+    }
+}
+
+impl LeaveRequest {
+    /// What decisions may look at.
+    pub(crate) fn details(&self) -> Details {
+        let whole = self.days.parse::<Decimal>().ok().and_then(|days| days.ceil().to_i64());
+        Details::LeaveRequest(LeaveDetails {
+            id: Some(self.id),
+            leave_type_id: self.leave_type_id,
+            minutes: self.minutes,
+            days: whole.unwrap_or(i64::MAX),
+            starts_on: self.starts_on,
+            ends_on: self.ends_on,
+            status: self.status,
+        })
     }
 }
 

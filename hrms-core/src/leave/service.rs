@@ -1,5 +1,7 @@
 //! Asking for leave and deciding on it.
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use super::day_count::{CountedDay, InclusiveDays, total_minutes};
 use super::ledger::{Ledger, Uncovered};
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
-use super::standing::Standing;
+use super::standing::{Standing, resources};
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
 use crate::audit::Change;
@@ -16,8 +18,8 @@ use crate::error::{CommonError, DomainError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
 use crate::id::{EmployeeId, LeaveRequestId};
-use crate::page::{Page, PageRequest, Position};
-use crate::policy::{Decision, Permission, Resource};
+use crate::page::{Filling, Page, PageRequest, Position};
+use crate::policy::{Decision, Details, LeaveDetails, Permission, Resource, Verdict};
 use crate::store::{Tx, Version};
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "leave request" };
@@ -195,7 +197,8 @@ impl LeaveService<'_> {
         let standing =
             Standing::load(self.0, &mut *tx, actor, view.request.employee_id, self.0.clock().now()).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
-        if !self.may_see(actor, &standing.resource(view.request.starts_on)) {
+        let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
+        if !self.may_see(actor, &resource) {
             return Err(NOT_FOUND.into());
         }
         Ok(view)
@@ -233,14 +236,32 @@ impl LeaveService<'_> {
             filter.not_of = actor.employee();
         }
         let mut tx = self.0.read(actor).await?;
-        let rows = tx.leave_requests().list(&filter, page).await?;
-        Ok(Page::from_rows(rows, page.limit, |last| Position {
-            key: match page.sort {
-                LeaveRequestSort::StartsOn => last.starts_on.to_string(),
-                LeaveRequestSort::CreatedAt => last.created_at.to_string(),
-            },
-            id: last.id.as_uuid(),
-        }))
+        let policy = self.0.policy();
+        let sifts = policy.narrows(actor, permission) || policy.narrows(actor, Permission::LeaveRead);
+        let mut filling = Filling::new(page, sifts);
+        loop {
+            let rows = tx.leave_requests().list(&filter, filling.request()).await?;
+            let resources = match sifts {
+                true => resources(self.0, &mut *tx, actor, &rows, filter.today).await?,
+                false => HashMap::new(),
+            };
+            let may = |row: &LeaveRequest| {
+                resources.get(&row.id).is_some_and(|resource| {
+                    policy.decide(actor, permission, resource) == Decision::Allow
+                        && self.may_see(actor, resource)
+                })
+            };
+            let position = |row: &LeaveRequest| Position {
+                key: match page.sort {
+                    LeaveRequestSort::StartsOn => row.starts_on.to_string(),
+                    LeaveRequestSort::CreatedAt => row.created_at.to_string(),
+                },
+                id: row.id.as_uuid(),
+            };
+            if let Some(page) = filling.take(rows, may, position) {
+                return Ok(page);
+            }
+        }
     }
 
     /// Approves a pending request: the leave is taken from the ledger.
@@ -376,8 +397,13 @@ impl LeaveService<'_> {
         Ok(work.commit(view).await?)
     }
 
-    /// Whether the actor may see an employee's leave.
+    /// Whether the actor may see an employee's leave: whoever may read it or decide on it, unless a policy
+    /// of the organisation forbids to read it.
     pub(super) fn may_see(&self, actor: &Actor, resource: &Resource) -> bool {
+        let read = Permission::LeaveRead;
+        if actor.rules().is_some_and(|rules| rules.judge(actor, read, resource) == Verdict::Forbid) {
+            return false;
+        }
         let policy = self.0.policy();
         let allows = |permission| policy.decide(actor, permission, resource) == Decision::Allow;
         allows(Permission::LeaveRead) || allows(Permission::LeaveDecide)
@@ -394,7 +420,7 @@ impl LeaveService<'_> {
         let now = work.now();
         let standing = Standing::load(self.0, &mut **work, actor, view.request.employee_id, now).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
-        let resource = standing.resource(view.request.starts_on);
+        let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
         if !self.may_see(actor, &resource) {
             return Err(NOT_FOUND.into());
         }
@@ -416,13 +442,18 @@ impl LeaveService<'_> {
         // The same answer whether the employee isn't there or isn't the actor's to act for.
         let unknown = || CommonError::unknown_reference("/employee_id");
         let standing = Standing::load(self.0, tx, actor, employee_id, now).await?.ok_or_else(unknown)?;
-        let resource = standing.resource(period.starts_on);
+        let mut resource = standing.resource(period.starts_on);
+        let leave_type = tx.leave_types().get(ask.leave_type_id).await?;
+        let mut days = Vec::new();
+        if let Some(leave_type) = &leave_type {
+            days = standing.count(tx, period, leave_type.minutes_per_day).await?;
+            resource.details = details(ask, &days, leave_type);
+        }
+        // Before anything is said about the leave type: whose leave it is may be nobody's business.
         if self.0.policy().decide(actor, Permission::LeaveSubmit, &resource) == Decision::Deny {
             return Err(unknown().into());
         }
-        let leave_type = tx.leave_types().get(ask.leave_type_id).await?;
         let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
-        let days = standing.count(tx, period, leave_type.minutes_per_day).await?;
         Ok(Plan { employee_id, standing, leave_type, period, days })
     }
 }
@@ -430,6 +461,21 @@ impl LeaveService<'_> {
 /// The half days that a request occupies: days off inside it too, as nobody is on leave twice.
 pub fn slots(days: &[CountedDay]) -> impl Iterator<Item = (Date, i64)> + '_ {
     days.iter().flat_map(|day| day.part.halves().iter().map(move |half| (day.date, *half)))
+}
+
+/// What decisions may look at of a request that is being made.
+fn details(ask: &SubmitLeave, days: &[CountedDay], leave_type: &LeaveType) -> Details {
+    let minutes = total_minutes(days);
+    let per_day = leave_type.minutes_per_day.max(1);
+    Details::LeaveRequest(LeaveDetails {
+        id: None,
+        leave_type_id: leave_type.id,
+        minutes,
+        days: minutes / per_day + i64::from(minutes % per_day > 0),
+        starts_on: ask.starts_on,
+        ends_on: ask.ends_on,
+        status: RequestStatus::Pending,
+    })
 }
 
 /// Writes a decision into a request; the version that it had.
@@ -483,6 +529,6 @@ fn emit(work: &mut Work, kind: &'static str, request: &LeaveRequest, standing: &
         }),
         change,
         permission: Permission::LeaveRead,
-        resource: standing.resource(request.starts_on),
+        resource: standing.resource(request.starts_on).with_details(request.details()),
     });
 }

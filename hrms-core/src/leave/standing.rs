@@ -1,14 +1,17 @@
 //! What leave needs to know of an employee: today at their workplace, who manages them, where they work.
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::LeaveRequest;
 use super::day_count::{CountedDay, DayFacts, InclusiveDays, WorkWeek, count_working_days};
 use crate::actor::Actor;
 use crate::employment::{Record, Timeline};
 use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
-use crate::id::{EmployeeId, LocationId};
+use crate::id::{EmployeeId, LeaveRequestId, LocationId};
 use crate::policy::Resource;
 use crate::store::Tx;
 use crate::validate::time_zone;
@@ -55,12 +58,10 @@ impl Standing {
     ///
     /// So after a change of manager the new one decides on what is still open.
     pub(crate) fn resource(&self, first_day: Date) -> Resource {
-        let record = self.timeline.at(self.today).or_else(|| nearest(&self.timeline, first_day));
-        let facts = record.map(|record| record.facts).unwrap_or_default();
         Resource {
             managers_above: self.above.managers_above.clone(),
             departments_above: self.above.departments_above.clone(),
-            ..Resource::of(self.employee, facts)
+            ..resource(self.employee, &self.timeline, self.today, first_day)
         }
     }
 
@@ -91,6 +92,48 @@ impl Standing {
             }
         }))
     }
+}
+
+fn resource(employee: EmployeeId, timeline: &Timeline, today: Date, first_day: Date) -> Resource {
+    let record = timeline.at(today).or_else(|| nearest(timeline, first_day));
+    Resource::of(employee, record.map(|record| record.facts).unwrap_or_default())
+}
+
+/// What decisions about requests rest on, by the records in force on one date for all: for lists.
+pub(crate) async fn resources(
+    hrms: &Hrms,
+    tx: &mut dyn Tx,
+    actor: &Actor,
+    requests: &[LeaveRequest],
+    today: Date,
+) -> Result<HashMap<LeaveRequestId, Resource>, CommonError> {
+    let mut owners: Vec<EmployeeId> = requests.iter().map(|one| one.employee_id).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let timelines = tx.employment().timelines_of(&owners).await?;
+    let mut found = HashMap::new();
+    for one in requests {
+        if let Some(timeline) = timelines.get(&one.employee_id) {
+            let resource = resource(one.employee_id, timeline, today, one.starts_on);
+            found.insert(one.id, resource.with_details(one.details()));
+        }
+    }
+    hrms.complete(tx, actor, found.values_mut(), today).await?;
+    Ok(found)
+}
+
+/// What decisions about a request rest on; `None` when it isn't there.
+#[cfg(feature = "cedar")]
+pub(crate) async fn resource_of_request(
+    hrms: &Hrms,
+    tx: &mut dyn Tx,
+    actor: &Actor,
+    id: LeaveRequestId,
+) -> Result<Option<Resource>, CommonError> {
+    let Some(view) = tx.leave_requests().get(id).await? else { return Ok(None) };
+    let request = view.request;
+    let standing = Standing::load(hrms, tx, actor, request.employee_id, hrms.clock().now()).await?;
+    Ok(standing.map(|standing| standing.resource(request.starts_on).with_details(request.details())))
 }
 
 fn place(record: &Record) -> Option<LocationId> {

@@ -122,6 +122,9 @@ catalogue! {
     "organization.hold-over": "The organisation was closed too long ago to be reopened.";
     "organization.not-closed": "The organisation isn't closed.";
     "organization.slug-taken": "Another organisation has this short name.";
+    "policy.dry-run-too-large": "The dry run would take more decisions than it may.";
+    "policy.name-taken": "Another policy has this name.";
+    "policy.too-many": "The organisation has as many policies as it can have.";
     "role.built-in": "Built-in roles can't be changed or removed.";
     "role.code-taken": "Another role has this code.";
     "role.in-use": "Somebody still has the role.";

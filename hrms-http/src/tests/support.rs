@@ -81,6 +81,7 @@ pub(super) async fn start_as(config: Config, change: impl FnOnce(Builder) -> Bui
             second_factor_required_for: Vec::new(),
             closing: None,
             support_access_allowed: true,
+            time_zone: "UTC".into(),
             created_at: at,
             updated_at: at,
             version: Version::FIRST,

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::event::{Event, EventLog};
+use hrms_core::policy::Details;
 use hrms_core::{EmployeeId, EventId, Permission, RequestId, Resource, StoreError, TenantId, UserId};
 
 use crate::engine::Conn;
@@ -28,6 +29,7 @@ struct EventRow {
     facts: FactsRow,
     caused_by: Option<Uuid>,
     request_id: Uuid,
+    details: Option<Value>,
 }
 
 impl TryFrom<EventRow> for Event {
@@ -38,6 +40,9 @@ impl TryFrom<EventRow> for Event {
         let mut resource = Resource::organization();
         resource.owner = row.owner_id.map(EmployeeId::from_uuid);
         resource.facts = row.facts.try_into()?;
+        if let Some(details) = row.details {
+            resource.details = serde_json::from_value(details).map_err(|error| corrupt("event", error))?;
+        }
         Ok(Self {
             sequence: row.sequence,
             id: EventId::from_uuid(row.id),
@@ -54,6 +59,13 @@ impl TryFrom<EventRow> for Event {
     }
 }
 
+fn details(resource: &Resource) -> Result<Option<Value>, StoreError> {
+    match &resource.details {
+        Details::None => Ok(None),
+        details => serde_json::to_value(details).map(Some).map_err(|error| corrupt("event", error)),
+    }
+}
+
 /// Writes events behind the number `last`. The counter must be locked.
 pub(super) async fn insert(
     conn: &mut Conn,
@@ -62,7 +74,7 @@ pub(super) async fn insert(
     events: Vec<Event>,
 ) -> Result<(), StoreError> {
     let rows = events.into_iter().zip((last + 1)..).map(|(event, sequence)| {
-        params![
+        Ok(params![
             tenant,
             sequence,
             event.id,
@@ -80,14 +92,15 @@ pub(super) async fn insert(
             event.resource.owner.map(|_| event.resource.facts.status.code()),
             event.caused_by,
             event.request,
-        ]
+            details(&event.resource)?,
+        ])
     });
     insert_many(
         conn,
         "INSERT INTO event (tenant_id, sequence, id, kind, occurred_at, subject, data, permission, \
          owner_id, manager_id, department_id, designation_id, location_id, employment_type, status, \
-         caused_by, request_id) VALUES ",
-        rows.collect::<Vec<_>>(),
+         caused_by, request_id, details) VALUES ",
+        rows.collect::<Result<Vec<_>, StoreError>>()?,
         "",
     )
     .await?;
@@ -106,7 +119,7 @@ impl EventLog for SqlTx {
             .all(
                 concat!(
                     "SELECT e.sequence, e.id, e.kind, e.occurred_at, e.subject, e.data, e.permission, \
-                     e.owner_id, e.caused_by, e.request_id, ",
+                     e.owner_id, e.caused_by, e.request_id, e.details, ",
                     facts!("e"),
                     " FROM event AS e WHERE e.tenant_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3"
                 ),

@@ -54,6 +54,15 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/leave-requests" | "/api/v1/leave-requests/preview" => {
             json!({ "leave_type_id": leave_type, "starts_on": "2026-12-01", "ends_on": "2026-12-01" })
         }
+        "/api/v1/policies/dry-run" => {
+            json!({ "changes": [{ "text": "forbid (principal is ServiceAccount, action, resource);" }] })
+        }
+        "/api/v1/policies/explain" => {
+            json!({ "user_id": tenant.referenced("user_id"), "permission": "leave.read" })
+        }
+        "/api/v1/policies" => {
+            json!({ "name": "C", "text": "forbid (principal is ServiceAccount, action, resource);" })
+        }
         "/api/v1/roles" => {
             let grants = json!([{ "permission": "leave.read", "scope": "reports" }]);
             json!({ "code": "cc", "name": "C", "grants": grants })
@@ -274,6 +283,8 @@ async fn cursors_are_good_for_one_list_of_one_organisation(store: &Fresh) {
         }
         if !operation.is_platform() {
             let other = world.other.client.clone();
+            // A list below one thing is asked for below one of theirs.
+            let path = operation.path_in(&world.other);
             let theirs = world.ask(&other, &Method::GET, &format!("{path}?limit=1"), &[], "").await;
             bad.push(theirs.json()["next_cursor"].as_str().unwrap().to_owned());
         }

@@ -223,6 +223,15 @@ impl Tenant {
         let end = json!({ "last_day": "2025-12-31" });
         client.post(&format!("/api/v1/employees/{gone}/end"), &end).await.expect(200);
         ids.extend([("employees", employee), ("former-employees", gone)]);
+        for name in ["B", "A"] {
+            let text = "forbid (principal is ServiceAccount, action == Action::\"export.run\", resource);";
+            create(&mut ids, &client, "policies", &json!({ "name": name, "text": text })).await;
+        }
+        // Its history gets a second row.
+        let path = format!("/api/v1/policies/{}", ids["policies"]);
+        let tag = text(&json!(client.get(&path).await.expect(200).header("etag").unwrap()));
+        let patch = json!({ "description": "Integrations don't export." });
+        client.call(Method::PATCH, &path, &[("if-match", &tag)], Some(&patch)).await.expect(200);
         let roles = ["owner", "manager", "employee"];
         let email = format!("all@{slug}.example");
         let new = json!({
@@ -342,8 +351,9 @@ impl Tenant {
             "designation_id" => "designations",
             "location_id" => "locations",
             "leave_type_id" => "leave-types",
-            "service_account_id" => "service-accounts",
+            "leave_request_id" => "leave-requests",
             "user_id" => "users",
+            "service_account_id" => "service-accounts",
             _ => panic!("say in `referenced` of sweep/world.rs what `{field}` refers to"),
         })
     }
@@ -352,9 +362,9 @@ impl Tenant {
     pub(in crate::all) fn variable(&self, collection: &str, name: &str) -> String {
         match (collection, name) {
             ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
-            (_, "session_id") => self.id_in("user-sessions"),
             ("platform/organizations", "grant_id") => self.id_in("support-access"),
             ("platform/operators", "session_id") => self.id_in("operator-sessions"),
+            (_, "session_id") => self.id_in("user-sessions"),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),
             (collection, "id") => self.id_in(collection),

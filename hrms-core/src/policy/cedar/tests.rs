@@ -1,0 +1,201 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::*;
+use crate::actor::{Cause, Context, Who};
+use crate::employment::Facts;
+use crate::id::{EmployeeId, LeaveTypeId, LocationId, RequestId, TenantId, UserId};
+use crate::leave::RequestStatus;
+use crate::policy::{Decision, Details, LeaveDetails, Policy as _, Role, RolePolicy};
+
+const MUNICH: Uuid = Uuid::from_u128(77);
+
+fn actor(roles: &[Role]) -> Actor {
+    let who = Who::User {
+        user: UserId::from_uuid(Uuid::from_u128(1)),
+        session: None,
+        employee: Some(EmployeeId::from_uuid(Uuid::from_u128(2))),
+    };
+    let tenant = TenantId::from_uuid(Uuid::from_u128(3));
+    let request = RequestId::from_uuid(Uuid::from_u128(4));
+    let at: Timestamp = "2026-11-21T14:30:00Z".parse().unwrap();
+    Actor::user(tenant, who, roles, Cause::Request, request)
+        .with_facts(Facts { location_id: Some(LocationId::from_uuid(MUNICH)), ..Facts::default() })
+        .with_context(Context { at: Some(at), address: "10.1.2.3".parse().ok(), ..Context::default() })
+}
+
+fn leave(days: i64) -> Resource {
+    let facts = Facts { manager_id: Some(EmployeeId::from_uuid(Uuid::from_u128(2))), ..Facts::default() };
+    Resource::of(EmployeeId::from_uuid(Uuid::from_u128(9)), facts).with_details(Details::LeaveRequest(
+        LeaveDetails {
+            id: None,
+            leave_type_id: LeaveTypeId::from_uuid(Uuid::from_u128(10)),
+            minutes: days * 480,
+            days,
+            starts_on: jiff::civil::date(2026, 12, 1),
+            ends_on: jiff::civil::date(2026, 12, 1),
+            status: RequestStatus::Pending,
+        },
+    ))
+}
+
+fn rules(texts: &[&str]) -> CedarRules {
+    let sources = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| Source { id: PolicyId::from_uuid(Uuid::from_u128(at as u128 + 1)), text });
+    CedarRules::compile(sources, TimeZone::UTC).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+fn decide(texts: &[&str], roles: &[Role], permission: Permission, resource: &Resource) -> Decision {
+    let actor = actor(roles).with_rules(Arc::new(rules(texts)));
+    RolePolicy.decide(&actor, permission, resource)
+}
+
+const MUNICH_FIVE_DAYS: &str = r#"forbid (principal is User, action == Action::"leave.decide", resource)
+when { principal has location && principal.location == Location::"00000000-0000-0000-0000-00000000004d" }
+when { resource.days > 5 };"#;
+
+#[test]
+fn a_forbid_overrides_a_role() {
+    let may = |days| decide(&[MUNICH_FIVE_DAYS], &[Role::Manager], Permission::LeaveDecide, &leave(days));
+    assert_eq!(may(5), Decision::Allow);
+    assert_eq!(may(6), Decision::Deny);
+    let read = decide(&[MUNICH_FIVE_DAYS], &[Role::Manager], Permission::LeaveRead, &leave(6));
+    assert_eq!(read, Decision::Allow, "it says nothing about reading");
+}
+
+#[test]
+fn what_isnt_there_denies() {
+    let facts = leave(1);
+    let bare = Resource { details: Details::None, ..facts };
+    let decided = rules(&[MUNICH_FIVE_DAYS]).ask(&actor(&[Role::Manager]), Permission::LeaveDecide, &bare);
+    assert_eq!(decided.verdict, Verdict::Forbid);
+    assert!(decided.errors[0].1.contains("days"), "{:?}", decided.errors);
+    let hours = r#"forbid (principal, action == Action::"export.run", resource) when { context.hour < 8 };"#;
+    let mut nowhen = actor(&[Role::Hr]);
+    nowhen = nowhen.with_context(Context::default());
+    let decided = rules(&[hours]).ask(&nowhen, Permission::ExportRun, &Resource::organization());
+    assert_eq!(decided.verdict, Verdict::Forbid);
+}
+
+#[test]
+fn the_examples_of_the_guide_compile() {
+    let guide = include_str!("../../../../docs/policies.md");
+    let examples: Vec<&str> =
+        guide.split("```cedar\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 6);
+    for example in &examples {
+        check(example).unwrap_or_else(|faults| panic!("{example}: {faults:?}"));
+    }
+    rules(&examples);
+}
+
+#[test]
+fn the_head_of_a_policy_says_what_it_is_about() {
+    let about = |text: &str| -> Vec<&str> {
+        let all = Permission::ALL.iter().filter(|one| concerns_text(text, **one));
+        all.map(|one| one.code()).collect()
+    };
+    assert_eq!(about(MUNICH_FIVE_DAYS), ["leave.decide"]);
+    assert_eq!(
+        about("permit (principal, action in [Action::\"job.read\", Action::\"audit.read\"], resource);"),
+        ["audit.read", "job.read"]
+    );
+    assert_eq!(about("permit (principal, action, resource is LeaveBalance);"), ["leave.read", "leave.grant"]);
+    assert_eq!(about("permit (principal, action, resource);").len(), Permission::ALL.len());
+}
+
+#[test]
+fn a_policy_that_looks_at_the_thing_tells_things_apart() {
+    let tells = |text: &str| rules(&[text]).tells_apart(Permission::EmployeeManage);
+    assert!(!tells("forbid (principal, action, resource) when { context.hour < 8 };"));
+    assert!(!tells(
+        "permit (principal, action == Action::\"employee.manage\", resource) when { resource has manager };"
+    ));
+    assert!(tells(
+        "forbid (principal, action == Action::\"employee.manage\", resource) when { resource has manager };"
+    ));
+    assert!(tells(
+        "forbid (principal, action == Action::\"employee.manage\", \
+         resource == Employee::\"00000000-0000-0000-0000-000000000001\");"
+    ));
+}
+
+#[test]
+fn an_operator_inside_gets_nothing_on_top() {
+    let permit = rules(&["permit (principal, action, resource);"]);
+    let support = crate::actor::Support {
+        operator: UserId::from_uuid(Uuid::from_u128(50)),
+        grant: crate::id::SupportGrantId::from_uuid(Uuid::from_u128(51)),
+    };
+    let helper = actor(&[Role::Employee]);
+    assert_eq!(permit.judge(&helper, Permission::UserRead, &Resource::organization()), Verdict::Permit);
+    let helper = helper.with_support(support);
+    assert_eq!(permit.judge(&helper, Permission::UserRead, &Resource::organization()), Verdict::Silent);
+    let forbid = rules(&["forbid (principal, action, resource);"]);
+    assert_eq!(forbid.judge(&helper, Permission::UserRead, &Resource::organization()), Verdict::Forbid);
+}
+
+/// Policies of which some are right, some fail, and some depend on the thing.
+fn any_policy() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let head = prop_oneof![
+        Just("principal, action, resource"),
+        Just("principal is User, action == Action::\"leave.decide\", resource"),
+        Just("principal, action in [Action::\"leave.decide\", Action::\"employee.read\"], resource"),
+        Just("principal is ServiceAccount, action, resource"),
+    ];
+    let condition = prop_oneof![
+        Just("true || false".to_owned()),
+        (0..24_i64).prop_map(|hour| format!("context.hour < {hour}")),
+        (1..8_i64).prop_map(|day| format!("context.weekday >= {day}")),
+        Just("principal.roles.contains(\"manager\")".to_owned()),
+        Just("9223372036854775807 + context.hour > 0".to_owned()),
+        Just("context has address && context.address.isInRange(ip(\"10.0.0.0/8\"))".to_owned()),
+    ];
+    (head, condition).prop_map(|(head, condition)| format!("({head}) when {{ {condition} }};"))
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_forbid_takes_and_a_permit_gives(
+        policies in proptest::collection::vec((proptest::bool::ANY, any_policy()), 0..5),
+        more in any_policy(),
+        manager in proptest::bool::ANY,
+    ) {
+        let texts: Vec<String> = policies
+            .iter()
+            .map(|(permit, rest)| format!("{} {rest}", if *permit { "permit" } else { "forbid" }))
+            .collect();
+        let with = |more: Option<String>| -> Vec<Decision> {
+            let all: Vec<&str> = texts.iter().chain(&more).map(String::as_str).collect();
+            let rules = Arc::new(rules(&all));
+            let role = if manager { Role::Manager } else { Role::Employee };
+            let actor = actor(&[role]).with_rules(rules);
+            let employee = Resource { details: Details::None, ..leave(3) };
+            [
+                (Permission::LeaveDecide, leave(3)),
+                (Permission::EmployeeRead, employee),
+                (Permission::ExportRun, Resource::organization()),
+            ]
+            .iter()
+            .map(|(permission, resource)| RolePolicy.decide(&actor, *permission, resource))
+            .collect()
+        };
+        let before = with(None);
+        let forbidden = with(Some(format!("forbid {more}")));
+        // One that can't be evaluated denies, whatever it is.
+        let permitted = with(Some(format!("permit {more}")));
+        let fails = more.contains("9223372036854775807");
+        for ((before, forbidden), permitted) in before.iter().zip(&forbidden).zip(&permitted) {
+            proptest::prop_assert!(*before == Decision::Allow || *forbidden == Decision::Deny);
+            proptest::prop_assert!(fails || *before == Decision::Deny || *permitted == Decision::Allow);
+            proptest::prop_assert!(!fails || *before == Decision::Allow || *permitted == Decision::Deny);
+        }
+    }
+}
