@@ -123,7 +123,10 @@ pub async fn the_last_operator_stays(store: &impl Subject) {
     assert_eq!(store.operator_account(UserId::from_uuid(id())).await.unwrap(), None);
     let session = stored_session(store, None, one.id).await;
     let page = PageRequest::default();
-    assert_eq!(store.operator_sessions(one.id, at(1), &page).await.unwrap()[0].id, session.session);
+    assert_eq!(
+        store.operator_sessions(one.id, at(1), &page).await.unwrap().first().unwrap().id,
+        session.session
+    );
     assert!(store.operator_sessions(one.id, at(100), &page).await.unwrap().is_empty(), "expired");
     assert!(store.operator_sessions(two.id, at(1), &page).await.unwrap().is_empty());
     assert!(!store.end_operator_session(two.id, session.session, at(1)).await.unwrap());

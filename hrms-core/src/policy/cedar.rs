@@ -201,7 +201,7 @@ fn looks_at_resource(policy: &cedar_policy::Policy) -> bool {
         }
     }
     let head = matches!(policy.resource_constraint(), ResourceConstraint::Any | ResourceConstraint::Is(_));
-    !head || policy.to_json().map_or(true, |json| mentions(&json["conditions"]))
+    !head || policy.to_json().map_or(true, |json| json.get("conditions").is_some_and(mentions))
 }
 
 fn failure(error: &AuthorizationError) -> (Option<PolicyId>, String) {
