@@ -24,7 +24,7 @@ endpoints! {
     /// The answer shows its text, once: send it as `Authorization: Bearer …`. A request that is repeated with its
     /// `Idempotency-Key` makes no second key and is answered without the text. Nobody makes a key that could
     /// do what they don't hold.
-    POST "/api/v1/api-keys" => create, requires ApiKeyManage;
+    POST "/api/v1/api-keys" => create, requires ApiKeyManage, confirmed;
 
     /// Read an API key, without its secret.
     GET "/api/v1/api-keys/{id}" => get, requires ApiKeyRead;
@@ -32,7 +32,7 @@ endpoints! {
     /// Replace an API key by a new one that may do the same.
     ///
     /// Both are good for a day, or for as many hours as asked for.
-    POST "/api/v1/api-keys/{id}/rotate" => rotate, requires ApiKeyManage;
+    POST "/api/v1/api-keys/{id}/rotate" => rotate, requires ApiKeyManage, confirmed;
 
     /// Revoke an API key, for good; within 5 seconds it opens nothing any more.
     DELETE "/api/v1/api-keys/{id}" => revoke, requires ApiKeyManage;

@@ -34,7 +34,7 @@ endpoints! {
     ///
     /// Each line is an entry with all columns that its hash is made of, and the hashes; the last line says where the
     /// log ended. `hrms-server audit verify --file` checks it anywhere. Needs `export.run` too.
-    GET "/api/v1/exports/audit-log" => export, requires AuditRead;
+    GET "/api/v1/exports/audit-log" => export, requires AuditRead, confirmed;
 
     /// List the platform's own audit log, newest first: what operators of the service do.
     GET "/api/v1/platform/audit-log" => platform_list, platform;

@@ -31,7 +31,7 @@ endpoints! {
     GET "/api/v1/employees/{id}/bank" => bank, requires EmployeeReadBank;
 
     /// Change an employee's bank details.
-    PATCH "/api/v1/employees/{id}/bank" => change_bank, requires EmployeeManageBank;
+    PATCH "/api/v1/employees/{id}/bank" => change_bank, requires EmployeeManageBank, confirmed;
 
     /// Read the numbers that authorities know an employee by.
     GET "/api/v1/employees/{id}/identity" => identity, requires EmployeeReadIdentity;

@@ -25,7 +25,7 @@ endpoints! {
     /// A message with a link goes to the address; it can be accepted once, within seven days. The answer is the same
     /// whether the address has an account or not. Nobody can give a role that holds more than they do, and the
     /// invitation is good only as long as whoever invited could still invite. Without mail: 409 `mail.not-configured`.
-    POST "/api/v1/invitations" => create, requires UserManage;
+    POST "/api/v1/invitations" => create, requires UserManage, confirmed;
 
     /// Read an invitation.
     GET "/api/v1/invitations/{id}" => get, requires UserRead;

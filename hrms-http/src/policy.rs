@@ -26,7 +26,7 @@ endpoints! {
     /// It is one `permit` or `forbid` in the Cedar language, checked against the schema before it is taken;
     /// faults name line and column. It applies within five seconds, everywhere. A `forbid` overrides whatever
     /// roles and other policies allow; a `permit` allows what no role does. What can't be evaluated denies.
-    POST "/api/v1/policies" => create, requires PolicyManage;
+    POST "/api/v1/policies" => create, requires PolicyManage, confirmed;
 
     /// Read the schema of policies.
     ///
@@ -46,10 +46,10 @@ endpoints! {
     GET "/api/v1/policies/{id}" => get, requires PolicyRead;
 
     /// Change a policy.
-    PATCH "/api/v1/policies/{id}" => change, requires PolicyManage;
+    PATCH "/api/v1/policies/{id}" => change, requires PolicyManage, confirmed;
 
     /// Remove a policy; its history stays.
-    DELETE "/api/v1/policies/{id}" => remove, requires PolicyManage;
+    DELETE "/api/v1/policies/{id}" => remove, requires PolicyManage, confirmed;
 
     /// List what a policy was over time, also after it was removed.
     GET "/api/v1/policies/{id}/versions" => versions, requires PolicyRead;

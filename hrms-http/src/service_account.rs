@@ -24,7 +24,7 @@ endpoints! {
     ///
     /// It acts by API keys, on the whole organisation, within its permissions. Nobody gives it what they don't
     /// hold; managing users, roles, policies, keys and the account itself is for people only.
-    POST "/api/v1/service-accounts" => create, requires ApiKeyManage;
+    POST "/api/v1/service-accounts" => create, requires ApiKeyManage, confirmed;
 
     /// Read a service account.
     GET "/api/v1/service-accounts/{id}" => get, requires ApiKeyRead;
@@ -32,10 +32,10 @@ endpoints! {
     /// Change a service account's name, description, permissions or status.
     ///
     /// Its keys follow within 5 seconds.
-    PATCH "/api/v1/service-accounts/{id}" => change, requires ApiKeyManage;
+    PATCH "/api/v1/service-accounts/{id}" => change, requires ApiKeyManage, confirmed;
 
     /// Remove a service account and all its keys.
-    DELETE "/api/v1/service-accounts/{id}" => remove, requires ApiKeyManage;
+    DELETE "/api/v1/service-accounts/{id}" => remove, requires ApiKeyManage, confirmed;
 }
 
 /// The filters of the list.
