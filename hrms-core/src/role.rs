@@ -339,8 +339,7 @@ mod tests {
                 _ => Vec::new(),
             }
         };
-        for code in ["owner", "own-er", "adrnin", "adm1n", "admln", "ovvner", "payro11", "emp1oyee"]
-        {
+        for code in ["owner", "own-er", "adrnin", "adm1n", "admln", "ovvner", "payro11", "emp1oyee"] {
             assert_eq!(faults(code), ["reserved"], "{code}");
         }
         for code in [

@@ -346,6 +346,10 @@ async fn what_is_exported_imports_as_unchanged_here_and_equal_elsewhere(fresh: F
     assert!(csv.contains("'=cmd,'t Hooft"), "{csv}");
 }
 
+/// How often a worker looks at the clock until it is in its third chunk: for each, the requester's rights and
+/// policies, and the unit of work itself.
+const LOOKS_BEFORE_THIRD_CHUNK: usize = 14;
+
 async fn a_killed_import_goes_on_behind_the_last_chunk(fresh: Fresh) {
     let s = setting(fresh).await;
     let mut file = "number,given_name,family_name,hired_on\n".to_owned();
@@ -356,12 +360,12 @@ async fn a_killed_import_goes_on_behind_the_last_chunk(fresh: Fresh) {
     let view = s.submit(NewImport::of(ImportKind::Employees), &file).await;
     let worker = Worker::new(s.hrms.clone(), JobRegistry::standard(), "dies");
     let claimed = worker.claim(1).await.unwrap().remove(0);
-    // The worker dies in the third chunk: its future is dropped when the fourth unit of work has begun.
+    // The worker dies in the third chunk: its future is dropped when that one has begun.
     {
         let start = s.looks.load(Ordering::Relaxed);
         let run = worker.run(claimed);
         tokio::pin!(run);
-        while s.looks.load(Ordering::Relaxed) < start + 4 {
+        while s.looks.load(Ordering::Relaxed) < start + LOOKS_BEFORE_THIRD_CHUNK {
             tokio::select! {
                 biased;
                 done = &mut run => panic!("it ended before it could be killed: {done:?}"),

@@ -110,6 +110,7 @@ async fn the_server_sends_by_itself() {
         ("HRMS_MAIL_URL", url.as_str()),
         ("HRMS_MAIL_FROM", "HR <hr@service.example>"),
         ("HRMS_PUBLIC_URL", "https://hr.service.example"),
+        ("HRMS_ALLOWED_HOSTS", "*"),
     ];
     let create = [
         "organization",
