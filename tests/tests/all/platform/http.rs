@@ -379,7 +379,10 @@ async fn what_is_barred_is_barred_at_every_endpoint(store: &Fresh) {
             let reply = access.client.call(method, &address, &[], None).await;
             let permission =
                 operation["x-permission"].as_str().map(|code| Permission::from_code(code).unwrap());
+            // Nobody proves through a grant who they are.
+            let confirmed = operation["responses"]["401"].is_object();
             let barred = match permission {
+                _ if confirmed => true,
                 Some(permission) => permission.is_barred_to_support(),
                 None => !["get /api/v1/auth/me", "post /api/v1/events/tickets"].contains(&name.as_str()),
             };
