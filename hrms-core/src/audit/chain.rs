@@ -1,6 +1,6 @@
 //! How entries are chained, and how a chain is checked.
 //!
-//! The hash of an entry is SHA-256 over its columns in the order of [`encode`], the last of which is the hash of
+//! The hash of an entry is SHA-256 over its columns in the order of `encode`, the last of which is the hash of
 //! the entry before it. Each column is a byte that says whether there is a value, and if there is, its length
 //! as eight bytes, most significant first, and its bytes: no two different entries have the same encoding. Numbers
 //! are eight bytes, two's complement, most significant first; instants are microseconds since 1970; ids their 16 bytes;
