@@ -522,6 +522,16 @@ impl IdentityService<'_> {
         self.0.audit().record(of.tenant, author, act).await
     }
 
+    /// Puts on record what somebody did to the credentials of their account: in the log of the organisation
+    /// where they did it, or of the platform.
+    async fn credentials_on_record(&self, of: &Subject, action: &'static str) -> Result<(), CommonError> {
+        let request = RequestId::from_uuid(self.0.ids().next());
+        let author = Author::user(of.user, Some(of.session), request, None);
+        let subject = crate::event::subject("users", of.user.as_uuid());
+        let act = Act { action: action.into(), subject, change: Change::none() };
+        self.0.audit().record(of.tenant, &author, act).await
+    }
+
     /// Puts a refused log-in on record, later and in the background: whoever guesses learns nothing from it. An
     /// address that nobody has isn't kept: it may be somebody's password, or somebody else's address.
     fn note_refused(&self, organization: Option<String>, candidate: Option<&Candidate>, client: &Client) {

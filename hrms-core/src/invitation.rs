@@ -410,6 +410,11 @@ impl InvitationService<'_> {
         let mut work = self.0.begin(actor).await?;
         let granted = rights::of_new(&mut *work, &roles).await?;
         rights::require_grantable(actor, &granted)?;
+        if let Some(employee) = new.employee_id
+            && !is_address_of(&mut work, employee, &email).await?
+        {
+            rights::require_linkable(actor, &granted)?;
+        }
         require_free(&mut work, &email, new.employee_id).await?;
         let now = work.now();
         let invitation = Invitation {
@@ -526,6 +531,13 @@ async fn send(work: &mut Work, stored: &StoredInvitation) -> Result<(), CommonEr
     let job = InvitationMail { invitation: stored.invitation.id, generation: stored.generation };
     work.enqueue(&job, EnqueueOptions::default()).await?;
     Ok(())
+}
+
+/// Whether an employee has this work e-mail address: then the invitation reaches nobody else.
+async fn is_address_of(work: &mut Work, employee: EmployeeId, email: &str) -> Result<bool, CommonError> {
+    let employee = work.employees().get(employee).await?;
+    let address = employee.and_then(|employee| employee.email);
+    Ok(address.is_some_and(|address| email::normalize("/email", &address).is_ok_and(|own| own == email)))
 }
 
 /// Refuses when somebody with the address is a user, or somebody else is the employee. Both are asked again, by

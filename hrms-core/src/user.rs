@@ -204,6 +204,11 @@ pub enum UserError {
     /// Which employee a user is, is not theirs to change once it is set.
     #[error("somebody else has to change which employee you are")]
     OwnEmployee,
+    /// Whoever is linked to an employee sees what the actor may not see of them.
+    #[error(
+        "who is linked to an employee sees their pay and private data, and you don't: invite them at the employee's own address"
+    )]
+    LinkNotYours,
     /// The organisation would be left without an owner.
     #[error("this is the organisation's last owner")]
     LastOwner,
@@ -219,7 +224,7 @@ impl DomainError for UserError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::EmailTaken | Self::EmployeeTaken | Self::LastOwner | Self::Removed => ErrorKind::Conflict,
-            Self::RoleNotYours { .. } | Self::OwnEmployee => ErrorKind::Forbidden,
+            Self::RoleNotYours { .. } | Self::OwnEmployee | Self::LinkNotYours => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
     }
@@ -230,6 +235,7 @@ impl DomainError for UserError {
             Self::EmployeeTaken => "user.employee-taken",
             Self::RoleNotYours { .. } => "user.role-not-yours",
             Self::OwnEmployee => "user.own-employee",
+            Self::LinkNotYours => "user.link-not-yours",
             Self::LastOwner => "user.last-owner",
             Self::Removed => "user.removed",
             Self::Common(common) => common.code(),
@@ -406,6 +412,9 @@ impl UserService<'_> {
         check.add(password::check(&new.password, &[&email, &new.name, &slug, &title]));
         check.done()?;
         rights::require_grantable(actor, &granted)?;
+        if new.employee_id.is_some() {
+            rights::require_linkable(actor, &granted)?;
+        }
         // Before the unit of work: hashing takes long, and a change holds locks.
         let password_hash = self.0.hashing().hash(new.password).await?;
         let mut work = self.0.begin(actor).await?;

@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::audit::{Act, Author, Change};
 use crate::email;
 use crate::error::CommonError;
 use crate::hrms::Hrms;
+use crate::id::RequestId;
 use crate::identity::credential::{AccountFacts, NewPassword};
 use crate::identity::session::SessionStatus;
 use crate::identity::throttle::{self, Guess};
@@ -109,6 +111,7 @@ impl IdentityService<'_> {
             let detail = "the password was changed meanwhile";
             return Err(CommonError::invalid("/current_password", "wrong-password", detail).into());
         }
+        self.credentials_on_record(of, "auth.password-changed").await?;
         tracing::info!(user = %of.user, session = %of.session, "password changed");
         self.settle(of).await
     }
@@ -158,6 +161,12 @@ impl IdentityService<'_> {
         if !directory.reset_password(token, new, self.0.clock().now()).await? {
             return Err(IdentityError::ResetRefused);
         }
+        // Of no organisation: the account belongs to the platform.
+        let request = RequestId::from_uuid(self.0.ids().next());
+        let author = Author::user(user, None, request, None);
+        let subject = crate::event::subject("users", user.as_uuid());
+        let act = Act { action: "auth.password-reset".into(), subject, change: Change::none() };
+        self.0.audit().record(None, &author, act).await?;
         tracing::info!(%user, "password reset");
         Ok(())
     }

@@ -159,6 +159,7 @@ impl IdentityService<'_> {
         if let Some(hash) = totp::recovery_hash(of.user, code)
             && self.0.directory().use_recovery_code(of.user, hash, now).await?
         {
+            self.credentials_on_record(of, "auth.recovery-code-used").await?;
             tracing::warn!(user = %of.user, session = %of.session, "a recovery code was used");
             return Ok(());
         }
@@ -201,6 +202,7 @@ impl IdentityService<'_> {
         if !directory.enrol_totp(of, &sealed, step, &hashes, now).await? {
             return Err(IdentityError::TotpNotStarted);
         }
+        self.credentials_on_record(of, "auth.second-factor-set-up").await?;
         tracing::info!(user = %of.user, session = %of.session, "second factor set up");
         self.settle(of).await?;
         Ok(codes)
@@ -216,6 +218,7 @@ impl IdentityService<'_> {
         }
         let (codes, hashes) = new_codes(of.user)?;
         self.0.directory().replace_recovery_codes(of.user, &hashes, self.0.clock().now()).await?;
+        self.credentials_on_record(of, "auth.recovery-codes-renewed").await?;
         tracing::info!(user = %of.user, session = %of.session, "new recovery codes");
         Ok(codes)
     }
@@ -239,6 +242,7 @@ impl IdentityService<'_> {
             return Err(IdentityError::PasswordNeedsFactor);
         }
         directory.remove_totp(of.user).await?;
+        self.credentials_on_record(of, "auth.second-factor-removed").await?;
         tracing::warn!(user = %of.user, session = %of.session, "second factor removed");
         Ok(())
     }

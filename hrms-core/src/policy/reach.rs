@@ -52,6 +52,11 @@ impl Permission {
                 | Self::PolicyManage
                 | Self::ApiKeyManage
                 | Self::SupportAccessManage
+                // What nobody does for themselves: a program has no self to compare with.
+                | Self::LeaveDecide
+                | Self::LeaveGrant
+                | Self::EmployeeManageCompensation
+                | Self::EmployeeManageBank
         )
     }
 }
@@ -89,6 +94,10 @@ mod tests {
             "policy.manage",
             "api-key.manage",
             "support-access.manage",
+            "employee.manage-compensation",
+            "employee.manage-bank",
+            "leave.decide",
+            "leave.grant",
         ];
         assert_eq!(barred, expected);
     }

@@ -82,7 +82,7 @@ pub struct NewPolicy {
     /// What it is for, at most 1000 characters.
     #[serde(default)]
     pub description: Option<String>,
-    /// What it says, in the Cedar language: one `permit` or `forbid`, at most 16 KiB.
+    /// What it says, in the Cedar language: one `permit` or `forbid`, at most 4 KiB.
     pub text: String,
     /// Whether it applies at all.
     #[serde(default = "yes")]

@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::error::{CommonError, FieldError};
 use crate::hrms::Work;
 use crate::id::UserId;
-use crate::policy::{Grant, Role, RoleName};
+use crate::policy::{Grant, Role, RoleName, Scope};
 use crate::store::Tx;
 use crate::user::{User, UserError};
 use crate::validate::Check;
@@ -67,6 +67,18 @@ pub(crate) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), 
     }
 }
 
+/// Refuses to link a user to an employee of whom the user would then see more than the actor may see of
+/// everybody: whoever makes the user knows how to become them.
+pub(crate) fn require_linkable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
+    let own = roles.iter().flat_map(|(_, grants)| grants).filter(|grant| grant.scope == Scope::Own);
+    let mut everybodys = own.map(|grant| Grant { scope: Scope::Organization, ..*grant });
+    if everybodys.all(|grant| grant.is_within(actor.grants())) {
+        Ok(())
+    } else {
+        Err(UserError::LinkNotYours)
+    }
+}
+
 /// Refuses to touch somebody who holds more than the actor could hand out, to hand that out, or to stop
 /// being the employee that one is: whoever did would no longer count as the person whose leave they
 /// decide on (P16).
@@ -84,6 +96,10 @@ pub(crate) async fn require_reach(
     let own = actor.user_id() == Some(after.id);
     if own && before.employee_id.is_some() && before.employee_id != after.employee_id {
         return Err(UserError::OwnEmployee);
+    }
+    if after.employee_id.is_some() && before.employee_id != after.employee_id {
+        let all = of(&mut **work, &after.roles).await?;
+        require_linkable(actor, &all)?;
     }
     Ok(())
 }

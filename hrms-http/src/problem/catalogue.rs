@@ -139,6 +139,7 @@ catalogue! {
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
     "user.last-owner": "The organisation would be left without an owner.";
+    "user.link-not-yours": "Whoever is linked to the employee would see what the caller may not.";
     "user.own-employee": "Somebody else has to change which employee the caller is.";
     "user.own-second-factor": "Somebody else has to reset the caller's second factor.";
     "user.removed": "The user was removed; they can be invited again.";

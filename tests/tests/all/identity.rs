@@ -13,8 +13,8 @@ use hrms_core::organization::{CreatedOrganization, NewAdmin, NewOrganization};
 use hrms_core::rate_limit::{AccountDigest, Charge, Network, Quota, RateKey};
 use hrms_core::user::{NewUser, User, UserError, UserPatch, UserStatus};
 use hrms_core::{
-    Actor, Cause, CommonError, DomainError, ErrorKind, Hrms, Operator, Patch, RequestId, Role, RoleName,
-    Secret, Store, UserId, Who,
+    Actor, Cause, CommonError, DomainError, EmployeeId, ErrorKind, Hrms, Operator, Patch, RequestId, Role,
+    RoleName, Secret, Store, UserId, Who,
 };
 use hrms_store::SqlStore;
 use hrms_tests::Fresh;
@@ -277,6 +277,16 @@ async fn nobody_hands_out_what_they_lack(store: &Fresh) {
         let denied = hrms.users().change(&myself, second.id, second.version, patch).await.unwrap_err();
         assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.role-not-yours"));
     }
+    // Whoever is linked to an employee sees their pay, which an admin doesn't.
+    let person = EmployeeId::from_uuid(id());
+    let linked = NewUser { employee_id: Some(person), ..new_user("x@acme.example", &[Role::Employee]) };
+    let denied = hrms.users().create(&admin, linked).await.unwrap_err();
+    assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.link-not-yours"));
+    let patch = UserPatch { employee_id: Patch::Set(person), ..Default::default() };
+    let clerk_like =
+        hrms.users().create(&admin, new_user("z@acme.example", &[Role::Employee])).await.unwrap();
+    let denied = hrms.users().change(&admin, clerk_like.id, clerk_like.version, patch).await.unwrap_err();
+    assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.link-not-yours"));
     let unknown = NewUser { roles: vec![RoleName::new("emperor")], ..new_user("x@acme.example", &[]) };
     let refused = hrms.users().create(&admin, unknown).await.unwrap_err();
     assert_eq!((refused.kind(), &*refused.fields()[0].pointer), (ErrorKind::Invalid, "/roles/0"));

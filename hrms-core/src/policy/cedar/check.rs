@@ -9,10 +9,10 @@ use crate::id::PolicyId;
 use crate::policy::cedar::{COMPILED, Source};
 
 /// The longest policy, in bytes.
-pub const MAX_TEXT: usize = 16 * 1024;
+pub const MAX_TEXT: usize = 4 * 1024;
 
 /// The deepest nesting: reading a policy goes as deep as it does.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 16;
 
 /// What is wrong with a policy, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,13 @@ pub(super) fn policy(source: Source<'_>) -> Result<Policy, Vec<Fault>> {
         let detail = format!("this is nested more than {MAX_DEPTH} deep");
         return Err(vec![Fault { code: "too-deep", detail, at: Some(position(text, offset)) }]);
     }
+    if let Some(offset) = too_complex(text) {
+        let detail = format!(
+            "a policy may have at most {MAX_OPERATORS} operators and ifs, {MAX_ACCESSES} dots, and \
+             {MAX_WILDCARDS} wildcards: write several policies"
+        );
+        return Err(vec![Fault { code: "too-complex", detail, at: Some(position(text, offset)) }]);
+    }
     let schema = COMPILED.as_ref().map_err(|error| vec![Fault::whole("schema", error)])?;
     let id = CedarId::new(source.id.to_string());
     let policy = Policy::parse(Some(id), text).map_err(|errors| {
@@ -88,6 +95,40 @@ pub(super) fn policy(source: Source<'_>) -> Result<Policy, Vec<Fault>> {
     let warnings = result.validation_warnings().map(|warning| Fault::of("suspicious", text, warning));
     let faults: Vec<Fault> = errors.chain(warnings).collect();
     if faults.is_empty() { Ok(policy) } else { Err(faults) }
+}
+
+/// Chains of operators nest in the syntax tree as brackets do, and the stack they need is that of a thread that
+/// serves everybody: far more than this overflows it, and somewhat more isn't evaluated any more.
+const MAX_OPERATORS: usize = 24;
+/// Attributes and methods in a text.
+const MAX_ACCESSES: usize = 100;
+/// Stars in strings: each multiplies what a comparison with `like` costs.
+const MAX_WILDCARDS: usize = 8;
+
+/// Where a text has more of something than may be.
+fn too_complex(text: &str) -> Option<usize> {
+    let (mut operators, mut accesses, mut wildcards) = (0, 0, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    let mut before = b' ';
+    for (offset, byte) in text.bytes().enumerate() {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (true, b'"') => in_string = false,
+            (true, b'*') => wildcards += 1,
+            (false, b'"') => in_string = true,
+            (false, b'|' | b'&') if before == byte => operators += 1,
+            (false, b'+' | b'-' | b'*' | b'!') => operators += 1,
+            (false, b'f') if before == b'i' => operators += 1,
+            (false, b'.' | b'[') => accesses += 1,
+            _ => {}
+        }
+        before = byte;
+        if operators > MAX_OPERATORS || accesses > MAX_ACCESSES || wildcards > MAX_WILDCARDS {
+            return Some(offset);
+        }
+    }
+    None
 }
 
 /// Where a text is nested too deep; counts more than there is, as it knows neither strings nor comments.
@@ -111,4 +152,32 @@ fn too_deep(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod complexity {
+    use super::*;
+
+    #[test]
+    fn what_would_need_too_much_stack_or_time_is_refused() {
+        let chain = |terms: usize| vec!["context.hour == 25"; terms].join(" || ");
+        let policy = |condition: &str| {
+            format!(
+                "forbid (principal, action == Action::\"location.read\", resource) when {{ {condition} }};"
+            )
+        };
+        assert_eq!(too_complex(&policy(&chain(MAX_OPERATORS))), None);
+        for condition in [
+            chain(180),
+            format!("{} true", "if context.hour == 1 then true else ".repeat(450)),
+            format!("context.hour == {}1", "1+".repeat(200)),
+            format!("context.hour == {}1", "-".repeat(200)),
+            format!("\"aaa\" like \"{}b\"", "*a".repeat(500)),
+            format!("context{}", ".a".repeat(900)),
+        ] {
+            assert!(too_complex(&policy(&condition)).is_some(), "{condition:.40}");
+        }
+        let id = "principal.department == Department::\"0190a000-0000-7000-8000-000000000001\"";
+        assert_eq!(too_complex(&policy(&vec![id; 20].join(" || "))), None);
+    }
 }

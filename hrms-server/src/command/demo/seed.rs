@@ -43,7 +43,7 @@ pub(super) async fn organization(hrms: &Hrms, slug: &str) -> Result<Vec<Account>
     let chief = *staff.get(CHIEF).ok_or_else(missing)?;
     let change = UserPatch {
         employee_id: Patch::Set(chief),
-        roles: Patch::Set(vec![Role::Admin.into(), Role::Employee.into()]),
+        roles: Patch::Set(vec![Role::Admin.into(), Role::Employee.into(), Role::Owner.into()]),
         ..Default::default()
     };
     let admin = hrms.users().get(&actor, made.admin.id).await.map_err(failed)?;
