@@ -130,12 +130,12 @@ catalogue! {
     "role.in-use": "Somebody still has the role.";
     "role.not-yours": "The role holds, or would hold, more than the caller does.";
     "service-account.not-yours": "The service account could do more than the caller holds.";
-    "user.account-shared": "The account is used elsewhere too; an operator of the service has to do that.";
     "support.barred": "This isn't open to operators who act through a user's rights.";
     "support.ended": "The grant of support access has ended.";
     "support.not-allowed": "The organisation doesn't allow support access.";
     "support.not-yours": "The grant of support access is another operator's.";
     "support.organization-inactive": "The organisation is suspended or closed.";
+    "user.account-shared": "The account is used elsewhere too; an operator of the service has to do that.";
     "user.email-taken": "Another account has this e-mail address.";
     "user.employee-taken": "Another user is this employee.";
     "user.last-owner": "The organisation would be left without an owner.";
