@@ -367,7 +367,7 @@ async fn a_disabled_user_is_out(store: &Fresh) {
 async fn faulty_users_are_refused(store: &Fresh) {
     let hrms = Hrms::new(SqlStore::clone(store));
     let (acme, other) = (organization(&hrms, "acme").await, organization(&hrms, "other").await);
-    let admin = actor(&acme, acme.admin.id, &[Role::Admin]);
+    let admin = actor(&acme, acme.admin.id, &[Role::Owner]);
     let good = || new_user("jane@acme.example", &[Role::Employee]);
     for (new, pointer, code) in [
         (NewUser { email: "jane".into(), ..good() }, "/email", "not-an-email"),
