@@ -166,7 +166,8 @@ async fn operators_look_after_each_other(store: &Fresh) {
     let (one, two) = tokio::join!(disable(&service.operator, &ids[1]), disable(&otto, &ids[0]));
     let mut both = [one, two];
     both.sort_unstable();
-    assert_eq!(both, [200, 409]);
+    // The slower one is the last operator, or is one no more already.
+    assert!(matches!(both, [200, 401 | 409]), "{both:?}");
     let (stays, gone) = if one == 200 { (&service.operator, 1) } else { (&otto, 0) };
     service.pass(4);
     stays.get(OPERATORS).await.expect(200);
