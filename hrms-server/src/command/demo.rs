@@ -68,6 +68,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<(), Failure> {
 
     let keys = start::keys(&config)?;
     let (hrms, store) = start::hrms(&config).await?;
+    let stop = serve::stopped();
     let listener = bind(&mut config, options.port.is_none()).await?;
     let base_url = format!("http://{}", listener.local_addr().map_err(Failure::io)?);
     if options.json {
@@ -75,7 +76,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<(), Failure> {
     } else {
         print_table(&base_url, &accounts)
     }
-    serve::serve(&config, &keys, hrms, store, listener, serve::stopped()).await
+    serve::serve(&config, &keys, hrms, store, listener, stop).await
 }
 
 /// The accounts of a demo that was made before. Their passwords open nothing but this example.

@@ -19,12 +19,14 @@ use crate::worker;
 pub async fn run(config: Config) -> Result<(), Failure> {
     let keys = start::keys(&config)?;
     let (hrms, store) = start::hrms(&config).await?;
+    // Before anybody can know that it runs: a signal from now on ends it in order.
+    let stop = stopped();
     let listener = bind(&config).await?;
     if config.allowed_hosts.is_empty() && !config.bind.ip().is_loopback() {
         tracing::warn!("requests for any host are taken: set HRMS_PUBLIC_URL or HRMS_ALLOWED_HOSTS");
     }
     tracing::info!("listening on http://{}", listener.local_addr().map_err(Failure::io)?);
-    serve(&config, &keys, hrms, store, listener, stopped()).await
+    serve(&config, &keys, hrms, store, listener, stop).await
 }
 
 /// Listens where the configuration says.
@@ -89,17 +91,23 @@ pub async fn serve(
 }
 
 /// Ready when the process is asked to end: Ctrl-C, or SIGTERM where there is such a thing.
-pub async fn stopped() {
+///
+/// Listens from the call on, not from the first wait: a signal in between isn't lost.
+pub fn stopped() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
