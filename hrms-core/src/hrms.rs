@@ -15,6 +15,7 @@ use crate::audit::{self, Act, AnchorSigner, Author, Draft};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
 use crate::event::{EventBus, NewEvent};
+use crate::hint::{Fanout, Hint};
 use crate::id::{IdSource, RandomIds};
 use crate::idempotency::KEPT_FOR;
 use crate::identity;
@@ -39,6 +40,7 @@ struct Parts {
     policy: Arc<dyn Policy>,
     bus: EventBus,
     job_bell: Notify,
+    fanout: Option<Arc<dyn Fanout>>,
     rate_limits: RateLimits,
     identity: identity::State,
     written_policies: written::State,
@@ -127,6 +129,13 @@ impl Builder {
         self
     }
 
+    /// Passes hints on to the other nodes with this. Without it they look by themselves, a little later.
+    #[must_use]
+    pub fn fanout(mut self, fanout: impl Fanout + 'static) -> Self {
+        self.parts.fanout = Some(Arc::new(fanout));
+        self
+    }
+
     /// Anchors the audit logs with this signer.
     #[must_use]
     pub fn anchor_signer(mut self, signer: impl AnchorSigner + 'static) -> Self {
@@ -154,6 +163,7 @@ impl Hrms {
                 policy: Arc::new(RolePolicy),
                 bus: EventBus::default(),
                 job_bell: Notify::new(),
+                fanout: None,
                 rate_limits: RateLimits::default(),
                 identity: identity::State::default(),
                 written_policies: written::State::default(),
@@ -277,6 +287,11 @@ impl Hrms {
     /// Rings when a job was enqueued in this process.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.0.job_bell
+    }
+
+    /// What passes hints on to other nodes, if anything does.
+    pub(crate) fn fanout(&self) -> Option<&dyn Fanout> {
+        self.0.fanout.as_deref()
     }
 
     /// Opens a unit of work for a change by `actor`.
@@ -498,10 +513,10 @@ impl Work {
             self.hrms.audit().grown(Some(self.actor.tenant()));
         }
         if wake {
-            self.hrms.bus().wake(self.actor.tenant());
+            self.hrms.hint(Hint::Events(self.actor.tenant()));
         }
         if self.ring {
-            self.hrms.job_bell().notify_one();
+            self.hrms.hint(Hint::Jobs);
         }
         Ok(answer)
     }

@@ -17,6 +17,7 @@ pub mod employment;
 pub mod error;
 pub mod event;
 pub mod export;
+pub mod hint;
 pub mod hrms;
 pub mod id;
 pub mod idempotency;

@@ -48,13 +48,17 @@ pub struct Config {
     pub http2_ping: Duration,
     /// Largest set of request headers, in bytes. Default 16 KiB.
     pub max_header_bytes: u32,
-    /// Connections at the same time; more wait to be accepted. Default 4096.
+    /// Connections at the same time; more wait to be accepted. Default 16384.
     pub max_connections: usize,
     /// Connections at the same time from one address (IPv6: from one /64) that isn't a trusted proxy's; more are
-    /// closed at once. Default 1024.
+    /// closed at once. Default 8192.
     pub max_connections_per_address: usize,
     /// How long running requests may take to finish at shutdown. Default 20 s.
     pub drain_timeout: Duration,
+    /// Live connections (WebSockets) at the same time of one user or service account; more are refused. Default 8192.
+    pub max_sockets_per_user: usize,
+    /// Live connections at the same time of one organisation; more are refused. Default 16384.
+    pub max_sockets_per_organization: usize,
     /// Largest WebSocket message taken from a client, in bytes. Default 64 KiB.
     pub max_message_bytes: usize,
     /// How often a listener to live events is pinged; one that doesn't answer by the next ping is closed.
@@ -85,9 +89,11 @@ impl Config {
             upload_timeout: Duration::from_secs(300),
             http2_ping: Duration::from_secs(30),
             max_header_bytes: 16 << 10,
-            max_connections: 4096,
-            max_connections_per_address: 1024,
+            max_connections: 16_384,
+            max_connections_per_address: 8192,
             drain_timeout: Duration::from_secs(20),
+            max_sockets_per_user: 8192,
+            max_sockets_per_organization: 16_384,
             max_message_bytes: 64 << 10,
             event_ping: Duration::from_secs(20),
             event_patience: Duration::from_secs(10),

@@ -5,6 +5,7 @@
 //! may read. What was missed while away is replayed from the log.
 
 mod hub;
+mod seats;
 mod socket;
 mod ticket;
 
@@ -31,6 +32,7 @@ use crate::request::{Cx, Input};
 use crate::websocket::{Switching, Upgrade};
 
 use hub::Hub;
+use seats::Seats;
 use socket::Listening;
 use ticket::Tickets;
 
@@ -58,10 +60,14 @@ endpoints! {
 /// The address that tickets are good for.
 const ADDRESS: &str = "/api/v1/events";
 
+/// Seconds after which it makes sense to ask for a live connection again.
+const SEAT_FREE: u32 = 10;
+
 /// The live part of a server: readers of the tenants' logs, and tickets.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     hub: Arc<Hub>,
+    seats: Arc<Seats>,
     tickets: Tickets,
 }
 
@@ -158,11 +164,18 @@ async fn listen(
             }
         },
     };
+    let config = &credential.shared.config;
+    let (per_user, per_organization) = (config.max_sockets_per_user, config.max_sockets_per_organization);
+    let seat = credential.shared.live.seats.take(&cx.actor, per_user, per_organization);
+    let seat = seat.ok_or_else(|| {
+        let detail = "there are as many live connections as there may be: close one";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "event.too-many-connections", detail)
+            .with_retry_after(SEAT_FREE)
+    })?;
     let subscription = credential.shared.live.hub.subscribe(&cx.hrms, tenant, after).await?;
     let types = query.types.map(|types| types.split(',').map(|kind| kind.trim().to_owned()).collect());
     let mut context = *cx.actor.context();
     context.channel = Channel::Socket;
-    let config = &credential.shared.config;
     let (ping, patience) = (config.event_ping, config.event_patience);
     let listening = Listening {
         hrms: cx.hrms,
@@ -174,7 +187,10 @@ async fn listen(
         ping,
         patience,
     };
-    Ok(upgrade.run(|socket, stopping| listening.serve(socket, stopping)))
+    Ok(upgrade.run(|socket, stopping| async move {
+        listening.serve(socket, stopping).await;
+        drop(seat);
+    }))
 }
 
 /// A ticket to live events.

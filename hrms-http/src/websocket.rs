@@ -30,6 +30,12 @@ use crate::request::Input;
 /// An open connection; ping and close frames are answered by the library while it is read.
 pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
+/// Bytes kept for what a client sends; a longer message makes it grow.
+const READ_BUFFER: usize = 1 << 10;
+
+/// Bytes that are collected before they are written.
+const WRITE_BUFFER: usize = 32 << 10;
+
 /// How long a WebSocket may take to say goodbye when the server stops.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -77,7 +83,12 @@ impl Extract for Upgrade {
         }
         let accept = HeaderValue::try_from(derive_accept_key(key)).map_err(Problem::internal)?;
         let largest = input.shared.config.max_message_bytes;
-        let config = WebSocketConfig::default().max_message_size(Some(largest)).max_frame_size(Some(largest));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(largest))
+            .max_frame_size(Some(largest))
+            // Clients say next to nothing, and there are thousands of them.
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER);
         let upgrade = input.parts.extensions.remove::<OnUpgrade>().ok_or_else(bad_handshake)?;
         let stopping = Stopping(input.shared.stopping.subscribe());
         let counted = input.shared.handlers.subscribe();

@@ -62,8 +62,12 @@ pub struct Config {
     /// `rate_limit_address`, `rate_limit_user`, `rate_limit_organization`: requests per seconds, as in `600/60`,
     /// or `off`.
     pub rates: Rates,
-    /// `max_connections_per_address`: connections at the same time from one address. Default 1024.
+    /// `max_connections_per_address`: connections at the same time from one address. Default 8192.
     pub max_connections_per_address: usize,
+    /// `max_sockets_per_user`: live connections at the same time of one user or service account. Default 8192.
+    pub max_sockets_per_user: usize,
+    /// `max_sockets_per_organization`: live connections at the same time of one organisation. Default 16384.
+    pub max_sockets_per_organization: usize,
     /// `workers`: background jobs run at the same time by this process, 0 to 64. Default 1.
     pub workers: u16,
     /// `closing_hold_days`: for how many days a closed organisation can be reopened when nobody says, 1 to 365.
@@ -81,7 +85,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 31] = [
     "bind",
     "data_dir",
     "database_url",
@@ -101,6 +105,8 @@ const KEYS: [&str; 29] = [
     "rate_limit_user",
     "rate_limit_organization",
     "max_connections_per_address",
+    "max_sockets_per_user",
+    "max_sockets_per_organization",
     "workers",
     "closing_hold_days",
     "allow_unsafe_database_role",
@@ -241,7 +247,11 @@ impl Config {
             rates: rates(reader),
             max_connections_per_address: reader
                 .value("max_connections_per_address", parse_connections)
-                .unwrap_or(1024),
+                .unwrap_or(8192),
+            max_sockets_per_user: reader.value("max_sockets_per_user", parse_connections).unwrap_or(8192),
+            max_sockets_per_organization: reader
+                .value("max_sockets_per_organization", parse_connections)
+                .unwrap_or(16_384),
             public_url,
             signing_key_file: reader
                 .path("signing_key_file")
@@ -403,10 +413,7 @@ fn parse_hold_days(text: &str) -> Result<u16, Fault> {
 fn parse_connections(text: &str) -> Result<usize, Fault> {
     match text.parse() {
         Ok(connections @ 1..) => Ok(connections),
-        _ => Err((
-            format!("'{text}' is not a number from 1 up"),
-            "write how many connections one address may have",
-        )),
+        _ => Err((format!("'{text}' is not a number from 1 up"), "write how many connections there may be")),
     }
 }
 

@@ -4,12 +4,13 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use hrms_core::Hrms;
+use hrms_core::id::{IdSource, RandomIds};
 use hrms_core::import::ImportJob;
 use hrms_core::invitation::InvitationMail;
 use hrms_core::job::JobRegistry;
 use hrms_core::sealed::KeyBox;
 use hrms_http::{BearerAuth, Tokens};
-use hrms_store::{OpenError, RedisLimiter, RedisUrlError, SqlStore};
+use hrms_store::{OpenError, RedisFanout, RedisLimiter, RedisUrlError, SqlStore};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Failure;
@@ -139,12 +140,16 @@ pub async fn hrms_trusting(
     let store = store(config).await?;
     let keys = keys(config)?;
     let signer = keys.signing.anchor_signer(former_keys);
+    let mut hints = None;
     let mut builder = Hrms::builder(store.clone()).anchor_signer(signer).hold_days(config.closing_hold_days);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
     }
     if let Some(url) = &config.redis_url {
         builder = builder.rate_limiter(RedisLimiter::new(url.expose(), &config.redis_namespace)?);
+        let (fanout, others) = RedisFanout::new(url.expose(), &config.redis_namespace, RandomIds.next())?;
+        builder = builder.fanout(fanout);
+        hints = Some(others);
     }
     if let Some(mail) = &config.mail {
         builder = builder.mailer(Post::new(mail).map_err(StartError::Mail)?);
@@ -153,7 +158,12 @@ pub async fn hrms_trusting(
     if let Some(former) = &keys.former {
         sealed = sealed.and_open(former.derive(SEALED)?);
     }
-    Ok((builder.secret_box(sealed).build(), store))
+    let hrms = builder.secret_box(sealed).build();
+    if let Some(hints) = hints {
+        let hrms = hrms.clone();
+        tokio::spawn(hints.run(move |hint| hrms.hear(hint)));
+    }
+    Ok((hrms, store))
 }
 
 /// What the key is derived for that seals secrets in the database.

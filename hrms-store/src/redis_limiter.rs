@@ -1,23 +1,15 @@
 //! Rate limits that all nodes of an installation share, in Redis (or Valkey).
 
 use std::fmt;
-use std::future::Future;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hrms_core::StoreError;
 use hrms_core::jiff::Timestamp;
 use hrms_core::rate_limit::{Charge, RateLimiter, Taken};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, RedisResult, Script};
+use redis::{Client, FromRedisValue, Script};
 
-/// How long a request waits for Redis.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// After so many failures in a row Redis is left alone…
-const FAILURES: u32 = 3;
-/// …for this long; then one request tries again.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::redis_breaker::{Breaker, PATIENCE, Trouble};
 
 /// Takes a token of each key or of none. Goes by the clock of Redis, so that nodes needn't agree on the time.
 ///
@@ -81,26 +73,7 @@ impl fmt::Debug for RedisLimiter {
 /// The address of a Redis server that can't be used. Doesn't show it: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[error("the address of the Redis server can't be used: {0}")]
-pub struct RedisUrlError(#[source] redis::RedisError);
-
-/// Redis can't tell.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("Redis refused: {0}")]
-    Refused(#[from] redis::RedisError),
-    #[error("Redis didn't answer in time")]
-    TooSlow,
-    #[error("Redis didn't answer lately")]
-    LeftAlone,
-    #[error("Redis gave an answer that makes no sense")]
-    Nonsense,
-}
-
-impl From<Trouble> for StoreError {
-    fn from(trouble: Trouble) -> Self {
-        Self::Unavailable(Box::new(trouble))
-    }
-}
+pub struct RedisUrlError(#[source] pub(crate) redis::RedisError);
 
 impl RedisLimiter {
     /// Counts at `redis://…` or `unix://…`, under keys that begin with the namespace. Doesn't connect yet.
@@ -122,7 +95,7 @@ impl RedisLimiter {
             namespace: namespace.to_owned(),
             take: Script::new(TAKE),
             give_back: Script::new(GIVE_BACK),
-            breaker: Breaker::new(),
+            breaker: Breaker::new("this process counts rate limits alone, and log-ins wait"),
         })
     }
 
@@ -165,70 +138,6 @@ fn read(answer: &[i64], charges: &[Charge]) -> Option<Taken> {
     }
 }
 
-/// Leaves Redis alone for a moment after it failed a few times.
-struct Breaker {
-    start: Instant,
-    failures: AtomicU32,
-    /// Milliseconds after `start` until which nobody asks.
-    closed_until: AtomicU64,
-}
-
-impl Breaker {
-    fn new() -> Self {
-        Self { start: Instant::now(), failures: AtomicU32::new(0), closed_until: AtomicU64::new(0) }
-    }
-
-    async fn guard<T>(&self, ask: impl Future<Output = RedisResult<T>>) -> Result<T, Trouble> {
-        if !self.may_ask() {
-            return Err(Trouble::LeftAlone);
-        }
-        let outcome = match tokio::time::timeout(PATIENCE, ask).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Trouble::from(error)),
-            Err(_) => Err(Trouble::TooSlow),
-        };
-        match &outcome {
-            Ok(_) => self.succeeded(),
-            Err(trouble) => self.failed(trouble),
-        }
-        outcome
-    }
-
-    fn may_ask(&self) -> bool {
-        if self.failures.load(Ordering::Relaxed) < FAILURES {
-            return true;
-        }
-        // One asks after the pause; the others go on waiting.
-        let now = self.now();
-        let until = self.closed_until.load(Ordering::Relaxed);
-        let next = now + millis(PAUSE);
-        now >= until
-            && self.closed_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-
-    fn succeeded(&self) {
-        if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
-            tracing::info!("Redis answers again: rate limits are shared");
-        }
-    }
-
-    fn failed(&self, trouble: &Trouble) {
-        self.closed_until.store(self.now() + millis(PAUSE), Ordering::Relaxed);
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failures == FAILURES {
-            tracing::warn!(%trouble, "Redis doesn't answer: this process counts rate limits alone, and log-ins wait");
-        }
-    }
-
-    fn now(&self) -> u64 {
-        millis(self.start.elapsed())
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use hrms_core::rate_limit::{Left, Quota, RateKey};
@@ -252,23 +161,5 @@ mod tests {
     fn an_address_that_makes_no_sense_is_refused_without_showing_it() {
         let error = RedisLimiter::new("http://:hunter2@localhost", "hrms").unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn after_a_few_failures_one_asks_after_the_pause() {
-        let breaker = Breaker::new();
-        let error = || std::future::ready(RedisResult::<()>::Err((redis::ErrorKind::Io, "gone").into()));
-        for _ in 0..FAILURES {
-            assert!(matches!(breaker.guard(error()).await, Err(Trouble::Refused(_))));
-        }
-        assert!(matches!(breaker.guard(error()).await, Err(Trouble::LeftAlone)));
-        breaker.closed_until.store(0, Ordering::Relaxed);
-        assert!(breaker.may_ask());
-        assert!(!breaker.may_ask(), "one is enough");
-        breaker.closed_until.store(0, Ordering::Relaxed);
-        breaker.guard(std::future::ready(Ok(()))).await.unwrap();
-        assert!(breaker.may_ask() && breaker.may_ask());
-        let slow = std::future::pending::<RedisResult<()>>();
-        assert!(matches!(breaker.guard(slow).await, Err(Trouble::TooSlow)));
     }
 }

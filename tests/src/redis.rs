@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Redis {
     child: Child,
     port: u16,
-    _dir: tempfile::TempDir,
+    dir: Option<tempfile::TempDir>,
 }
 
 impl Redis {
@@ -27,6 +27,10 @@ impl Redis {
     async fn try_start() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_at(port, dir).await
+    }
+
+    async fn start_at(port: u16, dir: tempfile::TempDir) -> Option<Self> {
         let start = |program: &str| {
             Command::new(program)
                 .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
@@ -38,7 +42,7 @@ impl Redis {
         };
         let child = start("redis-server").or_else(|_| start("valkey-server"));
         let child = child.expect("neither redis-server nor valkey-server is installed");
-        let mut redis = Self { child, port, _dir: dir };
+        let mut redis = Self { child, port, dir: Some(dir) };
         let deadline = Instant::now() + Duration::from_secs(30);
         while redis.ask("PING").is_none_or(|answer| !answer.contains("PONG")) {
             if redis.child.try_wait().unwrap().is_some() {
@@ -65,6 +69,13 @@ impl Redis {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)
+    }
+
+    /// Starts it again, empty, on the same port.
+    pub async fn start_again(&mut self) {
+        self.stop();
+        let dir = self.dir.take().unwrap();
+        *self = Self::start_at(self.port, dir).await.expect("its port was taken meanwhile");
     }
 
     /// Stops it without a warning.

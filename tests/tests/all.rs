@@ -26,6 +26,7 @@ mod all {
     mod leave;
     mod live;
     mod model;
+    mod nodes;
     mod people;
     mod platform;
     mod policies;

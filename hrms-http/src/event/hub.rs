@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hrms_core::event::{Event, EventFrame};
 use hrms_core::{CommonError, Hrms, TenantId};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{Mutex, broadcast};
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -74,6 +74,7 @@ impl Hub {
             live,
             position: after.unwrap_or(last),
             missed,
+            overrun: false,
             replay: Vec::new(),
         })
     }
@@ -140,6 +141,8 @@ pub(super) struct Subscription {
     position: i64,
     /// Whether the log has events behind the position that won't come live.
     missed: bool,
+    /// Whether live events went by that this listener was too slow for.
+    overrun: bool,
     /// Read from the log and not handed out yet, last one first.
     replay: Vec<Arc<Delivery>>,
 }
@@ -157,31 +160,62 @@ impl Subscription {
     /// The next event. Cancelling the wait loses nothing.
     pub(super) async fn next(&mut self) -> Result<Arc<Delivery>, Ended> {
         loop {
-            if let Some(delivery) = self.replay.pop() {
-                self.position = delivery.event.sequence;
+            if let Some(delivery) = self.ready() {
                 return Ok(delivery);
+            }
+            if self.overrun {
+                return Err(Ended::TooSlow);
             }
             if self.missed {
                 self.read_missed().await?;
                 continue;
             }
-            let delivery = match self.live.recv().await {
-                Ok(delivery) => delivery,
-                Err(RecvError::Lagged(_)) => return Err(Ended::TooSlow),
+            match self.live.recv().await {
+                Ok(delivery) => {
+                    if let Some(delivery) = self.in_turn(delivery) {
+                        return Ok(delivery);
+                    }
+                }
+                Err(RecvError::Lagged(_)) => self.overrun = true,
                 Err(RecvError::Closed) => return Err(Ended::Failed(CommonError::Busy)),
-            };
-            let sequence = delivery.event.sequence;
-            if sequence <= self.position {
-                continue;
             }
-            if sequence > self.position.saturating_add(1) {
-                // Sequence numbers have no gaps, so something went by before we subscribed.
-                self.missed = true;
-                continue;
-            }
-            self.position = sequence;
-            return Ok(delivery);
         }
+    }
+
+    /// The next event, if it is there without waiting for it.
+    pub(super) fn ready(&mut self) -> Option<Arc<Delivery>> {
+        if let Some(delivery) = self.replay.pop() {
+            self.position = delivery.event.sequence;
+            return Some(delivery);
+        }
+        while !self.missed && !self.overrun {
+            match self.live.try_recv() {
+                Ok(delivery) => {
+                    if let Some(delivery) = self.in_turn(delivery) {
+                        return Some(delivery);
+                    }
+                }
+                Err(TryRecvError::Lagged(_)) => self.overrun = true,
+                // Whoever waits for the next one sees that nobody reads the log any more.
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+        None
+    }
+
+    /// A live event, unless it was handed out before or others come before it.
+    fn in_turn(&mut self, delivery: Arc<Delivery>) -> Option<Arc<Delivery>> {
+        let sequence = delivery.event.sequence;
+        if sequence <= self.position {
+            return None;
+        }
+        if sequence > self.position.saturating_add(1) {
+            // Sequence numbers have no gaps, so something went by before we subscribed.
+            self.missed = true;
+            return None;
+        }
+        self.position = sequence;
+        Some(delivery)
     }
 
     async fn read_missed(&mut self) -> Result<(), Ended> {

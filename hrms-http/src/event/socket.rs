@@ -1,6 +1,7 @@
 //! One open WebSocket: passes on what its user may read, until either side has had enough.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,9 @@ use crate::websocket::{Socket, Stopping};
 /// How often it is asked what the credential is worth. With the seconds that an answer is believed, a change of
 /// rights takes effect within 5 seconds.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Events that are sent at once, at most: between them the socket is asked for its own.
+const AT_ONCE: usize = 128;
 
 /// The client reads too slowly or doesn't answer: reconnect with `since`.
 pub(super) const TOO_SLOW: u16 = 4001;
@@ -71,14 +75,7 @@ impl Listening {
         loop {
             tokio::select! {
                 next = self.subscription.next() => match next {
-                    Ok(delivery) => match self.wants(&delivery).await {
-                        Ok(true) => send(socket, Message::Text(delivery.frame.clone()), self.patience).await?,
-                        Ok(false) => {}
-                        Err(error) => {
-                            tracing::warn!(%error, "can't find out whether an event may be received");
-                            return Err(Some((CloseCode::Again.into(), "try again: reconnect with since")));
-                        }
-                    },
+                    Ok(delivery) => self.deliver(delivery, socket).await?,
                     Err(Ended::TooSlow) => return Err(Some((TOO_SLOW, "too slow: reconnect with since"))),
                     Err(Ended::Failed(error)) => {
                         tracing::warn!(%error, "can't read the event log");
@@ -108,6 +105,28 @@ impl Listening {
                 },
             }
         }
+    }
+
+    /// Sends an event and those that are ready behind it, all at once.
+    async fn deliver(&mut self, first: Arc<Delivery>, socket: &mut Socket) -> Result<(), Goodbye> {
+        let patience = self.patience;
+        let send = async {
+            let (mut next, mut left) = (Some(first), AT_ONCE);
+            while let Some(delivery) = next {
+                match self.wants(&delivery).await {
+                    Ok(true) => socket.feed(Message::Text(delivery.frame.clone())).await.map_err(|_| None)?,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "can't find out whether an event may be received");
+                        return Err(Some((CloseCode::Again.into(), "try again: reconnect with since")));
+                    }
+                }
+                left -= 1;
+                next = if left > 0 { self.subscription.ready() } else { None };
+            }
+            socket.flush().await.map_err(|_| None)
+        };
+        timeout(patience, send).await.unwrap_or(Err(Some((TOO_SLOW, "too slow: reconnect with since"))))
     }
 
     async fn wants(&self, delivery: &Delivery) -> Result<bool, CommonError> {

@@ -69,6 +69,7 @@ catalogue! {
     "employee.reporting-cycle": "The employee would be above themselves in the reporting line.";
     "employee.still-employed": "An employment already covers the day or begins after it.";
     "event.ticket-refused": "The ticket was used, has expired, or never was one.";
+    "event.too-many-connections": "There are as many live connections as there may be.";
     "event.unknown-position": "The event to go on from isn't in the log.";
     "holiday.taken": "The location has a holiday on this day already.";
     "http.body-timeout": "The body took too long to arrive.";

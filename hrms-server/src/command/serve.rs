@@ -64,6 +64,8 @@ pub async fn serve(
     http.https = config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
     http.rates = config.rates;
     http.max_connections_per_address = config.max_connections_per_address;
+    http.max_sockets_per_user = config.max_sockets_per_user;
+    http.max_sockets_per_organization = config.max_sockets_per_organization;
     let authenticate = start::tokens(config, keys, &hrms)?;
     let ping = store.clone();
     let server = hrms_http::Server::new(hrms.clone(), authenticate, http).map_err(|error| defect(&error))?;

@@ -81,7 +81,7 @@ impl Api {
         self.connect(query, Some(&token)).await.unwrap()
     }
 
-    async fn refused(&self, query: &str, token: Option<&str>) -> u16 {
+    pub(crate) async fn refused(&self, query: &str, token: Option<&str>) -> u16 {
         match self.connect(query, token).await {
             Err(Error::Http(answer)) => answer.status().as_u16(),
             other => panic!("{other:?}"),
