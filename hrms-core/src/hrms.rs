@@ -51,6 +51,7 @@ struct Parts {
     public_url: Option<String>,
     secret_box: Arc<dyn SecretBox>,
     hold_days: u16,
+    operators_need_second_factor: bool,
 }
 
 impl fmt::Debug for Hrms {
@@ -122,6 +123,14 @@ impl Builder {
         self
     }
 
+    /// Whether operators of the service need a second factor. Default: no. Who has none, also in a session that is
+    /// open, can do nothing but set one up.
+    #[must_use]
+    pub fn operators_need_second_factor(mut self, need: bool) -> Self {
+        self.parts.operators_need_second_factor = need;
+        self
+    }
+
     /// Counts rate limits by this limiter, which other nodes may share, instead of in this process.
     #[must_use]
     pub fn rate_limiter(mut self, limiter: impl RateLimiter + 'static) -> Self {
@@ -174,6 +183,7 @@ impl Hrms {
                 public_url: None,
                 secret_box: Arc::new(NoBox),
                 hold_days: 30,
+                operators_need_second_factor: false,
             },
         }
     }
@@ -235,6 +245,12 @@ impl Hrms {
     #[must_use]
     pub fn hold_days(&self) -> u16 {
         self.0.hold_days
+    }
+
+    /// Whether operators of the service need a second factor.
+    #[must_use]
+    pub fn operators_need_second_factor(&self) -> bool {
+        self.0.operators_need_second_factor
     }
 
     /// How often somebody may do something.

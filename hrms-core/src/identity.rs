@@ -44,7 +44,7 @@ pub use credential::{
     Pending, SessionInfo, SessionState, StoredTotp, is_confirmed,
 };
 pub use new_password::{PasswordChange, PasswordForgotten, PasswordReset};
-pub use second_factor::{FirstCode, RecoveryCodes, SecondFactor, TotpEnrolment};
+pub use second_factor::{FirstCode, RecoveryCodes, SecondFactor, SecondFactorReset, TotpEnrolment};
 pub use session::{SessionStatus, Sessions, StepUp};
 pub use totp::RECOVERY_CODES;
 
@@ -205,8 +205,10 @@ pub enum IdentityError {
     /// No second factor is being set up, or not any more.
     #[error("start to set up the second factor first")]
     TotpNotStarted,
-    /// An organisation requires the second factor.
-    #[error("an organisation that you belong to requires the second factor")]
+    /// An organisation requires the second factor, or the service does of its operators.
+    #[error(
+        "an organisation that you belong to, or the service that you operate, requires the second factor"
+    )]
     SecondFactorRequired,
     /// The password is too short without a second factor.
     #[error("your password is long enough only with a second factor; change it first")]
@@ -459,7 +461,7 @@ impl IdentityService<'_> {
                 return Err(IdentityError::InvalidCredentials);
             }
         };
-        let demands = candidate.demands;
+        let demands = self.asked(candidate.tenant, candidate.demands);
         // A wrong code isn't forgiven: it counts like a wrong password.
         let second_factor = match with.otp {
             Some(otp) if demands.enrolled => {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::id::UserId;
+use crate::id::{TenantId, UserId};
 use crate::identity::{IdentityError, IdentityService, MyOrganization};
 use crate::user::Account;
 
@@ -26,6 +26,9 @@ pub trait MembershipDirectory: Send + Sync {
 
     /// The active organisations in which this account is an active member, by name; at most 1000.
     async fn organizations_of(&self, user: UserId) -> Result<Vec<MyOrganization>, StoreError>;
+
+    /// Every organisation that has a membership of this account, in use or disabled, and not removed.
+    async fn memberships_of(&self, user: UserId) -> Result<Vec<TenantId>, StoreError>;
 }
 
 /// The organisations that I can log in to.

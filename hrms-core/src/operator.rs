@@ -10,7 +10,7 @@ use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::subject;
 use crate::hrms::Hrms;
-use crate::id::{RequestId, SessionId, UserId};
+use crate::id::{RequestId, SessionId, SupportGrantId, TenantId, UserId};
 use crate::page::{Page, PageRequest, Position};
 use crate::password;
 use crate::secret::Secret;
@@ -186,6 +186,13 @@ pub trait OperatorDirectory: Send + Sync {
         session: SessionId,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// The operator's grants of support access that are alive at `now`, and in which organisation each is.
+    async fn living_grants(
+        &self,
+        id: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<(TenantId, SupportGrantId)>, StoreError>;
 }
 
 impl Audited for OperatorAccount {}
@@ -313,7 +320,7 @@ impl OperatorService<'_> {
     }
 
     /// Stops an operator's account: it can't log in, and whatever was open has ended, as has the support
-    /// access that it was granted.
+    /// access that it was granted; enabling doesn't bring that back.
     ///
     /// # Errors
     /// [`OperatorError::LastOperator`]; when it isn't there.
@@ -348,6 +355,10 @@ impl OperatorService<'_> {
         status: UserStatus,
     ) -> Result<OperatorAccount, OperatorError> {
         let before = self.get(by, id).await?;
+        if before.status != UserStatus::Active {
+            // What was granted at the moment of disabling, or wasn't reached then, isn't to come back.
+            self.0.support().end_all(by, id).await?;
+        }
         if before.status == status {
             return Ok(before);
         }
@@ -360,6 +371,9 @@ impl OperatorService<'_> {
             UserStatus::Disabled | UserStatus::Removed => "operator.disabled",
         };
         self.on_record(by, action, id, Change::changed(&before, &account)).await?;
+        if status != UserStatus::Active {
+            self.0.support().end_all(by, id).await?;
+        }
         tracing::info!(operator = %id, ?status, by = ?by.user_id(), request_id = %by.request(), "operator's status changed");
         Ok(account)
     }

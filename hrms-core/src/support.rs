@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actor::{Actor, Cause, Support};
-use crate::audit::{Audited, Change};
+use crate::actor::{Actor, Support};
+use crate::audit::{Act, Audited, Author, Change};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -239,7 +239,7 @@ impl SupportService<'_> {
     pub async fn end(&self, actor: &Actor, id: SupportGrantId) -> Result<SupportGrant, SupportError> {
         self.0.require(actor, Permission::SupportAccessManage, &Resource::organization())?;
         let work = self.0.begin(actor).await?;
-        end(work, id, actor.user_id()).await
+        self.end_in(work, (actor.tenant(), id), actor.user_id(), &Author::from(actor)).await
     }
 }
 
@@ -275,7 +275,7 @@ impl SupportService<'_> {
             return Err(SupportError::NotAllowed);
         }
         let id = SupportGrantId::from_uuid(self.0.ids().next());
-        let mut work = self.0.begin(&self.actor(by, tenant, operator, id)).await?;
+        let mut work = self.0.begin(&actor(by, tenant, id)).await?;
         let member = member(&mut *work, &new).await?;
         let now = work.now();
         let grant = SupportGrant {
@@ -296,7 +296,10 @@ impl SupportService<'_> {
         work.because(grant.reason.as_str());
         work.emit(event("support_access.started", &grant, Change::created(&grant)));
         tracing::info!(%operator, %tenant, grant = %id, member = %member.id, "support access granted");
-        Ok(work.commit(grant).await?)
+        let grant = work.commit(grant).await?;
+        self.on_record(tenant, &Author::from(by), "support_access.started", id, Change::created(&grant))
+            .await?;
+        Ok(grant)
     }
 
     /// A page of the grants for an organisation.
@@ -339,11 +342,53 @@ impl SupportService<'_> {
         tenant: TenantId,
         id: SupportGrantId,
     ) -> Result<SupportGrant, SupportError> {
-        let operator = by.user_id().ok_or(NO_OPERATOR)?;
         // Also: no organisation, no unit of work that could write into its log.
         self.get_for(by, tenant, id).await?;
-        let work = self.0.begin(&self.actor(by, tenant, operator, id)).await?;
-        end(work, id, Some(operator)).await
+        let work = self.0.begin(&actor(by, tenant, id)).await?;
+        self.end_in(work, (tenant, id), by.user_id(), &Author::from(by)).await
+    }
+
+    /// Ends every grant of an operator, in whichever organisation.
+    pub(crate) async fn end_all(&self, by: &Operator, operator: UserId) -> Result<(), CommonError> {
+        let now = self.0.clock().now();
+        for (tenant, id) in self.0.directory().living_grants(operator, now).await? {
+            let work = self.0.begin(&actor(by, tenant, id)).await?;
+            match self.end_in(work, (tenant, id), by.user_id(), &Author::from(by)).await {
+                // Somebody else was quicker, or the organisation is gone.
+                Err(SupportError::Common(CommonError::NotFound { .. } | CommonError::Stale)) => {}
+                Err(SupportError::Common(error)) => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a grant, and puts that on the platform's record too.
+    async fn end_in(
+        &self,
+        work: Work,
+        (tenant, id): (TenantId, SupportGrantId),
+        by: Option<UserId>,
+        author: &Author,
+    ) -> Result<SupportGrant, SupportError> {
+        let (before, grant) = end(work, id, by).await?;
+        let change = Change::changed(&before, &grant);
+        self.on_record(tenant, author, "support_access.ended", id, change).await?;
+        Ok(grant)
+    }
+
+    /// Puts what became of a grant on the platform's record; the organisation's has it already.
+    async fn on_record(
+        &self,
+        tenant: TenantId,
+        author: &Author,
+        action: &'static str,
+        id: SupportGrantId,
+        change: Change,
+    ) -> Result<(), CommonError> {
+        let organization = subject("organizations", tenant.as_uuid());
+        let subject = format!("{organization}/{}", subject("support-grants", id.as_uuid()));
+        self.0.audit().record(None, author, Act { action: action.into(), subject, change }).await
     }
 
     /// What a token of a grant is made from, for the operator whose grant it is.
@@ -398,11 +443,14 @@ impl SupportService<'_> {
         let standing = tx.users().rights(subject.user, clock.today(&TimeZone::UTC)).await?;
         Ok(standing.map(barred))
     }
+}
 
-    /// The operator inside the organisation, with no right at all: what the grant itself is written as.
-    fn actor(&self, by: &Operator, tenant: TenantId, operator: UserId, grant: SupportGrantId) -> Actor {
-        Actor::system(tenant, "support access", &[], Cause::Request, by.request())
-            .with_support(Support { operator, grant })
+/// The operator inside the organisation, with no right at all: what the grant itself is written as.
+fn actor(by: &Operator, tenant: TenantId, grant: SupportGrantId) -> Actor {
+    let actor = Actor::system(tenant, "support access", &[], by.cause(), by.request());
+    match by.user_id() {
+        Some(operator) => actor.with_support(Support { operator, grant }),
+        None => actor,
     }
 }
 
@@ -439,7 +487,12 @@ async fn member(tx: &mut dyn Tx, new: &NewSupportGrant) -> Result<User, SupportE
     Ok(active.ok_or_else(|| CommonError::unknown_reference(pointer))?)
 }
 
-async fn end(mut work: Work, id: SupportGrantId, by: Option<UserId>) -> Result<SupportGrant, SupportError> {
+/// Ends a grant; what it was before, and what it is now.
+async fn end(
+    mut work: Work,
+    id: SupportGrantId,
+    by: Option<UserId>,
+) -> Result<(SupportGrant, SupportGrant), SupportError> {
     let before = work.support_grants().get(id).await?.ok_or(NOT_FOUND)?;
     let now = work.now();
     if !before.is_alive(now) {
@@ -455,7 +508,8 @@ async fn end(mut work: Work, id: SupportGrantId, by: Option<UserId>) -> Result<S
     };
     work.support_grants().update(&grant, expected).await?;
     work.emit(event("support_access.ended", &grant, Change::changed(&before, &grant)));
-    Ok(work.commit(grant).await?)
+    let grant = work.commit(grant).await?;
+    Ok((before, grant))
 }
 
 fn event(kind: &'static str, grant: &SupportGrant, change: Change) -> NewEvent {

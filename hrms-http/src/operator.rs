@@ -1,5 +1,6 @@
 //! `/api/v1/platform/operators`: who operates the service.
 
+use hrms_core::identity::{IdentityError, SecondFactorReset};
 use hrms_core::jiff::Timestamp;
 use hrms_core::operator::{
     NewOperator, OperatorAccount, OperatorError, OperatorFilter, OperatorSession, OperatorSessionSort,
@@ -10,7 +11,7 @@ use hrms_core::{SessionId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::answer::{Created, Deleted, Found, Listed};
+use crate::answer::{Created, Deleted, Done, Found, Listed};
 use crate::endpoints;
 use crate::extract::{Id, Json, List, ListQuery, Path};
 use crate::request::PlatformCx;
@@ -22,7 +23,7 @@ endpoints! {
     GET "/api/v1/platform/operators" => list, platform;
 
     /// Add an operator with a new account.
-    POST "/api/v1/platform/operators" => create, platform;
+    POST "/api/v1/platform/operators" => create, platform, confirmed;
 
     /// Read an operator.
     GET "/api/v1/platform/operators/{id}" => get, platform;
@@ -30,16 +31,22 @@ endpoints! {
     /// Stop an operator's account: whatever it had open ends within seconds, support access too.
     ///
     /// There is always an operator who can log in.
-    POST "/api/v1/platform/operators/{id}/disable" => disable, platform;
+    POST "/api/v1/platform/operators/{id}/disable" => disable, platform, confirmed;
 
     /// Let a disabled operator log in again.
-    POST "/api/v1/platform/operators/{id}/enable" => enable, platform;
+    POST "/api/v1/platform/operators/{id}/enable" => enable, platform, confirmed;
+
+    /// Remove the second factor of an account whose owner lost it, and end all of its sessions.
+    ///
+    /// Of any account but your own: another operator's, or one that is used in several organisations. Make sure of the
+    /// owner first: the reason is on record with the platform and in each of the account's organisations.
+    POST "/api/v1/platform/second-factor-resets" => reset_second_factor, platform, confirmed;
 
     /// List the living sessions of an operator.
     GET "/api/v1/platform/operators/{id}/sessions" => sessions, platform;
 
     /// End a session of an operator.
-    DELETE "/api/v1/platform/operators/{id}/sessions/{session_id}" => end_session, platform;
+    DELETE "/api/v1/platform/operators/{id}/sessions/{session_id}" => end_session, platform, confirmed;
 }
 
 /// The filters of the list.
@@ -111,6 +118,14 @@ async fn sessions(
 ) -> Result<Listed<OperatorSession>, OperatorError> {
     let page = cx.hrms.operators().sessions(&cx.operator.operator(), id, &list.page).await?;
     Ok(list.answer(page))
+}
+
+async fn reset_second_factor(
+    cx: PlatformCx,
+    Json(reset): Json<SecondFactorReset>,
+) -> Result<Done, IdentityError> {
+    cx.hrms.identity().reset_second_factor_of_account(&cx.operator.operator(), reset).await?;
+    Ok(Done)
 }
 
 async fn end_session(cx: PlatformCx, Path(path): Path<SessionPath>) -> Result<Deleted, OperatorError> {

@@ -23,7 +23,7 @@ endpoints! {
     /// Create an organisation with its first user, who is admin.
     ///
     /// Without a password one is made up, and shown in this answer only.
-    POST "/api/v1/platform/organizations" => create, platform;
+    POST "/api/v1/platform/organizations" => create, platform, confirmed;
 
     /// Read an organisation.
     GET "/api/v1/platform/organizations/{id}" => get, platform;
@@ -31,16 +31,16 @@ endpoints! {
     /// Close an organisation: within seconds nobody in it gets in, and after the hold everything of it is deleted.
     ///
     /// The hold is `hold_days` long (30 when nothing is said); until then it can be reopened.
-    POST "/api/v1/platform/organizations/{id}/close" => close, platform;
+    POST "/api/v1/platform/organizations/{id}/close" => close, platform, confirmed;
 
     /// Reopen a closed organisation, as long as the hold lasts.
-    POST "/api/v1/platform/organizations/{id}/reopen" => reopen, platform;
+    POST "/api/v1/platform/organizations/{id}/reopen" => reopen, platform, confirmed;
 
     /// Suspend an organisation: within seconds nobody in it gets in. Its data stays.
-    POST "/api/v1/platform/organizations/{id}/suspend" => suspend, platform;
+    POST "/api/v1/platform/organizations/{id}/suspend" => suspend, platform, confirmed;
 
     /// Let a suspended organisation in again.
-    POST "/api/v1/platform/organizations/{id}/resume" => resume, platform;
+    POST "/api/v1/platform/organizations/{id}/resume" => resume, platform, confirmed;
 }
 
 /// The filters of the list.

@@ -20,7 +20,7 @@ endpoints! {
     ///
     /// The organisation sees it at once, with the reason, and can end it. Credentials, who may do what, pay, bank
     /// details, identity numbers, medical data, decisions about leave and exports are barred in any case.
-    POST "/api/v1/platform/organizations/{id}/support-grants" => grant, platform;
+    POST "/api/v1/platform/organizations/{id}/support-grants" => grant, platform, confirmed;
 
     /// List the grants for an organisation.
     GET "/api/v1/platform/organizations/{id}/support-grants" => list_for, platform;
@@ -29,10 +29,10 @@ endpoints! {
     GET "/api/v1/platform/organizations/{id}/support-grants/{grant_id}" => get_for, platform;
 
     /// End a grant: within seconds its tokens are worth nothing.
-    POST "/api/v1/platform/organizations/{id}/support-grants/{grant_id}/end" => end_for, platform;
+    POST "/api/v1/platform/organizations/{id}/support-grants/{grant_id}/end" => end_for, platform, confirmed;
 
     /// Get an access token of a grant of your own. It can't be refreshed; get another one.
-    POST "/api/v1/platform/organizations/{id}/support-grants/{grant_id}/token" => token, platform;
+    POST "/api/v1/platform/organizations/{id}/support-grants/{grant_id}/token" => token, platform, confirmed;
 
     /// List when operators of the service had access to the organisation, and why.
     GET "/api/v1/support-access" => list, requires SupportAccessRead;

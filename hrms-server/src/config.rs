@@ -73,6 +73,9 @@ pub struct Config {
     /// `closing_hold_days`: for how many days a closed organisation can be reopened when nobody says, 1 to 365.
     /// Default 30.
     pub closing_hold_days: u16,
+    /// `operators_need_second_factor`: whether operators of the service can do nothing before they set up a second
+    /// factor. Default false.
+    pub operators_need_second_factor: bool,
     /// `allow_unsafe_database_role`: start although the database role escapes row-level security.
     /// For development only. Default false.
     pub allow_unsafe_database_role: bool,
@@ -85,7 +88,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 32] = [
     "bind",
     "data_dir",
     "database_url",
@@ -109,6 +112,7 @@ const KEYS: [&str; 31] = [
     "max_sockets_per_organization",
     "workers",
     "closing_hold_days",
+    "operators_need_second_factor",
     "allow_unsafe_database_role",
     "mail_url",
     "mail_from",
@@ -261,6 +265,9 @@ impl Config {
             cors_origins: reader.list("cors_origins", parse_origin).unwrap_or_default(),
             workers: reader.value("workers", parse_workers).unwrap_or(1),
             closing_hold_days: reader.value("closing_hold_days", parse_hold_days).unwrap_or(30),
+            operators_need_second_factor: reader
+                .value("operators_need_second_factor", parse_bool)
+                .unwrap_or(false),
             allow_unsafe_database_role: reader
                 .value("allow_unsafe_database_role", parse_bool)
                 .unwrap_or(false),

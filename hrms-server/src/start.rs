@@ -141,7 +141,10 @@ pub async fn hrms_trusting(
     let keys = keys(config)?;
     let signer = keys.signing.anchor_signer(former_keys);
     let mut hints = None;
-    let mut builder = Hrms::builder(store.clone()).anchor_signer(signer).hold_days(config.closing_hold_days);
+    let mut builder = Hrms::builder(store.clone())
+        .anchor_signer(signer)
+        .hold_days(config.closing_hold_days)
+        .operators_need_second_factor(config.operators_need_second_factor);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
     }

@@ -133,7 +133,18 @@ impl AuditService<'_> {
         author: &Author,
         act: Act,
     ) -> Result<(), CommonError> {
-        let draft = Draft::new(self.0.ids(), self.0.clock().now(), author, act);
+        self.record_because(tenant, author, act, None).await
+    }
+
+    /// The same, with the author's reason.
+    pub(crate) async fn record_because(
+        &self,
+        tenant: Option<TenantId>,
+        author: &Author,
+        act: Act,
+        why: Option<&str>,
+    ) -> Result<(), CommonError> {
+        let draft = Draft::new(self.0.ids(), self.0.clock().now(), author, act).because(why);
         self.write_to(&tenant.map_or(Log::Platform, Log::Tenant), vec![draft]).await
     }
 

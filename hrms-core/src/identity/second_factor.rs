@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::audit::Change;
+use crate::audit::{Act, Author, Change};
+use crate::email;
 use crate::error::CommonError;
 use crate::event::{NewEvent, subject};
 use crate::id::UserId;
@@ -17,6 +18,7 @@ use crate::identity::{IdentityError, IdentityService, Subject};
 use crate::operator::Operator;
 use crate::policy::{Permission, Resource};
 use crate::secret::{Secret, random};
+use crate::validate::Check;
 
 /// Wrong codes that an account may have at once…
 const FREE_TRIES: i64 = 10;
@@ -67,6 +69,17 @@ impl std::fmt::Debug for TotpEnrolment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TotpEnrolment([redacted])")
     }
+}
+
+/// Whose second factor an operator removes, and why.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorReset {
+    /// The account's address to log in with.
+    pub email: String,
+    /// Why, and how the owner was known: 10 to 500 characters. The account's organisations read it.
+    pub reason: String,
 }
 
 /// Recovery codes, to be shown once. Each is good once.
@@ -235,7 +248,8 @@ impl IdentityService<'_> {
         if !account.enrolled {
             return Err(IdentityError::OtpNotEnrolled);
         }
-        if directory.second_factor_required_anywhere(of.user).await? {
+        let as_operator = account.operator && self.0.operators_need_second_factor();
+        if as_operator || directory.second_factor_required_anywhere(of.user).await? {
             return Err(IdentityError::SecondFactorRequired);
         }
         if account.password_needs_factor {
@@ -284,23 +298,43 @@ impl IdentityService<'_> {
         Ok(())
     }
 
-    /// Removes the second factor of any account, for an operator of the service who made sure of the owner.
+    /// Removes the second factor of any account and ends its sessions, for an operator of the service who made sure
+    /// of the owner. It is on record before it happens: with the platform, and in each of the account's
+    /// organisations.
     ///
     /// # Errors
-    /// [`IdentityError::OtpNotEnrolled`]; [`IdentityError::OwnSecondFactor`]; when there is no such account.
+    /// Faulty fields, among them an address without an active account; [`IdentityError::OwnSecondFactor`];
+    /// [`IdentityError::OtpNotEnrolled`].
     pub async fn reset_second_factor_of_account(
         &self,
         by: &Operator,
-        user: UserId,
+        reset: SecondFactorReset,
     ) -> Result<(), IdentityError> {
+        let mut check = Check::new();
+        check.text("/reason", &reset.reason, 10..=500);
+        check.done()?;
+        let email =
+            email::normalize("/email", &reset.email).map_err(|fault| CommonError::Invalid(vec![fault]))?;
+        let directory = self.0.directory();
+        let known = directory.account_by_email(&email).await?.filter(|known| known.active);
+        let user = known.ok_or_else(|| CommonError::unknown_reference("/email"))?.account.id;
         if by.user_id() == Some(user) {
             return Err(IdentityError::OwnSecondFactor);
         }
-        self.0.directory().account(user).await?.ok_or(CommonError::NotFound { what: "account" })?;
-        if !self.0.directory().remove_totp(user).await? {
+        if !directory.account(user).await?.is_some_and(|account| account.enrolled) {
             return Err(IdentityError::OtpNotEnrolled);
         }
-        self.0.directory().end_account_sessions(user, self.0.clock().now()).await?;
+        let (author, why) = (Author::from(by), reset.reason.as_str());
+        let subject = subject("users", user.as_uuid());
+        let act = Act { action: "user.second-factor-reset".into(), subject, change: Change::none() };
+        let tenants = directory.memberships_of(user).await?.into_iter().map(Some);
+        for log in tenants.chain([None]) {
+            self.0.audit().record_because(log, &author, act.clone(), Some(why)).await?;
+        }
+        if !directory.remove_totp(user).await? {
+            return Err(IdentityError::OtpNotEnrolled);
+        }
+        directory.end_account_sessions(user, self.0.clock().now()).await?;
         tracing::warn!(%user, by = ?by.user_id(), request_id = %by.request(), "second factor reset by an operator");
         Ok(())
     }

@@ -7,8 +7,10 @@ use crate::actor::Actor;
 use crate::audit::Change;
 use crate::error::CommonError;
 use crate::event::{NewEvent, subject};
-use crate::id::{SessionId, UserId};
-use crate::identity::credential::{CONFIRMED_FOR, MOST_FAILURES, Pending, SessionInfo, SessionState};
+use crate::id::{SessionId, TenantId, UserId};
+use crate::identity::credential::{
+    CONFIRMED_FOR, Demands, MOST_FAILURES, Pending, SessionInfo, SessionState,
+};
 use crate::identity::throttle::{self, Guess};
 use crate::identity::{Client, IDLE_FOR, IdentityError, IdentityService, Subject};
 use crate::password::Verdict;
@@ -65,7 +67,14 @@ impl IdentityService<'_> {
     /// # Errors
     /// When storage fails.
     pub async fn session(&self, of: &Subject) -> Result<Option<SessionState>, CommonError> {
-        Ok(self.0.directory().session(of, self.0.clock().now()).await?)
+        let state = self.0.directory().session(of, self.0.clock().now()).await?;
+        Ok(state.map(|state| SessionState { demands: self.asked(of.tenant, state.demands), ..state }))
+    }
+
+    /// What is asked of an account, with what the service asks of its operators.
+    pub(super) fn asked(&self, tenant: Option<TenantId>, demands: Demands) -> Demands {
+        let of_operator = tenant.is_none() && self.0.operators_need_second_factor();
+        Demands { required: demands.required || of_operator, ..demands }
     }
 
     /// The same for somebody who is known to have it.

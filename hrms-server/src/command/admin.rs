@@ -1,7 +1,8 @@
-//! `hrms-server admin create`: somebody who operates the platform.
+//! `hrms-server admin`: those who operate the platform.
 
 use std::io::{self, BufRead, IsTerminal};
 
+use hrms_core::identity::SecondFactorReset;
 use hrms_core::operator::{NewOperator, Operator};
 use hrms_core::{RequestId, Secret};
 
@@ -21,21 +22,39 @@ pub enum Admin {
         #[arg(long, default_value = "Operator")]
         name: String,
     },
+    /// Remove the second factor of an account whose owner lost it, and end its sessions. For the last operator; others
+    /// are helped by another one.
+    ResetSecondFactor {
+        /// The account's address to log in with.
+        #[arg(long)]
+        email: String,
+        /// Why, and how the owner was known: 10 to 500 characters. It goes on record.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// Runs it.
 ///
 /// # Errors
-/// When the password is too weak, the address taken, or the database refuses.
+/// When the password is too weak, the address taken or nobody's, there is no second factor, or the database
+/// refuses.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
 pub async fn run(config: &Config, admin: Admin) -> Result<(), Failure> {
-    let Admin::Create { email, name } = admin;
     let (hrms, store) = start::hrms(config).await?;
-    let password = read_password()?;
     let by = Operator::command(RequestId::from_uuid(hrms.ids().next()));
-    let made =
-        hrms.operators().create(&by, NewOperator { email, name, password }).await.map_err(Failure::domain)?;
-    println!("operator {} can log in (without an organisation)", made.email);
+    match admin {
+        Admin::Create { email, name } => {
+            let new = NewOperator { email, name, password: read_password()? };
+            let made = hrms.operators().create(&by, new).await.map_err(Failure::domain)?;
+            println!("operator {} can log in (without an organisation)", made.email);
+        }
+        Admin::ResetSecondFactor { email, reason } => {
+            let reset = SecondFactorReset { email: email.clone(), reason };
+            hrms.identity().reset_second_factor_of_account(&by, reset).await.map_err(Failure::domain)?;
+            println!("{email} has no second factor any more, and has to log in anew");
+        }
+    }
     store.close().await;
     Ok(())
 }

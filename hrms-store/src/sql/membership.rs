@@ -61,4 +61,16 @@ impl MembershipDirectory for SqlStore {
         let organization = |(id, slug, name)| MyOrganization { id: TenantId::from_uuid(id), slug, name };
         Ok(rows.into_iter().map(organization).collect())
     }
+
+    async fn memberships_of(&self, user: UserId) -> Result<Vec<TenantId>, StoreError> {
+        let rows: Vec<(Uuid,)> = self
+            .directory_read()
+            .await?
+            .all(
+                "SELECT tenant_id FROM membership WHERE user_id = $1 AND removed_at IS NULL ORDER BY tenant_id",
+                params![user],
+            )
+            .await?;
+        Ok(rows.into_iter().map(|(tenant,)| TenantId::from_uuid(tenant)).collect())
+    }
 }

@@ -9,7 +9,7 @@ use hrms_core::operator::{
     OperatorAccount, OperatorDirectory, OperatorFilter, OperatorSession, OperatorSessionSort, OperatorSort,
 };
 use hrms_core::user::UserStatus;
-use hrms_core::{PageRequest, SessionId, StoreError, UserId, Version};
+use hrms_core::{PageRequest, SessionId, StoreError, SupportGrantId, TenantId, UserId, Version};
 
 use crate::engine::Conn;
 use crate::instant::Instant;
@@ -176,5 +176,23 @@ impl OperatorDirectory for SqlStore {
             .await?;
         conn.commit().await?;
         Ok(ended > 0)
+    }
+
+    async fn living_grants(
+        &self,
+        id: UserId,
+        now: Timestamp,
+    ) -> Result<Vec<(TenantId, SupportGrantId)>, StoreError> {
+        let rows: Vec<(Uuid, Uuid)> = self
+            .directory_read()
+            .await?
+            .all(
+                "SELECT tenant_id, id FROM support_grant \
+                 WHERE operator_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY tenant_id, id",
+                params![id, now],
+            )
+            .await?;
+        let ids = |(tenant, grant)| (TenantId::from_uuid(tenant), SupportGrantId::from_uuid(grant));
+        Ok(rows.into_iter().map(ids).collect())
     }
 }

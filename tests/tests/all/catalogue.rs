@@ -14,6 +14,7 @@ const SHARED: &[&str] = &[
     "account_totp",
     "account_recovery_code",
     "password_reset",
+    "email_change",
     "platform_operator",
     "operator_session",
     "platform_audit_entry",
@@ -29,10 +30,12 @@ const DIRECTORY: &[&str] = &[
     "account_totp",
     "account_recovery_code",
     "password_reset",
+    "email_change",
     "platform_operator",
     "operator_session",
     "membership",
     "auth_session",
+    "support_grant",
     "job",
     "platform_audit_entry",
     "platform_audit_anchor",
@@ -225,7 +228,7 @@ async fn the_application_roles_hold_few_rights() {
         }
         if role == "hrms_app" {
             assert!(
-                !["user_account", "platform_operator", "operator_session", "password_reset"]
+                !["user_account", "platform_operator", "operator_session", "password_reset", "email_change"]
                     .contains(&table.as_str())
                     && !table.starts_with("account_")
                     && !table.starts_with("platform_audit"),

@@ -79,6 +79,9 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/platform/operators" => {
             json!({ "email": "c@service.example", "name": "C", "password": "nine kettles in a row" })
         }
+        "/api/v1/platform/second-factor-resets" => {
+            json!({ "email": "d@service.example", "reason": "ticket 4711: lost the phone" })
+        }
         "/api/v1/platform/organizations/{id}/support-grants" => {
             let user = tenant.referenced("user_id");
             json!({ "user_id": user, "reason": "ticket 4711: something is stuck", "minutes": 30 })

@@ -5,30 +5,41 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hrms_core::contract::{at, id};
+use hrms_core::hrms::Builder;
 use hrms_core::jiff::SignedDuration;
 use hrms_core::operator::NewOperator;
 use hrms_core::{FixedClock, Hrms, Operator, Permission, RequestId, Secret};
-use hrms_http::{BearerAuth, Config, Server, Tokens};
+use hrms_http::{Authenticate, BearerAuth, Config, Server, Tokens};
 use hrms_store::SqlStore;
 use hrms_tests::{Client, Fresh};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-const PASSWORD: &str = "seven anvils on a roof";
-const ORGANIZATIONS: &str = "/api/v1/platform/organizations";
-const OPERATORS: &str = "/api/v1/platform/operators";
-const REASON: &str = "ticket 4711: leave request is stuck";
+pub(super) const PASSWORD: &str = "seven anvils on a roof";
+pub(super) const ORGANIZATIONS: &str = "/api/v1/platform/organizations";
+pub(super) const OPERATORS: &str = "/api/v1/platform/operators";
+pub(super) const REASON: &str = "ticket 4711: leave request is stuck";
 
-struct Service {
-    nobody: Client,
-    operator: Client,
-    clock: Arc<FixedClock>,
+pub(super) struct Service {
+    pub(super) nobody: Client,
+    /// Olga; there is Otto, too.
+    pub(super) operator: Client,
+    pub(super) clock: Arc<FixedClock>,
 }
 
-async fn service(store: &Fresh) -> Service {
+pub(super) async fn service(store: &Fresh) -> Service {
+    service_with(store, |builder| builder, BearerAuth::new).await
+}
+
+/// A service that is built and asks who calls in a way of its own.
+pub(super) async fn service_with<A: Authenticate + 'static>(
+    store: &Fresh,
+    with: impl FnOnce(Builder) -> Builder,
+    authenticate: impl FnOnce(Hrms, Tokens) -> A,
+) -> Service {
     let clock = Arc::new(FixedClock::at(at(0)));
-    let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).build();
+    let hrms = with(Hrms::builder(SqlStore::clone(store)).clock(clock.clone())).build();
     let by = Operator::command(RequestId::from_uuid(id()));
     for name in ["olga", "otto"] {
         let new = NewOperator {
@@ -39,7 +50,7 @@ async fn service(store: &Fresh) -> Service {
         hrms.operators().create(&by, new).await.unwrap();
     }
     let tokens = Tokens::with_new_key("hrms").unwrap();
-    let server = Server::new(hrms.clone(), BearerAuth::new(hrms, tokens), Config::new([7; 32])).unwrap();
+    let server = Server::new(hrms.clone(), authenticate(hrms, tokens), Config::new([7; 32])).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(server.serve(listener, std::future::pending()));
@@ -47,39 +58,39 @@ async fn service(store: &Fresh) -> Service {
     Service { nobody, operator, clock }
 }
 
-async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> Client {
+pub(super) async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> Client {
     let body = json!({ "organization": organization, "email": email, "password": PASSWORD });
     let tokens = nobody.post("/api/v1/auth/login", &body).await.expect(200).json();
     nobody.with_token(tokens["access_token"].as_str().unwrap())
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn claims(token: &str) -> Value {
+pub(super) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-struct Organization {
-    id: String,
-    owner: Client,
-    owner_id: String,
+pub(super) struct Organization {
+    pub(super) id: String,
+    pub(super) owner: Client,
+    pub(super) owner_id: String,
 }
 
-struct Access {
-    grant: String,
-    token: String,
-    client: Client,
+pub(super) struct Access {
+    pub(super) grant: String,
+    pub(super) token: String,
+    pub(super) client: Client,
 }
 
 impl Service {
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
-    async fn organization(&self, slug: &str) -> Organization {
+    pub(super) async fn organization(&self, slug: &str) -> Organization {
         let email = format!("owner@{slug}.example");
         let admin = json!({ "email": email, "name": "Ada", "password": PASSWORD });
         let body = json!({ "slug": slug, "name": slug, "admin": admin });
@@ -94,7 +105,7 @@ impl Service {
         text(&self.operator.post(&path, &body).await.expect(201).json()["id"])
     }
 
-    async fn access(&self, of: &Organization, minutes: u16) -> Access {
+    pub(super) async fn access(&self, of: &Organization, minutes: u16) -> Access {
         let grant = self.grant(of, minutes).await;
         let path = format!("{ORGANIZATIONS}/{}/support-grants/{grant}/token", of.id);
         let token = text(&self.operator.post(&path, &json!({})).await.expect(200).json()["access_token"]);
@@ -138,46 +149,6 @@ async fn an_organisation_is_closed_and_reopened(store: &Fresh) {
     let operator = log_in(&service.nobody, None, "olga@service.example").await;
     let late = operator.post(&format!("{path}/reopen"), &json!({})).await.expect(409).json();
     assert_eq!(late["code"], "organization.hold-over");
-}
-
-async fn operators_look_after_each_other(store: &Fresh) {
-    let service = service(store).await;
-    let otto = log_in(&service.nobody, None, "otto@service.example").await;
-    let listed = service.operator.get(OPERATORS).await.expect(200).json();
-    let ids: Vec<String> = listed["items"].as_array().unwrap().iter().map(|one| text(&one["id"])).collect();
-    assert_eq!(ids.len(), 2);
-    assert!(listed["items"][0].get("password_hash").is_none());
-    let sessions = service.operator.get(&format!("{OPERATORS}/{}/sessions", ids[1])).await.expect(200).json();
-    let session = text(&sessions["items"][0]["id"]);
-    service.operator.delete(&format!("{OPERATORS}/{}/sessions/{session}", ids[0])).await.expect(404);
-    service.operator.delete(&format!("{OPERATORS}/{}/sessions/{session}", ids[1])).await.expect(204);
-    service.operator.delete(&format!("{OPERATORS}/{}/sessions/{session}", ids[1])).await.expect(404);
-    service.pass(4);
-    otto.get(OPERATORS).await.expect(401);
-
-    // Each disables the other at the same moment: one stays.
-    let otto = log_in(&service.nobody, None, "otto@service.example").await;
-    let disable = async |by: &Client, id: &str| {
-        by.post(&format!("{OPERATORS}/{id}/disable"), &json!({})).await.status.as_u16()
-    };
-    // Who they are is remembered, so that both get as far as the rule.
-    otto.get(OPERATORS).await.expect(200);
-    service.operator.get(OPERATORS).await.expect(200);
-    let (one, two) = tokio::join!(disable(&service.operator, &ids[1]), disable(&otto, &ids[0]));
-    let mut both = [one, two];
-    both.sort_unstable();
-    // The slower one is the last operator, or is one no more already.
-    assert!(matches!(both, [200, 401 | 409]), "{both:?}");
-    let (stays, gone) = if one == 200 { (&service.operator, 1) } else { (&otto, 0) };
-    service.pass(4);
-    stays.get(OPERATORS).await.expect(200);
-    let last = stays.post(&format!("{OPERATORS}/{}/disable", ids[1 - gone]), &json!({})).await.expect(409);
-    assert_eq!(last.json()["code"], "operator.last");
-    let email = ["olga@service.example", "otto@service.example"][gone];
-    let body = json!({ "email": email, "password": PASSWORD });
-    service.nobody.post("/api/v1/auth/login", &body).await.expect(401);
-    stays.post(&format!("{OPERATORS}/{}/enable", ids[gone]), &json!({})).await.expect(200);
-    log_in(&service.nobody, None, email).await;
 }
 
 async fn support_access_from_beginning_to_end(store: &Fresh) {
@@ -404,7 +375,6 @@ async fn what_is_barred_is_barred_at_every_endpoint(store: &Fresh) {
 
 hrms_tests::on_every_engine!(
     an_organisation_is_closed_and_reopened,
-    operators_look_after_each_other,
     support_access_from_beginning_to_end,
     support_access_has_its_time,
     support_access_ends_with_what_it_rests_on,
