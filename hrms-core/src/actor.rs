@@ -12,6 +12,7 @@ use crate::id::{
 };
 use crate::idempotency::IdempotencyKey;
 use crate::policy::{Grant, Permission, Role, RoleName, Rules, Scope};
+use crate::trace::Trace;
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct Context {
     pub second_factor: bool,
     /// When the person last proved who they are; `None` for an actor who isn't a person at a keyboard.
     pub confirmed_at: Option<Timestamp>,
+    /// The distributed trace that the request is part of.
+    pub trace: Option<Trace>,
 }
 
 /// The operator of the service who acts through the rights of a user, by a grant for a while.
@@ -207,6 +210,14 @@ impl Actor {
         self.request = request;
         self.idempotency = None;
         self
+    }
+
+    /// The same actor, acting for another cause in other circumstances.
+    #[must_use]
+    pub(crate) fn acting_for(mut self, cause: Cause, request: RequestId, context: Context) -> Self {
+        self.cause = cause;
+        self.context = context;
+        self.in_request(request)
     }
 
     /// The tenant acted in.

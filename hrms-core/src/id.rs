@@ -91,6 +91,8 @@ ids! {
     LeaveRequestId;
     /// A unit of background work.
     JobId;
+    /// What an organisation wants to happen again and again.
+    ScheduleId;
     /// An uploaded import.
     ImportId;
     /// A domain event in the tenant's log.

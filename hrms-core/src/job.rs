@@ -6,39 +6,76 @@
 //! [`JobContext::commit_done`] commits together with the job's own state, so its effect happens once.
 
 mod backoff;
+mod kind;
 mod record;
 mod registry;
 pub(crate) mod requester;
 mod service;
+mod slots;
 mod worker;
 
 use std::future::Future;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::actor::Actor;
 use crate::error::{CommonError, DomainError, ErrorKind, StoreError};
 use crate::hrms::{Hrms, Work};
 use crate::id::JobId;
+use crate::rate_limit::Quota;
+use crate::trace::Trace;
 
 pub use backoff::backoff;
+pub use kind::{JobKind, Priority};
 pub use record::*;
 pub use registry::JobRegistry;
 pub use requester::Requester;
 pub use service::{JobService, JobServiceError};
+pub use slots::{Bucket, Shares, Slots};
 pub use worker::{LEASE, Worker, run_until_idle};
 
 /// Something to be done in the background. Its fields are its payload, stored as JSON.
 ///
-/// Old payloads must keep decoding: add fields with `#[serde(default)]`, or choose a new `KIND`.
+/// Old payloads must keep decoding: add fields with `#[serde(default)]`, or count up `VERSION` and
+/// [upgrade](Job::upgrade) what earlier versions wrote.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Stable name, unique among all kinds, as in `import.run`.
     const KIND: &'static str;
 
     /// How often it is tried before it counts as failed; [`EnqueueOptions`] can say otherwise.
     const MAX_ATTEMPTS: u16 = 5;
+
+    /// Counts the shapes that the payload has had. A worker leaves jobs of later versions to workers that know
+    /// them, so nodes can be replaced one by one.
+    const VERSION: u16 = 1;
+
+    /// Which jobs of the tenant it goes before; [`EnqueueOptions`] can say otherwise.
+    const PRIORITY: Priority = Priority::Normal;
+
+    /// After so long a run is stopped, at its next `await`, and counts as a failed attempt (`job.timeout`).
+    const TIMEOUT: SignedDuration = SignedDuration::from_mins(15);
+
+    /// So many run at the same time, on all nodes and for all tenants together.
+    const CONCURRENCY: Option<u16> = None;
+
+    /// So many are started, on all nodes and for all tenants together. All of a quota may be started at once; it
+    /// comes back evenly.
+    const RATE: Option<Quota> = None;
+
+    /// Whether an organisation may put it on a [schedule](crate::schedule).
+    const SCHEDULABLE: bool = false;
+
+    /// Turns a payload that version `from` wrote, an earlier one than `VERSION`, into the present shape.
+    ///
+    /// # Errors
+    /// When that can't be: the job fails for good.
+    fn upgrade(payload: Value, from: u16) -> Result<Value, JobError> {
+        let _ = from;
+        Ok(payload)
+    }
 
     /// Does it, acting as `cx.actor()`. May run again after a crash: write through the context.
     fn run(&self, cx: &JobContext) -> impl Future<Output = Result<Outcome, JobError>> + Send;
@@ -51,6 +88,8 @@ pub enum Outcome {
     Done(Value),
     /// Ended, and recorded already by [`JobContext::commit_done`] or [`JobContext::commit_failed`].
     Recorded,
+    /// Not yet: to be run again after so long. It counts as no attempt, so it may go on forever.
+    Snooze(SignedDuration),
 }
 
 impl Outcome {
@@ -70,6 +109,9 @@ pub enum JobError {
     /// Trying again may help; the job fails for good when its attempts are used up.
     #[error("{}", .0.detail)]
     Retry(JobFault),
+    /// Like [`JobError::Retry`], but after this wait instead of the usual one.
+    #[error("{}", .0.detail)]
+    RetryAfter(JobFault, SignedDuration),
     /// Trying again can't help.
     #[error("{}", .0.detail)]
     GiveUp(JobFault),
@@ -85,6 +127,15 @@ impl JobError {
     /// Trying again may help.
     pub fn retry(error: impl std::error::Error) -> Self {
         Self::Retry(JobFault::unnamed(&error))
+    }
+
+    /// The same, to be tried again after this wait instead of the usual one; what is final stays final.
+    #[must_use]
+    pub fn after(self, wait: SignedDuration) -> Self {
+        match self {
+            Self::Retry(fault) | Self::RetryAfter(fault, _) => Self::RetryAfter(fault, wait),
+            other => other,
+        }
     }
 
     /// Trying again can't help.
@@ -118,8 +169,12 @@ impl From<StoreError> for JobError {
 pub struct EnqueueOptions {
     /// While a job of this kind and key waits or runs, enqueueing gives that one's id.
     pub unique_key: Option<String>,
+    /// With a unique key: a job that was enqueued so short a time ago counts too, whatever became of it.
+    pub unique_for: Option<SignedDuration>,
+    /// Overrides [`Job::PRIORITY`].
+    pub priority: Option<Priority>,
     /// Not before so much time has passed.
-    pub delay: jiff::SignedDuration,
+    pub delay: SignedDuration,
     /// Overrides [`Job::MAX_ATTEMPTS`].
     pub max_attempts: Option<u16>,
     /// How many steps it has, if that is known already.
@@ -129,18 +184,23 @@ pub struct EnqueueOptions {
 impl Work {
     /// Writes a job with the change: it exists if and only if the change commits.
     ///
-    /// Gives the id of the job, or of the one that waits or runs under the same unique key.
+    /// Gives the id of the job, or of the one that has the same unique key.
     ///
     /// # Errors
     /// When the payload can't be written as JSON, or storage fails.
     pub async fn enqueue<J: Job>(&mut self, job: &J, options: EnqueueOptions) -> Result<JobId, CommonError> {
         let now = self.now();
+        let unique_since = options.unique_for.and_then(|window| now.checked_sub(window).ok());
         let record = JobRecord {
             id: JobId::from_uuid(self.hrms().ids().next()),
             kind: J::KIND.to_owned(),
+            version: J::VERSION,
             payload: serde_json::to_value(job)?,
+            priority: options.priority.unwrap_or(J::PRIORITY),
             requester: Requester::of(self.actor()),
             request: self.actor().request(),
+            trace: self.actor().context().trace,
+            schedule: None,
             unique_key: options.unique_key,
             state: JobState::Queued,
             attempts: 0,
@@ -155,7 +215,7 @@ impl Work {
             started_at: None,
             finished_at: None,
         };
-        let existing = self.jobs().insert(&record).await?;
+        let existing = self.jobs().insert(&record, unique_since).await?;
         self.ring_for_workers();
         Ok(existing.unwrap_or(record.id))
     }
@@ -168,6 +228,7 @@ pub struct JobContext {
     actor: Actor,
     lease: Lease,
     attempt: u16,
+    trace: Option<Trace>,
 }
 
 impl JobContext {
@@ -204,6 +265,12 @@ impl JobContext {
     #[must_use]
     pub fn attempt(&self) -> u16 {
         self.attempt
+    }
+
+    /// The distributed trace of the request that enqueued it, to be passed on in calls.
+    #[must_use]
+    pub fn trace(&self) -> Option<Trace> {
+        self.trace
     }
 
     /// Writes progress as part of `work`, so that it commits together with what was done.

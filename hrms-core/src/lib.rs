@@ -44,6 +44,7 @@ pub mod secret;
 pub mod service_account;
 pub mod store;
 pub mod support;
+pub mod trace;
 pub mod user;
 pub mod validate;
 

@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use hrms_core::actor::Channel;
 use hrms_core::audit::{Act, Author, Change, Log, Outcome};
 use hrms_core::identity::is_confirmed;
+use hrms_core::trace::Trace;
 use hrms_core::{Actor, CommonError, FieldError, Hrms, RequestId, Who};
 use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -135,6 +136,15 @@ where
     meter.show(headers);
     tracing::debug!(parent: &span, status = reply.status().as_u16(), "answered");
     reply
+}
+
+/// The distributed trace that the caller names, if the header makes sense and stands there once.
+fn trace_of(headers: &HeaderMap) -> Option<Trace> {
+    let mut named = headers.get_all("traceparent").iter();
+    match (named.next(), named.next()) {
+        (Some(one), None) => one.to_str().ok()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// The values of one header.
@@ -377,6 +387,7 @@ pub(crate) async fn identify(
     context.at = Some(shared.hrms.clock().now());
     context.channel = channel;
     context.address = peer_address(parts, &shared.config).or(context.address);
+    context.trace = trace_of(&parts.headers);
     if let Some(rules) = shared.hrms.rules_of(actor.tenant()).await? {
         actor = actor.with_rules(rules);
     }

@@ -2,7 +2,7 @@
 
 use hrms_core::jiff::Timestamp;
 use hrms_core::job::{JobFilter, JobServiceError, JobSort, JobState, JobView};
-use hrms_core::{JobId, UserId};
+use hrms_core::{JobId, ScheduleId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -39,6 +39,8 @@ struct JobQuery {
     kind: Option<String>,
     /// Only those that this user asked for.
     requested_by: Option<UserId>,
+    /// Only those that this schedule started.
+    schedule_id: Option<ScheduleId>,
     /// Only those changed at or after this instant.
     updated_after: Option<Timestamp>,
 }
@@ -54,6 +56,7 @@ async fn list(cx: Cx, list: List<JobQuery>) -> Result<Listed<JobView>, JobServic
         state: list.filter.state,
         kind: list.filter.kind.clone(),
         requested_by: list.filter.requested_by,
+        schedule: list.filter.schedule_id,
         updated_after: list.filter.updated_after,
     };
     let page = cx.hrms.jobs().list(&cx.actor, filter, &list.page).await?;

@@ -82,6 +82,7 @@ params_from_ids!(
     LeavePostingId,
     LeaveRequestId,
     JobId,
+    ScheduleId,
     ImportId,
     EventId,
     AuditEntryId,

@@ -5,10 +5,14 @@ use serde_json::json;
 use crate::contract::fixture::{Subject, at, id, tenant};
 use crate::error::StoreError;
 use crate::id::{JobId, RequestId, TenantId, UserId};
-use crate::job::{Claim, ClaimedJob, Finish, JobFault, JobFilter, JobRecord, JobState, Progress, Requester};
+use crate::job::{
+    Claim, ClaimedJob, Ended, Finish, JobFault, JobFilter, JobKind, JobRecord, JobState, Priority, Progress, Requester,
+    Slots,
+};
 use crate::organization::OrganizationStatus;
 use crate::page::PageRequest;
 use crate::policy::Role;
+use crate::rate_limit::Quota;
 
 /// A job that isn't stored yet, due at [`at`]`(0)`.
 #[must_use]
@@ -16,7 +20,9 @@ pub fn job(kind: &str) -> JobRecord {
     JobRecord {
         id: JobId::from_uuid(id()),
         kind: kind.into(),
+        version: 1,
         payload: json!({ "n": 1, "text": "π" }),
+        priority: Priority::Normal,
         requester: Requester::User {
             user: UserId::from_uuid(id()),
             employee: None,
@@ -25,6 +31,8 @@ pub fn job(kind: &str) -> JobRecord {
             support: None,
         },
         request: RequestId::from_uuid(id()),
+        trace: None,
+        schedule: None,
         unique_key: None,
         state: JobState::Queued,
         attempts: 0,
@@ -44,13 +52,18 @@ pub fn job(kind: &str) -> JobRecord {
 async fn enqueue(store: &impl Subject, tenant: TenantId, jobs: &[JobRecord]) {
     let mut tx = store.begin(tenant).await.unwrap();
     for job in jobs {
-        assert_eq!(tx.jobs().insert(job).await.unwrap(), None);
+        assert_eq!(tx.jobs().insert(job, None).await.unwrap(), None);
     }
     tx.commit().await.unwrap();
 }
 
 async fn claim(store: &impl Subject, kinds: &[&'static str], limit: u16, now: i64) -> Vec<ClaimedJob> {
-    let claim = Claim { worker: "w", kinds, limit, now: at(now), until: at(now + 60), after: None };
+    let kinds: Vec<_> = kinds.iter().copied().map(JobKind::unlimited).collect();
+    claim_kinds(store, &kinds, &Slots::unreserved(limit), now).await
+}
+
+async fn claim_kinds(store: &impl Subject, kinds: &[JobKind], slots: &Slots, now: i64) -> Vec<ClaimedJob> {
+    let claim = Claim { worker: "w", kinds, slots, now: at(now), until: at(now + 60), after: None };
     store.claim_jobs(&claim).await.unwrap()
 }
 
@@ -99,7 +112,7 @@ pub async fn p35_a_rolled_back_change_leaves_no_job(store: &impl Subject) {
     let tenant = tenant(store).await;
     {
         let mut tx = store.begin(tenant).await.unwrap();
-        tx.jobs().insert(&job("a")).await.unwrap();
+        tx.jobs().insert(&job("a"), None).await.unwrap();
     }
     assert!(claim(store, &["a"], 5, 1).await.is_empty());
 }
@@ -215,14 +228,14 @@ pub async fn a_unique_key_holds_while_its_job_lives(store: &impl Subject) {
     enqueue(store, tenant, std::slice::from_ref(&first)).await;
     let second = JobRecord { id: JobId::from_uuid(id()), ..first.clone() };
     let mut tx = store.begin(tenant).await.unwrap();
-    assert_eq!(tx.jobs().insert(&second).await.unwrap(), Some(first.id));
+    assert_eq!(tx.jobs().insert(&second, None).await.unwrap(), Some(first.id));
     let other = JobRecord { kind: "b".into(), ..second.clone() };
-    assert_eq!(tx.jobs().insert(&other).await.unwrap(), None);
+    assert_eq!(tx.jobs().insert(&other, None).await.unwrap(), None);
     tx.commit().await.unwrap();
     let claimed = claim(store, &["a"], 5, 1).await.remove(0);
     let third = JobRecord { id: JobId::from_uuid(id()), ..first.clone() };
     let mut tx = store.begin(tenant).await.unwrap();
-    assert_eq!(tx.jobs().insert(&third).await.unwrap(), Some(first.id), "it runs still");
+    assert_eq!(tx.jobs().insert(&third, None).await.unwrap(), Some(first.id), "it runs still");
     drop(tx);
     finish(store, &claimed, &Finish::Succeeded(json!(null))).await.unwrap();
     enqueue(store, tenant, &[third]).await;
@@ -264,7 +277,8 @@ pub async fn p35_tenants_take_turns(store: &impl Subject) {
     let mut after = None;
     let mut order = Vec::new();
     for _ in 0..2 {
-        let claim = Claim { worker: "w", kinds: &["a"], limit: 1, now: at(2), until: at(60), after };
+        let (kinds, slots) = ([JobKind::unlimited("a")], Slots::unreserved(1));
+        let claim = Claim { worker: "w", kinds: &kinds, slots: &slots, now: at(2), until: at(60), after };
         let claimed = store.claim_jobs(&claim).await.unwrap();
         after = claimed.first().map(|claimed| claimed.lease.tenant);
         order.extend(after);
@@ -293,7 +307,7 @@ pub async fn jobs_of_another_tenant_are_out_of_reach(store: &impl Subject) {
     // Unique keys are per tenant too.
     let mut own = job("a");
     own.unique_key = Some("k".into());
-    assert_eq!(tx.jobs().insert(&own).await.unwrap(), None);
+    assert_eq!(tx.jobs().insert(&own, None).await.unwrap(), None);
     tx.commit().await.unwrap();
     let mut same = job("a");
     same.unique_key = Some("k".into());
@@ -334,4 +348,138 @@ pub async fn jobs_of_a_suspended_organization_wait(store: &impl Subject) {
         store.update_organization_status(&organization, organization.version).await.unwrap();
         assert_eq!(claim(store, &["a"], 10, 1).await.len(), claimed, "{status:?}");
     }
+}
+
+/// What is urgent runs first, whatever it is and however old the rest; other tenants' turns stay theirs.
+pub async fn priority_goes_before_age_within_a_tenant(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut jobs = [job("a"), job("b"), job("a"), job("b")];
+    let [old, low, urgent, young] = &mut jobs;
+    (old.run_at, young.run_at) = (at(-50), at(-10));
+    (low.run_at, low.priority) = (at(-99), Priority::Low);
+    (urgent.run_at, urgent.priority) = (at(0), Priority::High);
+    let order = [urgent.id, old.id, young.id, low.id];
+    enqueue(store, tenant, &jobs).await;
+    for expected in order {
+        let claimed = claim(store, &["a", "b"], 1, 1).await;
+        assert_eq!(claimed.iter().map(|c| c.lease.job).collect::<Vec<_>>(), [expected]);
+    }
+}
+
+/// While nodes are replaced, old ones leave what only new ones understand, and go on with the rest.
+pub async fn jobs_of_later_versions_wait_for_newer_workers(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let (mut newer, older) = (job("a"), job("a"));
+    (newer.version, newer.run_at) = (2, at(-9));
+    enqueue(store, tenant, &[newer.clone(), older.clone(), job("b")]).await;
+    let claimed = claim(store, &["a", "b"], 9, 1).await;
+    assert_eq!(claimed.len(), 2);
+    assert!(claimed.iter().all(|claimed| claimed.lease.job != newer.id));
+    let kinds = [JobKind { version: 2, ..JobKind::unlimited("a") }];
+    let claimed = claim_kinds(store, &kinds, &Slots::unreserved(9), 1).await;
+    assert_eq!(claimed.iter().map(|c| (c.lease.job, c.job.version)).collect::<Vec<_>>(), [(newer.id, 2)]);
+}
+
+/// With a window, a job that has ended counts for as long as that; then the key is free.
+pub async fn a_unique_window_counts_jobs_that_have_ended(store: &impl Subject) {
+    let (tenant, other) = (tenant(store).await, tenant(store).await);
+    let mut first = job("a");
+    first.unique_key = Some("k".into());
+    enqueue(store, tenant, std::slice::from_ref(&first)).await;
+    let again = |created: i64| JobRecord { id: JobId::from_uuid(id()), created_at: at(created), ..first.clone() };
+    let claimed = claim(store, &["a"], 1, 1).await.remove(0);
+    finish(store, &claimed, &Finish::Succeeded(json!(1))).await.unwrap();
+    let mut tx = store.begin(tenant).await.unwrap();
+    assert_eq!(tx.jobs().insert(&again(60), Some(at(0))).await.unwrap(), Some(first.id));
+    assert_eq!(tx.jobs().insert(&again(61), Some(at(1))).await.unwrap(), None, "the window is over");
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(other).await.unwrap();
+    assert_eq!(tx.jobs().insert(&again(2), Some(at(-99))).await.unwrap(), None, "another tenant's key");
+}
+
+/// However many workers claim, no more jobs of a kind run than it allows, and a slot that gets free is used again.
+pub async fn p35_a_kind_runs_no_more_often_than_it_allows(store: &impl Subject) {
+    let (one, two) = (tenant(store).await, tenant(store).await);
+    let jobs: Vec<_> = (0..20).map(|_| job("a")).collect();
+    enqueue(store, one, &jobs).await;
+    enqueue(store, two, &(0..5).map(|_| job("a")).collect::<Vec<_>>()).await;
+    enqueue(store, one, &[job("b"), job("b")]).await;
+    let kinds = [JobKind { concurrency: Some(3), ..JobKind::unlimited("a") }, JobKind::unlimited("b")];
+    let slots = Slots::unreserved(4);
+    let claims = || claim_kinds(store, &kinds, &slots, 1);
+    let (a, b, c, d) = tokio::join!(claims(), claims(), claims(), claims());
+    let running = [a, b, c, d].concat();
+    assert_eq!(running.iter().filter(|claimed| claimed.job.kind == "a").count(), 3);
+    assert_eq!(running.iter().filter(|claimed| claimed.job.kind == "b").count(), 2);
+    assert!(running.iter().any(|claimed| claimed.lease.tenant == two), "the limit is shared evenly");
+    assert!(claims().await.is_empty());
+    let first = running.iter().find(|claimed| claimed.job.kind == "a").unwrap();
+    finish(store, first, &Finish::Succeeded(json!(1))).await.unwrap();
+    assert_eq!(claims().await.len(), 1);
+}
+
+/// No more jobs of a kind start than its rate allows, however many workers claim; it comes back evenly.
+pub async fn p35_a_kind_starts_no_more_often_than_its_rate(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    enqueue(store, tenant, &(0..40).map(|_| job("a")).collect::<Vec<_>>()).await;
+    let kinds = [JobKind { rate: Some(Quota::new(10, 20)), ..JobKind::unlimited("a") }];
+    let slots = Slots::unreserved(4);
+    let claims = |now| claim_kinds(store, &kinds, &slots, now);
+    let (a, b, c, d) = tokio::join!(claims(1), claims(1), claims(1), claims(1));
+    assert_eq!([a, b, c, d].iter().map(Vec::len).sum::<usize>(), 10);
+    assert_eq!(claims(2).await.len(), 0, "one comes back every two seconds");
+    assert_eq!(claims(3).await.len(), 1);
+    assert_eq!(claims(3).await.len(), 0);
+    assert_eq!(claims(9).await.len(), 3);
+    assert_eq!(claims(8).await.len(), 0, "a clock that goes back gives nothing away");
+}
+
+/// A tenant whose jobs fill all slots but the last ones leaves those to others.
+pub async fn p35_slots_are_kept_for_tenants_that_hold_none(store: &impl Subject) {
+    let (busy, quiet) = (tenant(store).await, tenant(store).await);
+    enqueue(store, busy, &(0..30).map(|_| job("a")).collect::<Vec<_>>()).await;
+    let kinds = [JobKind::unlimited("a")];
+    let mut slots = Slots::new(4);
+    let claimed = claim_kinds(store, &kinds, &slots, 1).await;
+    assert_eq!(claimed.len(), 3);
+    claimed.iter().for_each(|claimed| slots.take(claimed.lease.tenant));
+    assert!(claim_kinds(store, &kinds, &slots, 2).await.is_empty());
+    enqueue(store, quiet, &[job("a"), job("a")]).await;
+    let claimed = claim_kinds(store, &kinds, &slots, 3).await;
+    assert_eq!(claimed.iter().map(|c| c.lease.tenant).collect::<Vec<_>>(), [quiet]);
+}
+
+/// Ends of several tenants' jobs are recorded in one go, each only if its lease holds; a snooze costs no attempt and
+/// keeps the reason of an earlier failure.
+pub async fn ends_are_recorded_together_under_their_leases(store: &impl Subject) {
+    let (one, two) = (tenant(store).await, tenant(store).await);
+    enqueue(store, one, &[job("a"), job("a")]).await;
+    enqueue(store, two, &[job("a"), job("b")]).await;
+    let claimed = claim(store, &["a"], 9, 1).await;
+    let lost = claim(store, &["b"], 1, 0).await.remove(0);
+    assert_eq!(store.rescue_jobs(at(60) + jiff::SignedDuration::from_micros(500_000)).await.unwrap(), 1);
+    let again = claim(store, &["b"], 1, 1).await.remove(0);
+    let [first, second, third] = claimed.as_slice() else { panic!("{claimed:?}") };
+    let ended: Vec<_> = [
+        (first, Finish::Succeeded(json!({ "n": 1 }))),
+        (second, Finish::Failed(fault(), None)),
+        (third, Finish::Retry { at: at(50), fault: fault() }),
+        (&lost, Finish::Succeeded(json!(0))),
+        (&again, Finish::Snoozed { at: at(70) }),
+    ]
+    .into_iter()
+    .map(|(claimed, finish)| Ended { lease: claimed.lease, finish })
+    .collect();
+    assert_eq!(store.finish_jobs(&ended, at(20)).await.unwrap(), 4);
+    assert_eq!(store.finish_jobs(&ended, at(21)).await.unwrap(), 0);
+    assert_eq!(store.finish_jobs(&[], at(21)).await.unwrap(), 0);
+    let done = read(store, first.lease.tenant, first.lease.job).await;
+    assert_eq!((done.state, done.result, done.finished_at), (JobState::Succeeded, Some(json!({ "n": 1 })), Some(at(20))));
+    let failed = read(store, second.lease.tenant, second.lease.job).await;
+    assert_eq!((failed.state, failed.error, failed.result), (JobState::Failed, Some(fault()), None));
+    let waits = read(store, third.lease.tenant, third.lease.job).await;
+    assert_eq!((waits.state, waits.run_at, waits.attempts), (JobState::Queued, at(50), 1));
+    let snoozed = read(store, two, lost.lease.job).await;
+    assert_eq!((snoozed.state, snoozed.run_at, snoozed.attempts), (JobState::Queued, at(70), 1));
+    assert_eq!(snoozed.error.unwrap().code, "job.lease-expired");
 }

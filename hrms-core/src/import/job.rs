@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
@@ -68,6 +69,8 @@ struct Run<'a> {
 
 impl Job for ImportJob {
     const KIND: &'static str = "import.run";
+    /// A large file takes its time; each chunk shows that it goes on.
+    const TIMEOUT: SignedDuration = SignedDuration::from_hours(12);
 
     async fn run(&self, cx: &JobContext) -> Result<Outcome, JobError> {
         let (import, file) = {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::id::{JobId, RequestId, TenantId, UserId};
-use crate::job::Requester;
+use crate::id::{JobId, RequestId, ScheduleId, TenantId, UserId};
+use crate::job::{JobKind, Priority, Requester, Slots};
 use crate::page::PageRequest;
+use crate::trace::Trace;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,12 +88,20 @@ pub struct JobRecord {
     pub id: JobId,
     /// Which [`crate::job::Job`] it is.
     pub kind: String,
+    /// Which [version](crate::job::Job::VERSION) of it wrote the payload.
+    pub version: u16,
     /// That job's fields.
     pub payload: Value,
+    /// Before which others of its tenant it runs.
+    pub priority: Priority,
     /// Whom it acts for.
     pub requester: Requester,
     /// The request that enqueued it.
     pub request: RequestId,
+    /// The distributed trace that the request was part of.
+    pub trace: Option<Trace>,
+    /// The schedule that started it.
+    pub schedule: Option<ScheduleId>,
     /// Keeps a second one like it from waiting or running.
     pub unique_key: Option<String>,
     /// Where it stands.
@@ -131,10 +140,14 @@ pub struct JobView {
     pub kind: String,
     /// Where it stands.
     pub state: JobState,
+    /// Before which others of the organisation it runs.
+    pub priority: Priority,
     /// How far it has come.
     pub progress: Progress,
     /// Attempts begun.
     pub attempts: u16,
+    /// After so many attempts it has failed for good.
+    pub max_attempts: u16,
     /// What it gave, once succeeded.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub result: Option<Value>,
@@ -142,6 +155,12 @@ pub struct JobView {
     pub error: Option<JobFault>,
     /// The user who asked for it.
     pub requested_by: Option<UserId>,
+    /// The request that asked for it.
+    pub request_id: RequestId,
+    /// The distributed trace (W3C `traceparent`) that the request was part of.
+    pub trace: Option<String>,
+    /// The schedule that started it.
+    pub schedule_id: Option<ScheduleId>,
     /// Not to be run before.
     pub run_at: Timestamp,
     /// When it was asked for.
@@ -159,6 +178,11 @@ impl From<JobRecord> for JobView {
         Self {
             id: job.id,
             requested_by: job.requester.user_id(),
+            request_id: job.request,
+            trace: job.trace.map(|trace| trace.to_string()),
+            schedule_id: job.schedule,
+            priority: job.priority,
+            max_attempts: job.max_attempts,
             kind: job.kind,
             state: job.state,
             progress: job.progress,
@@ -200,10 +224,10 @@ pub struct ClaimedJob {
 pub struct Claim<'a> {
     /// Name of the worker, for people who look for the culprit.
     pub worker: &'a str,
-    /// The kinds that it can run.
-    pub kinds: &'a [&'static str],
-    /// At most this many jobs.
-    pub limit: u16,
+    /// The kinds that it can run, with their limits. Jobs of later versions than these stay where they are.
+    pub kinds: &'a [JobKind],
+    /// What it can take, and how much each tenant holds already.
+    pub slots: &'a Slots,
     /// The present.
     pub now: Timestamp,
     /// When the leases end unless renewed.
@@ -230,6 +254,20 @@ pub enum Finish {
     Cancelled,
     /// Handed back untried: the worker shuts down. The attempt doesn't count.
     Released,
+    /// Not now, the job says itself. The attempt doesn't count.
+    Snoozed {
+        /// Not before.
+        at: Timestamp,
+    },
+}
+
+/// A claim that ended, with what is to be recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// The claim.
+    pub lease: Lease,
+    /// How it ended.
+    pub finish: Finish,
 }
 
 /// Which jobs to list.
@@ -241,6 +279,8 @@ pub struct JobFilter {
     pub kind: Option<String>,
     /// Only those that this user asked for.
     pub requested_by: Option<UserId>,
+    /// Only those that this schedule started.
+    pub schedule: Option<ScheduleId>,
     /// Only those changed at or after this instant.
     pub updated_after: Option<Timestamp>,
 }
@@ -265,7 +305,13 @@ pub trait JobQueue: Send {
         page: &PageRequest<JobSort>,
     ) -> Result<Vec<JobRecord>, StoreError>;
     /// Adds a job, unless one of its kind and unique key waits or runs: then gives that one's id.
-    async fn insert(&mut self, job: &JobRecord) -> Result<Option<JobId>, StoreError>;
+    ///
+    /// With `unique_since`, one that was enqueued at or after that instant counts too, whatever became of it.
+    async fn insert(
+        &mut self,
+        job: &JobRecord,
+        unique_since: Option<Timestamp>,
+    ) -> Result<Option<JobId>, StoreError>;
     /// Writes progress and renews the lease; whether somebody wants the job stopped.
     ///
     /// # Errors
@@ -293,7 +339,11 @@ pub trait JobQueue: Send {
 #[async_trait]
 pub trait JobDirectory: Send + Sync {
     /// Takes jobs that are due, each for one worker only; tenants with waiting jobs take turns.
+    ///
+    /// Kinds with a limit on concurrency or rate are held to it across all workers.
     async fn claim_jobs(&self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError>;
+    /// Ends claims of any tenants in one go, each only if its lease still holds; how many did.
+    async fn finish_jobs(&self, ended: &[Ended], now: Timestamp) -> Result<u64, StoreError>;
     /// Prolongs a lease; whether somebody wants the job stopped.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::job::{Job, JobContext, JobError, JobFault, Outcome};
+use crate::job::{Job, JobContext, JobError, JobFault, JobKind, Outcome};
 
 /// From a kind's name to what runs it. Cheap to clone.
 #[derive(Clone, Default)]
@@ -41,37 +41,78 @@ impl JobRegistry {
         self
     }
 
-    /// The names of the kinds.
+    /// The kinds, in the order of their names.
     #[must_use]
-    pub fn kinds(&self) -> Vec<&'static str> {
-        self.runners.keys().copied().collect()
+    pub fn kinds(&self) -> Vec<JobKind> {
+        self.runners.values().map(|runner| runner.kind()).collect()
     }
 
-    /// Decodes and runs a job.
-    pub(crate) async fn run(&self, kind: &str, payload: Value, cx: &JobContext) -> Result<Outcome, JobError> {
+    /// The kind with this name.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<JobKind> {
+        self.runners.get(name).map(|runner| runner.kind())
+    }
+
+    /// Whether a payload that the present version of a kind wrote can be decoded.
+    ///
+    /// # Errors
+    /// [`JobError::GiveUp`] that says what is wrong.
+    pub fn check(&self, kind: &str, payload: &Value) -> Result<(), JobError> {
         match self.runners.get(kind) {
-            Some(runner) => runner.run(payload, cx).await,
-            None => Err(JobError::GiveUp(JobFault {
-                code: "job.unknown-kind".to_owned(),
-                detail: "this worker can't run jobs of this kind".to_owned(),
-            })),
+            Some(runner) => runner.check(payload.clone()),
+            None => Err(unknown_kind()),
+        }
+    }
+
+    /// Decodes and runs a job whose payload was written by this version of its kind.
+    pub(crate) async fn run(
+        &self,
+        kind: &str,
+        version: u16,
+        payload: Value,
+        cx: &JobContext,
+    ) -> Result<Outcome, JobError> {
+        match self.runners.get(kind) {
+            Some(runner) => runner.run(version, payload, cx).await,
+            None => Err(unknown_kind()),
         }
     }
 }
 
+fn unknown_kind() -> JobError {
+    JobError::GiveUp(JobFault {
+        code: "job.unknown-kind".to_owned(),
+        detail: "this worker can't run jobs of this kind".to_owned(),
+    })
+}
+
 #[async_trait]
 trait Runner: Send + Sync {
-    async fn run(&self, payload: Value, cx: &JobContext) -> Result<Outcome, JobError>;
+    fn kind(&self) -> JobKind;
+    fn check(&self, payload: Value) -> Result<(), JobError>;
+    async fn run(&self, version: u16, payload: Value, cx: &JobContext) -> Result<Outcome, JobError>;
 }
 
 struct Typed<J>(std::marker::PhantomData<fn() -> J>);
 
+fn decoded<J: Job>(payload: Value) -> Result<J, JobError> {
+    serde_json::from_value(payload).map_err(|error| {
+        JobError::GiveUp(JobFault { code: "job.bad-payload".to_owned(), detail: error.to_string() })
+    })
+}
+
 #[async_trait]
 impl<J: Job> Runner for Typed<J> {
-    async fn run(&self, payload: Value, cx: &JobContext) -> Result<Outcome, JobError> {
-        let job: J = serde_json::from_value(payload).map_err(|error| {
-            JobError::GiveUp(JobFault { code: "job.bad-payload".to_owned(), detail: error.to_string() })
-        })?;
-        job.run(cx).await
+    fn kind(&self) -> JobKind {
+        JobKind::of::<J>()
+    }
+
+    fn check(&self, payload: Value) -> Result<(), JobError> {
+        decoded::<J>(payload).map(|_| ())
+    }
+
+    async fn run(&self, version: u16, payload: Value, cx: &JobContext) -> Result<Outcome, JobError> {
+        let payload = if version < J::VERSION { J::upgrade(payload, version)? } else { payload };
+        decoded::<J>(payload)?.run(cx).await
     }
 }

@@ -1,6 +1,11 @@
 //! Whom a job acts for: stored with the job, and made an actor again when it runs.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::actor::{Actor, Cause, Channel, Context, Support, Who};
 use crate::api_key::KeyHolder;
@@ -86,6 +91,10 @@ pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> 
         return supported(hrms, tenant, job, *user, *support).await;
     }
     let cause = Cause::Job(job.id);
+    if let Requester::System { permissions } = &job.requester {
+        let actor = Actor::system(tenant, "job", permissions, cause, job.request);
+        return Ok(in_job(hrms, tenant, job, actor).await?);
+    }
     let mut tx = hrms.store().read(tenant).await?;
     let Some(actor) = actor_in(hrms, &mut *tx, tenant, &job.requester, cause, job.request).await? else {
         require_open(&mut *tx).await?;
@@ -95,13 +104,86 @@ pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> 
         }));
     };
     drop(tx);
-    Ok(in_job(hrms, tenant, actor).await?)
+    Ok(in_job(hrms, tenant, job, actor).await?)
+}
+
+fn context(hrms: &Hrms, job: &JobRecord) -> Context {
+    Context {
+        at: Some(hrms.clock().now()),
+        channel: Channel::Job,
+        trace: job.trace,
+        ..Context::default()
+    }
+}
+
+/// The requesters of late, so that thousands of jobs of one don't ask for the same rights each.
+#[derive(Debug)]
+pub(crate) struct Requesters {
+    keep: SignedDuration,
+    known: Mutex<HashMap<(TenantId, Uuid), Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    requester: Requester,
+    actor: Actor,
+    asked_at: Timestamp,
+}
+
+/// So many requesters are remembered.
+const MOST: usize = 10_000;
+
+impl Requesters {
+    /// Remembers what it was told for so long.
+    pub(crate) fn keeping(keep: SignedDuration) -> Self {
+        Self { keep, known: Mutex::default() }
+    }
+
+    /// The actor that a job runs as, with rights that were looked up a moment ago.
+    ///
+    /// # Errors
+    /// As [`actor_of`].
+    pub(crate) async fn actor_of(
+        &self,
+        hrms: &Hrms,
+        tenant: TenantId,
+        job: &JobRecord,
+    ) -> Result<Actor, JobError> {
+        let key = match &job.requester {
+            Requester::User { user, support: None, .. } => (tenant, user.as_uuid()),
+            Requester::Service { key, .. } => (tenant, key.as_uuid()),
+            _ => return actor_of(hrms, tenant, job).await,
+        };
+        let now = hrms.clock().now();
+        if let Some(actor) = self.known(key, &job.requester, now) {
+            return Ok(actor.acting_for(Cause::Job(job.id), job.request, context(hrms, job)));
+        }
+        let actor = actor_of(hrms, tenant, job).await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        let entry = Known { requester: job.requester.clone(), actor: actor.clone(), asked_at: now };
+        known.insert(key, entry);
+        Ok(actor)
+    }
+
+    fn known(&self, key: (TenantId, Uuid), requester: &Requester, now: Timestamp) -> Option<Actor> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(&key).filter(|known| known.requester == *requester)?;
+        let age = now.duration_since(known.asked_at);
+        (SignedDuration::ZERO <= age && age < self.keep).then(|| known.actor.clone())
+    }
 }
 
 /// The actor bound by the organisation's own policies, in the circumstances of a job.
-async fn in_job(hrms: &Hrms, tenant: TenantId, actor: Actor) -> Result<Actor, CommonError> {
-    let context = Context { at: Some(hrms.clock().now()), channel: Channel::Job, ..Context::default() };
-    let actor = actor.with_context(context);
+async fn in_job(
+    hrms: &Hrms,
+    tenant: TenantId,
+    job: &JobRecord,
+    actor: Actor,
+) -> Result<Actor, CommonError> {
+    let actor = actor.with_context(context(hrms, job));
     Ok(match hrms.rules_of(tenant).await? {
         Some(rules) => actor.with_rules(rules),
         None => actor,
@@ -179,7 +261,7 @@ async fn supported(
     let who = Who::User { user, session: None, employee: standing.employee };
     let cause = Cause::Job(job.id);
     let actor = Actor::with_grants(tenant, who, standing.roles, standing.grants, cause, job.request);
-    Ok(in_job(hrms, tenant, actor.with_facts(standing.facts).with_support(support)).await?)
+    Ok(in_job(hrms, tenant, job, actor.with_facts(standing.facts).with_support(support)).await?)
 }
 
 /// Jobs of an organisation that isn't in use wait until it is again.

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
 use crate::id::TenantId;
-use crate::job::requester::actor_of;
+use crate::job::requester::Requesters;
 use crate::job::{
-    Claim, ClaimedJob, Finish, JobContext, JobError, JobFault, JobRegistry, Lease, Outcome, backoff,
+    Claim, ClaimedJob, Ended, Finish, JobContext, JobError, JobFault, JobKind, JobRecord, JobRegistry, Lease,
+    Outcome, Slots, backoff,
 };
 use crate::organization::OrganizationStatus;
 
@@ -34,13 +35,17 @@ impl LeaseTime {
     }
 }
 
+/// For how long a worker goes by the rights that it looked up for a requester.
+const REMEMBERED: SignedDuration = SignedDuration::from_secs(2);
+
 /// Claims jobs of all tenants and runs them, as long as somebody drives it.
 #[derive(Debug)]
 pub struct Worker {
     hrms: Hrms,
     registry: JobRegistry,
     name: String,
-    kinds: Vec<&'static str>,
+    kinds: Vec<JobKind>,
+    requesters: Requesters,
     /// The tenant served last: the next claim begins behind it.
     last: Mutex<Option<TenantId>>,
 }
@@ -49,8 +54,8 @@ impl Worker {
     /// A worker with a name for people, such as host and process id.
     #[must_use]
     pub fn new(hrms: Hrms, registry: JobRegistry, name: impl Into<String>) -> Self {
-        let kinds = registry.kinds();
-        Self { hrms, registry, name: name.into(), kinds, last: Mutex::new(None) }
+        let (kinds, requesters) = (registry.kinds(), Requesters::keeping(REMEMBERED));
+        Self { hrms, registry, name: name.into(), kinds, requesters, last: Mutex::new(None) }
     }
 
     /// Claims at most `limit` jobs that are due.
@@ -58,11 +63,19 @@ impl Worker {
     /// # Errors
     /// When storage fails.
     pub async fn claim(&self, limit: u16) -> Result<Vec<ClaimedJob>, CommonError> {
+        self.claim_for(&Slots::unreserved(limit)).await
+    }
+
+    /// Claims jobs that are due for the free slots, with regard to what each tenant holds already.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn claim_for(&self, slots: &Slots) -> Result<Vec<ClaimedJob>, CommonError> {
         let now = self.hrms.clock().now();
         let claim = Claim {
             worker: &self.name,
             kinds: &self.kinds,
-            limit,
+            slots,
             now,
             until: LEASE.checked_from(now),
             after: *self.last.lock().unwrap_or_else(PoisonError::into_inner),
@@ -72,6 +85,12 @@ impl Worker {
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last.lease.tenant);
         }
         Ok(claimed)
+    }
+
+    /// After how long a run of this kind is to be stopped; then call [`Worker::timed_out`].
+    #[must_use]
+    pub fn timeout(&self, kind: &str) -> SignedDuration {
+        self.registry.kind(kind).map_or(LEASE.span(), |kind| kind.timeout)
     }
 
     /// Puts jobs whose worker went silent back into the queue; how many.
@@ -110,26 +129,68 @@ impl Worker {
     /// # Errors
     /// When the end can't be recorded; the job comes back when its lease runs out.
     pub async fn run(&self, claimed: ClaimedJob) -> Result<(), CommonError> {
+        match self.execute(claimed).await {
+            Some(ended) => self.record(std::slice::from_ref(&ended)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a claimed job. What comes back is to be [recorded](Self::record), perhaps with the ends of others;
+    /// `None`: nothing is to be recorded.
+    pub async fn execute(&self, claimed: ClaimedJob) -> Option<Ended> {
         let ClaimedJob { lease, job } = claimed;
-        let ended = if job.cancel_requested {
-            Err(JobError::Cancelled)
-        } else {
-            match actor_of(&self.hrms, lease.tenant, &job).await {
-                Ok(actor) => {
-                    let cx = JobContext { hrms: self.hrms.clone(), actor, lease, attempt: job.attempts };
-                    self.registry.run(&job.kind, job.payload, &cx).await
-                }
-                Err(error) => Err(error),
-            }
+        let (attempts, max_attempts) = (job.attempts, job.max_attempts);
+        let ended = if job.cancel_requested { Err(JobError::Cancelled) } else { self.attempt(lease, job).await };
+        let in_time = |wait| {
+            let now = self.hrms.clock().now();
+            now.checked_add(wait).unwrap_or(now)
         };
         let finish = match ended {
-            Ok(Outcome::Recorded) | Err(JobError::LeaseLost) => return Ok(()),
+            Ok(Outcome::Recorded) | Err(JobError::LeaseLost) => return None,
             Ok(Outcome::Done(result)) => Finish::Succeeded(result),
+            Ok(Outcome::Snooze(wait)) => Finish::Snoozed { at: in_time(wait) },
             Err(JobError::Cancelled) => Finish::Cancelled,
             Err(JobError::GiveUp(fault)) => Finish::Failed(fault, None),
-            Err(JobError::Retry(fault)) => self.retry_or_fail(job.attempts, job.max_attempts, fault),
+            Err(JobError::Retry(fault)) => self.retry_or_fail(attempts, max_attempts, fault),
+            Err(JobError::RetryAfter(fault, _)) if attempts >= max_attempts => Finish::Failed(fault, None),
+            Err(JobError::RetryAfter(fault, wait)) => Finish::Retry { at: in_time(wait), fault },
         };
-        self.record(&lease, &finish).await
+        Some(Ended { lease, finish })
+    }
+
+    async fn attempt(&self, lease: Lease, job: JobRecord) -> Result<Outcome, JobError> {
+        let actor = self.requesters.actor_of(&self.hrms, lease.tenant, &job).await?;
+        let cx =
+            JobContext { hrms: self.hrms.clone(), actor, lease, attempt: job.attempts, trace: job.trace };
+        self.registry.run(&job.kind, job.version, job.payload, &cx).await
+    }
+
+    /// Records how runs ended, all in one go. The end of a run whose lease was lost is forgotten: another worker
+    /// has the job now, and what this run did outside the lease is not ours to tell.
+    ///
+    /// # Errors
+    /// When they can't be recorded; the jobs come back when their leases run out.
+    pub async fn record(&self, ended: &[Ended]) -> Result<(), CommonError> {
+        self.hrms.directory().finish_jobs(ended, self.hrms.clock().now()).await?;
+        Ok(())
+    }
+
+    /// How a run ends that was stopped because it took too long.
+    #[must_use]
+    pub fn timed_out(&self, claimed: &ClaimedJob) -> Ended {
+        self.fault(claimed, "job.timeout", "the job took too long")
+    }
+
+    /// How a run ends by a defect, such as a panic.
+    #[must_use]
+    pub fn crashed(&self, claimed: &ClaimedJob) -> Ended {
+        self.fault(claimed, "job.crashed", "the job ended unexpectedly")
+    }
+
+    /// How a claimed job is handed back, because the worker shuts down; the attempt doesn't count.
+    #[must_use]
+    pub fn released(lease: &Lease) -> Ended {
+        Ended { lease: *lease, finish: Finish::Released }
     }
 
     /// Records that a run ended by a defect, such as a panic.
@@ -137,10 +198,7 @@ impl Worker {
     /// # Errors
     /// When that can't be recorded.
     pub async fn record_crash(&self, claimed: &ClaimedJob) -> Result<(), CommonError> {
-        let fault =
-            JobFault { code: "job.crashed".to_owned(), detail: "the job ended unexpectedly".to_owned() };
-        let finish = self.retry_or_fail(claimed.job.attempts, claimed.job.max_attempts, fault);
-        self.record(&claimed.lease, &finish).await
+        self.record(&[self.crashed(claimed)]).await
     }
 
     /// Hands a claimed job back, because the worker shuts down; the attempt doesn't count.
@@ -148,7 +206,13 @@ impl Worker {
     /// # Errors
     /// When that can't be recorded; the job comes back when its lease runs out.
     pub async fn release(&self, lease: &Lease) -> Result<(), CommonError> {
-        self.record(lease, &Finish::Released).await
+        self.record(&[Self::released(lease)]).await
+    }
+
+    fn fault(&self, claimed: &ClaimedJob, code: &str, detail: &str) -> Ended {
+        let fault = JobFault { code: code.to_owned(), detail: detail.to_owned() };
+        let finish = self.retry_or_fail(claimed.job.attempts, claimed.job.max_attempts, fault);
+        Ended { lease: claimed.lease, finish }
     }
 
     fn retry_or_fail(&self, attempts: u16, max_attempts: u16, fault: JobFault) -> Finish {
@@ -161,16 +225,6 @@ impl Worker {
         let now = self.hrms.clock().now();
         Finish::Retry { at: now.checked_add(wait).unwrap_or(now), fault }
     }
-
-    async fn record(&self, lease: &Lease, finish: &Finish) -> Result<(), CommonError> {
-        let mut tx = self.hrms.store().begin(lease.tenant).await?;
-        match tx.jobs().finish(lease, finish, self.hrms.clock().now()).await {
-            Ok(()) => Ok(tx.commit().await?),
-            // Another worker has it now; what this run did outside the lease is not ours to tell.
-            Err(StoreError::Stale) => Ok(()),
-            Err(other) => Err(other.into()),
-        }
-    }
 }
 
 /// Runs whatever is due, one job after the other, until nothing is; how many runs that took.
@@ -180,7 +234,9 @@ impl Worker {
 /// # Errors
 /// When storage fails.
 pub async fn run_until_idle(hrms: &Hrms, registry: &JobRegistry) -> Result<usize, CommonError> {
-    let worker = Worker::new(hrms.clone(), registry.clone(), "inline");
+    let mut worker = Worker::new(hrms.clone(), registry.clone(), "inline");
+    // One job may change the rights of the next one's requester, while the clock stands still.
+    worker.requesters = Requesters::keeping(SignedDuration::ZERO);
     let mut runs = 0;
     loop {
         worker.rescue().await?;

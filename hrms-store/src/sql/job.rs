@@ -1,4 +1,7 @@
-//! Jobs in SQL: the tenant's queue, and claiming across tenants.
+//! Jobs in SQL: the tenant's queue, and what workers do across tenants.
+
+mod claim;
+mod worker;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -7,25 +10,26 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::job::{
-    Claim, ClaimedJob, Finish, JobDirectory, JobFault, JobFilter, JobQueue, JobRecord, JobSort, JobState,
-    Lease, Progress,
+    Ended, Finish, JobFault, JobFilter, JobQueue, JobRecord, JobSort, JobState, Lease, Priority, Progress,
 };
-use hrms_core::{JobId, PageRequest, RequestId, StoreError, TenantId};
+use hrms_core::{JobId, PageRequest, RequestId, ScheduleId, StoreError};
 
-use crate::engine::Conn;
 use crate::instant::Instant;
 use crate::query::{Param, Query, params};
 use crate::sql::{SqlTx, corrupt};
-use crate::store::SqlStore;
 
 #[derive(FromRow)]
 struct JobRow {
     tenant_id: Uuid,
     id: Uuid,
     kind: String,
+    kind_version: i64,
     payload: Value,
+    priority: i64,
     requester: Value,
     request_id: Uuid,
+    trace: Option<String>,
+    schedule_id: Option<Uuid>,
     unique_key: Option<String>,
     state: String,
     attempts: i64,
@@ -48,12 +52,14 @@ struct JobRow {
 /// The columns of [`JobRow`] with the table's name, for statements that join.
 macro_rules! columns {
     () => {
-        "job.tenant_id, job.id, job.kind, job.payload, job.requester, job.request_id, job.unique_key, \
-         job.state, job.attempts, job.max_attempts, job.run_at, job.lease, job.cancel_requested, job.done, \
+        "job.tenant_id, job.id, job.kind, job.kind_version, job.payload, job.priority, job.requester, \
+         job.request_id, job.trace, job.schedule_id, job.unique_key, job.state, job.attempts, job.max_attempts, job.run_at, job.lease, job.cancel_requested, job.done, \
          job.total, job.message, job.result, job.error_code, job.error_detail, job.created_at, \
          job.updated_at, job.started_at, job.finished_at"
     };
 }
+
+use columns;
 
 impl TryFrom<JobRow> for JobRecord {
     type Error = StoreError;
@@ -63,9 +69,14 @@ impl TryFrom<JobRow> for JobRecord {
         Ok(Self {
             id: JobId::from_uuid(row.id),
             kind: row.kind,
+            version: row.kind_version.try_into().map_err(|_| bad("kind_version"))?,
             payload: row.payload,
+            priority: Priority::from_number(row.priority).ok_or_else(|| bad("priority"))?,
             requester: serde_json::from_value(row.requester).map_err(|error| corrupt("job", error))?,
             request: RequestId::from_uuid(row.request_id),
+            // What is no trace to us is no reason not to run the job.
+            trace: row.trace.and_then(|trace| trace.parse().ok()),
+            schedule: row.schedule_id.map(ScheduleId::from_uuid),
             unique_key: row.unique_key,
             state: JobState::from_code(&row.state).ok_or_else(|| bad("state"))?,
             attempts: row.attempts.try_into().map_err(|_| bad("attempts"))?,
@@ -116,6 +127,9 @@ impl JobQueue for SqlTx {
         if let Some(user) = filter.requested_by {
             query.push(" AND requested_by = ").bind(user);
         }
+        if let Some(schedule) = filter.schedule {
+            query.push(" AND schedule_id = ").bind(schedule);
+        }
         if let Some(after) = filter.updated_after {
             query.push(" AND updated_at >= ").bind(after);
         }
@@ -125,41 +139,20 @@ impl JobQueue for SqlTx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    async fn insert(&mut self, job: &JobRecord) -> Result<Option<JobId>, StoreError> {
-        let requester = serde_json::to_value(&job.requester).map_err(|error| corrupt("job", error))?;
-        let inserted = self
-            .conn
-            .execute(
-                "INSERT INTO job (tenant_id, id, kind, payload, requester, requested_by, request_id, unique_key, \
-                 state, attempts, max_attempts, run_at, lease, cancel_requested, done, total, message, \
-                 created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14, $15, $16, $17, $18) \
-                 ON CONFLICT (tenant_id, kind, unique_key) \
-                 WHERE unique_key IS NOT NULL AND state IN ('queued', 'running') DO NOTHING",
-                params![
-                    self.tenant,
-                    job.id,
-                    job.kind.as_str(),
-                    job.payload.clone(),
-                    requester,
-                    job.requester.user_id(),
-                    job.request,
-                    job.unique_key.as_deref(),
-                    job.state.code(),
-                    job.attempts,
-                    job.max_attempts,
-                    job.run_at,
-                    job.cancel_requested,
-                    i64::from(job.progress.done),
-                    job.progress.total.map(i64::from),
-                    job.progress.message.as_deref(),
-                    job.created_at,
-                    job.updated_at,
-                ],
-            )
-            .await?;
-        if inserted == 1 {
-            return Ok(None);
+    async fn insert(
+        &mut self,
+        job: &JobRecord,
+        unique_since: Option<Timestamp>,
+    ) -> Result<Option<JobId>, StoreError> {
+        if let Some(earlier) = self.in_window(job, unique_since).await? {
+            return Ok(Some(earlier));
+        }
+        if self.insert_unless_alive(job).await? == 1 {
+            // One that lived when we looked first may have ended before we inserted.
+            let Some(earlier) = self.in_window(job, unique_since).await? else { return Ok(None) };
+            let sql = "DELETE FROM job WHERE tenant_id = $1 AND id = $2";
+            self.conn.execute(sql, params![self.tenant, job.id]).await?;
+            return Ok(Some(earlier));
         }
         let row: Option<(Uuid,)> = self
             .conn
@@ -171,8 +164,12 @@ impl JobQueue for SqlTx {
             .await?;
         match row {
             Some((id,)) => Ok(Some(JobId::from_uuid(id))),
-            // It ended between the two statements: the caller may simply try again.
-            None => Err(StoreError::Conflict { constraint: "job_unique_key".into() }),
+            // It ended between the two statements: with a window it is the one that counts, else the caller may
+            // simply try again.
+            None => match self.in_window(job, unique_since).await? {
+                Some(earlier) => Ok(Some(earlier)),
+                None => Err(StoreError::Conflict { constraint: "job_unique_key".into() }),
+            },
         }
     }
 
@@ -205,36 +202,13 @@ impl JobQueue for SqlTx {
     }
 
     async fn finish(&mut self, lease: &Lease, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
-        let (state, result, fault, run_at) = match finish {
-            Finish::Succeeded(result) => (JobState::Succeeded, Some(result.clone()), None, None),
-            Finish::Retry { at, fault } => (JobState::Queued, None, Some(fault), Some(*at)),
-            Finish::Failed(fault, result) => (JobState::Failed, result.clone(), Some(fault), None),
-            Finish::Cancelled => (JobState::Cancelled, None, None, None),
-            Finish::Released => (JobState::Queued, None, None, Some(now)),
-        };
-        let again = state == JobState::Queued;
-        let uncounted = i64::from(*finish == Finish::Released);
-        self.conn
-            .execute_expecting_one(
-                "UPDATE job SET state = $4, result = $5, error_code = $6, error_detail = $7, \
-                 run_at = COALESCE($8, run_at), attempts = attempts - $9, finished_at = $10, updated_at = $11, \
-                 lease_until = NULL, worker = NULL \
-                 WHERE tenant_id = $1 AND id = $2 AND lease = $3 AND state = 'running'",
-                params![
-                    self.tenant,
-                    lease.job,
-                    lease.token,
-                    state.code(),
-                    result,
-                    fault.map(|fault| fault.code.as_str()),
-                    fault.map(|fault| fault.detail.as_str()),
-                    run_at,
-                    uncounted,
-                    (!again).then_some(now),
-                    now,
-                ],
-            )
-            .await
+        // A lease of another tenant finds nothing to end.
+        let lease = Lease { tenant: self.tenant, ..*lease };
+        let ended = Ended { lease, finish: finish.clone() };
+        match worker::finish(&mut self.conn, &[&ended], now).await? {
+            1 => Ok(()),
+            _ => Err(StoreError::Stale),
+        }
     }
 
     async fn cancel(&mut self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
@@ -250,118 +224,62 @@ impl JobQueue for SqlTx {
     }
 }
 
-#[async_trait]
-impl JobDirectory for SqlStore {
-    async fn claim_jobs(&self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut conn = self.directory().await?;
-        let tenants = tenants_with_due_jobs(&mut conn, claim).await?;
-        // Everybody gets an equal part of what this worker can take.
-        let share = usize::from(claim.limit).checked_div(tenants.len()).unwrap_or(0).max(1);
-        let mut claimed = Vec::new();
-        for tenant in tenants {
-            let share = share.min(usize::from(claim.limit).saturating_sub(claimed.len()));
-            claimed.extend(claim_of_tenant(&mut conn, claim, tenant, share).await?);
-        }
-        if !claimed.is_empty() {
-            conn.commit().await?;
-        }
-        Ok(claimed)
-    }
-
-    async fn renew_lease(&self, lease: &Lease, until: Timestamp) -> Result<bool, StoreError> {
-        let mut conn = self.directory().await?;
-        let row: Option<(bool,)> = conn
+impl SqlTx {
+    /// The newest job of this one's kind and unique key, other than itself, that was enqueued since then.
+    async fn in_window(
+        &mut self,
+        job: &JobRecord,
+        since: Option<Timestamp>,
+    ) -> Result<Option<JobId>, StoreError> {
+        let (Some(key), Some(since)) = (job.unique_key.as_deref(), since) else { return Ok(None) };
+        let row: Option<(Uuid,)> = self
+            .conn
             .optional(
-                "UPDATE job SET lease_until = $4 \
-                 WHERE tenant_id = $1 AND id = $2 AND lease = $3 AND state = 'running' RETURNING cancel_requested",
-                params![lease.tenant, lease.job, lease.token, until],
+                "SELECT id FROM job WHERE tenant_id = $1 AND kind = $2 AND unique_key = $3 AND created_at >= $4 \
+                 AND id <> $5 ORDER BY created_at DESC LIMIT 1",
+                params![self.tenant, job.kind.as_str(), key, since, job.id],
             )
             .await?;
-        conn.commit().await?;
-        row.map(|(cancel,)| cancel).ok_or(StoreError::Stale)
+        Ok(row.map(|(id,)| JobId::from_uuid(id)))
     }
 
-    async fn rescue_jobs(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut conn = self.directory().await?;
-        let lock = conn.skip_locked();
-        let mut query = Query::new(
-            "WITH lost (lost_tenant, lost_id) AS MATERIALIZED ( \
-               SELECT tenant_id, id FROM job WHERE state = 'running' AND lease_until < ",
-        );
-        query.bind(now).push(" ORDER BY lease_until LIMIT 100").push(lock);
-        query.push(
-            ") UPDATE job SET state = CASE WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END, \
-             lease_until = NULL, worker = NULL, error_code = 'job.lease-expired', \
-             error_detail = 'the worker went silent', updated_at = ",
-        );
-        query.bind(now).push(", finished_at = CASE WHEN attempts >= max_attempts THEN ").bind(now);
-        query.push(" ELSE finished_at END FROM lost WHERE tenant_id = lost_tenant AND id = lost_id");
-        let rescued = query.execute(&mut conn).await?;
-        conn.commit().await?;
-        Ok(rescued)
+    /// Inserts a job unless one with its unique key waits or runs; how many rows that made.
+    async fn insert_unless_alive(&mut self, job: &JobRecord) -> Result<u64, StoreError> {
+        let requester = serde_json::to_value(&job.requester).map_err(|error| corrupt("job", error))?;
+        self.conn
+            .execute(
+                "INSERT INTO job (tenant_id, id, kind, kind_version, payload, priority, requester, requested_by, \
+                 request_id, trace, schedule_id, unique_key, state, attempts, max_attempts, run_at, lease, \
+                 cancel_requested, done, total, message, created_at, updated_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, $17, $18, $19, \
+                 $20, $21, $22) \
+                 ON CONFLICT (tenant_id, kind, unique_key) \
+                 WHERE unique_key IS NOT NULL AND state IN ('queued', 'running') DO NOTHING",
+                params![
+                    self.tenant,
+                    job.id,
+                    job.kind.as_str(),
+                    job.version,
+                    job.payload.clone(),
+                    job.priority.number(),
+                    requester,
+                    job.requester.user_id(),
+                    job.request,
+                    job.trace.map(|trace| trace.to_string()),
+                    job.schedule,
+                    job.unique_key.as_deref(),
+                    job.state.code(),
+                    job.attempts,
+                    job.max_attempts,
+                    job.run_at,
+                    job.cancel_requested,
+                    i64::from(job.progress.done),
+                    job.progress.total.map(i64::from),
+                    job.progress.message.as_deref(),
+                    job.created_at,
+                    job.updated_at,
+                ],
+            )
+            .await
     }
-}
-
-/// Tenants that have a job due, in turn: first those behind `claim.after`.
-///
-/// Jumps from tenant to tenant in the index, so that a long queue of one costs the others nothing.
-async fn tenants_with_due_jobs(conn: &mut Conn, claim: &Claim<'_>) -> Result<Vec<TenantId>, StoreError> {
-    let after = claim.after.map_or(Uuid::nil(), TenantId::as_uuid);
-    let rows: Vec<(Uuid,)> = conn
-        .all(
-            "WITH RECURSIVE waiting (tenant) AS ( \
-               SELECT first.tenant_id FROM \
-                 (SELECT tenant_id FROM job WHERE state = 'queued' ORDER BY tenant_id LIMIT 1) AS first \
-               UNION ALL \
-               SELECT (SELECT job.tenant_id FROM job WHERE job.state = 'queued' AND job.tenant_id > waiting.tenant \
-                       ORDER BY job.tenant_id LIMIT 1) \
-               FROM waiting WHERE waiting.tenant IS NOT NULL \
-             ) \
-             SELECT tenant FROM waiting WHERE tenant IS NOT NULL AND EXISTS ( \
-               SELECT 1 FROM job WHERE job.tenant_id = waiting.tenant AND job.state = 'queued' AND job.run_at <= $1) \
-               AND EXISTS (SELECT 1 FROM organization AS o WHERE o.id = waiting.tenant AND o.status = 'active') \
-             ORDER BY (tenant <= $2), tenant LIMIT $3",
-            params![claim.now, after, claim.limit],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(tenant,)| TenantId::from_uuid(tenant)).collect())
-}
-
-async fn claim_of_tenant(
-    conn: &mut Conn,
-    claim: &Claim<'_>,
-    tenant: TenantId,
-    limit: usize,
-) -> Result<Vec<ClaimedJob>, StoreError> {
-    let lock = conn.skip_locked();
-    // Materialized: PostgreSQL must pick and lock the rows once, not once per row of a join.
-    let mut query = Query::new(
-        "WITH picked (picked_tenant, picked_id) AS MATERIALIZED ( \
-           SELECT tenant_id, id FROM job WHERE state = 'queued' AND tenant_id = ",
-    );
-    query.bind(tenant).push(" AND run_at <= ").bind(claim.now);
-    query.push(" AND kind IN ").list(claim.kinds.iter().copied());
-    query.push(" ORDER BY run_at, id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX)).push(lock);
-    query.push(
-        ") UPDATE job SET state = 'running', attempts = attempts + 1, lease = lease + 1, \
-         lease_until = ",
-    );
-    query.bind(claim.until).push(", worker = ").bind(claim.worker);
-    query.push(", started_at = ").bind(claim.now).push(", updated_at = ").bind(claim.now);
-    query.push(concat!(
-        " FROM picked WHERE tenant_id = picked_tenant AND id = picked_id RETURNING ",
-        columns!()
-    ));
-    let rows: Vec<JobRow> = query.all(conn).await?;
-    let mut claimed = Vec::with_capacity(rows.len());
-    for row in rows {
-        let lease = Lease {
-            tenant: TenantId::from_uuid(row.tenant_id),
-            job: JobId::from_uuid(row.id),
-            token: row.lease,
-        };
-        claimed.push(ClaimedJob { lease, job: row.try_into()? });
-    }
-    claimed.sort_by_key(|claimed| (claimed.job.run_at, claimed.job.id));
-    Ok(claimed)
 }

@@ -20,6 +20,7 @@ const SHARED: &[&str] = &[
     "platform_audit_entry",
     "platform_audit_anchor",
     "platform_counter",
+    "job_limit",
     "hrms_migrations",
 ];
 
@@ -37,6 +38,8 @@ const DIRECTORY: &[&str] = &[
     "auth_session",
     "support_grant",
     "job",
+    "job_limit",
+    "job_schedule",
     "platform_audit_entry",
     "platform_audit_anchor",
     "platform_counter",

@@ -14,7 +14,7 @@ use hrms_core::id::{RequestId, UserId};
 use hrms_core::import::{ImportKind, ImportMode, ImportView, NewImport};
 use hrms_core::jiff::civil::{Date, date};
 use hrms_core::jiff::{SignedDuration, Timestamp};
-use hrms_core::job::{Claim, JobRegistry, JobState, Worker, run_until_idle};
+use hrms_core::job::{Claim, JobKind, JobRegistry, JobState, Slots, Worker, run_until_idle};
 use hrms_core::{Clock, DomainError, FixedClock, Hrms, PageRequest, Role, Visibility};
 use hrms_store::SqlStore;
 use serde_json::Value;
@@ -409,8 +409,9 @@ async fn a_refused_file_leaves_no_job(fresh: Fresh) {
         assert!(s.hrms.imports().submit(&s.actor, new, file.as_bytes()).await.is_err());
     }
     assert_eq!(run_until_idle(&s.hrms, &JobRegistry::standard()).await.unwrap(), 0);
+    let (kinds, slots) = ([JobKind::unlimited("import.run")], Slots::unreserved(9));
     let none =
-        Claim { worker: "w", kinds: &["import.run"], limit: 9, now: at(99), until: at(99), after: None };
+        Claim { worker: "w", kinds: &kinds, slots: &slots, now: at(99), until: at(99), after: None };
     use hrms_core::job::JobDirectory;
     assert!(s.fresh.claim_jobs(&none).await.unwrap().is_empty());
 }
