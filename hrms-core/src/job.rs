@@ -16,9 +16,9 @@ mod worker;
 
 use std::future::Future;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::actor::Actor;

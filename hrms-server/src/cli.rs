@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use hrms_core::DomainError;
 
 use crate::check;
-use crate::command::{admin, audit, demo, import, migrate, organization, serve};
+use crate::command::{self, admin, audit, demo, import, migrate, organization, serve};
 use crate::config::{Config, Loaded};
 use crate::start::{self, StartError};
 
@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API and run background jobs (what happens when no command is given).
     Serve,
+    /// Run background jobs, without serving the API.
+    Worker,
     /// Make an example organisation in a database of its own, say whom to log in as, and serve it.
     Demo(demo::Options),
     /// Bring the database up to date.
@@ -140,6 +142,7 @@ fn run(command: Command, loaded: Loaded) -> Result<(), Failure> {
     }
     match command {
         Command::Serve => runtime.block_on(serve::run(config)),
+        Command::Worker => runtime.block_on(command::worker::run(config)),
         Command::Demo(options) => runtime.block_on(demo::run(config, options)),
         Command::Migrate(options) => runtime.block_on(migrate::run(&config, &options)),
         Command::Admin(admin) => runtime.block_on(admin::run(&config, admin)),

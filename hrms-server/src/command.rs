@@ -7,3 +7,4 @@ pub mod import;
 pub mod migrate;
 pub mod organization;
 pub mod serve;
+pub mod worker;

@@ -68,7 +68,7 @@ pub struct Config {
     pub max_sockets_per_user: usize,
     /// `max_sockets_per_organization`: live connections at the same time of one organisation. Default 16384.
     pub max_sockets_per_organization: usize,
-    /// `workers`: background jobs run at the same time by this process, 0 to 64. Default 1.
+    /// `workers`: background jobs run at the same time by this process, 0 to 256. Default 4.
     pub workers: u16,
     /// `closing_hold_days`: for how many days a closed organisation can be reopened when nobody says, 1 to 365.
     /// Default 30.
@@ -263,7 +263,7 @@ impl Config {
             former_signing_key_file: reader.path("former_signing_key_file"),
             trusted_proxies: reader.list("trusted_proxies", parse_network).unwrap_or_default(),
             cors_origins: reader.list("cors_origins", parse_origin).unwrap_or_default(),
-            workers: reader.value("workers", parse_workers).unwrap_or(1),
+            workers: reader.value("workers", parse_workers).unwrap_or(4),
             closing_hold_days: reader.value("closing_hold_days", parse_hold_days).unwrap_or(30),
             operators_need_second_factor: reader
                 .value("operators_need_second_factor", parse_bool)
@@ -435,9 +435,9 @@ fn parse_namespace(text: &str) -> Result<String, Fault> {
 
 fn parse_workers(text: &str) -> Result<u16, Fault> {
     match text.parse() {
-        Ok(workers) if workers <= 64 => Ok(workers),
+        Ok(workers) if workers <= 256 => Ok(workers),
         _ => Err((
-            format!("'{text}' is not a number from 0 to 64"),
+            format!("'{text}' is not a number from 0 to 256"),
             "write how many background jobs may run at once",
         )),
     }

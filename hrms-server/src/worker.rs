@@ -1,29 +1,67 @@
 //! Runs background jobs in this process: timers, tasks and shutdown around core's worker.
 
+mod finisher;
+mod upkeep;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hrms_core::job::{ClaimedJob, JobRegistry, LEASE, Lease, Worker};
-use hrms_core::{Hrms, Operator, RequestId};
+use hrms_core::Hrms;
+use hrms_core::job::{ClaimedJob, Ended, JobRegistry, LEASE, Lease, Slots, Worker};
 use tokio::sync::watch;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
+
+use finisher::Finisher;
+pub use upkeep::anchor;
 
 /// How often the queue is looked at when nothing rings: jobs of other processes, and jobs that wait for
 /// their time.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How often jobs of workers that went silent are looked for.
-const RESCUE: Duration = Duration::from_secs(10);
+/// How long the end of one job waits for the ends of others, so that they make room for one claim together.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// How often it is asked whether the organisation of a running job is still in use.
 const ASK: Duration = Duration::from_secs(2);
 
-/// How often closed organisations whose hold is over are looked for.
-const PURGE: Duration = Duration::from_secs(60 * 60);
-
 /// How long running jobs may take to finish at shutdown; then they are handed back.
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// What a process does in the background: jobs, and the anchoring of audit logs.
+#[derive(Debug)]
+pub struct Background {
+    stopping: watch::Sender<bool>,
+    workers: JoinHandle<()>,
+    last: watch::Sender<bool>,
+    anchoring: JoinHandle<()>,
+}
+
+impl Background {
+    /// Starts it, with so many jobs at a time.
+    #[must_use]
+    pub fn start(hrms: Hrms, registry: JobRegistry, slots: u16) -> Self {
+        let (stopping, stopped) = watch::channel(false);
+        let (last, at_last) = watch::channel(false);
+        let anchoring = tokio::spawn(anchor(hrms.clone(), at_last));
+        let workers = tokio::spawn(run(hrms, registry, slots, stopped));
+        Self { stopping, workers, last, anchoring }
+    }
+
+    /// Lets running jobs finish, and hands back what takes too long.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        if let Err(panic) = self.workers.await {
+            tracing::error!(%panic, "the job workers ended unexpectedly");
+        }
+        // After the workers: what the last jobs wrote is anchored too.
+        self.last.send_replace(true);
+        if let Err(panic) = self.anchoring.await {
+            tracing::error!(%panic, "the anchoring of audit logs ended unexpectedly");
+        }
+    }
+}
 
 /// Runs at most `slots` jobs at a time until `stopping` says so, then drains.
 ///
@@ -34,140 +72,125 @@ pub async fn run(hrms: Hrms, registry: JobRegistry, slots: u16, mut stopping: wa
     }
     let name = format!("process {}", std::process::id());
     let worker = Arc::new(Worker::new(hrms.clone(), registry, name));
-    let purging = tokio::spawn(purge(hrms.clone(), stopping.clone()));
-    let mut running = Running::default();
-    let mut rescue_at = Instant::now();
+    let upkeep = tokio::spawn(upkeep::run(hrms.clone(), Arc::clone(&worker), stopping.clone()));
+    let mut running = Running::new(worker, Slots::new(slots));
     let jobs = hrms.jobs();
     while !*stopping.borrow() {
-        if Instant::now() >= rescue_at {
-            rescue_at = Instant::now() + RESCUE;
-            if let Err(error) = worker.rescue().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "can't look for lost jobs");
-            }
-        }
-        let free = usize::from(slots).saturating_sub(running.jobs.len());
-        let mut more = false;
-        if let Ok(free) = u16::try_from(free)
-            && free > 0
-        {
-            match worker.claim(free).await {
-                Ok(claimed) => {
-                    more = claimed.len() == usize::from(free);
-                    claimed.into_iter().for_each(|job| running.start(&worker, job));
-                }
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "can't claim jobs");
-                }
-            }
-        }
+        running.claim().await;
         tokio::select! {
             // All slots are taken, or nothing is due: a job that ends, a bell or the clock goes on.
-            Some(ended) = running.tasks.join_next_with_id() => running.end(&worker, ended).await,
-            () = jobs.woken(), if !more => {}
+            Some(ended) = running.tasks.join_next_with_id() => {
+                running.end(ended);
+                running.gather(slots / 2).await;
+            }
+            () = jobs.woken(), if running.slots.free() > 0 => {}
             () = tokio::time::sleep(POLL) => {}
             _ = stopping.changed() => {}
         }
     }
-    running.drain(&worker).await;
+    running.drain().await;
     // What isn't finished is undone, and done again at the next start.
-    purging.abort();
-}
-
-/// Purges closed organisations whose hold is over, now and then.
-async fn purge(hrms: Hrms, mut stopping: watch::Receiver<bool>) {
-    while !*stopping.borrow() {
-        let by = Operator::command(RequestId::from_uuid(hrms.ids().next()));
-        match hrms.organizations().purge_due(&by).await {
-            Ok(purged) if !purged.is_empty() => continue,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "can't purge closed organisations");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PURGE) => {}
-            _ = stopping.changed() => {}
-        }
-    }
-}
-
-/// How often it is looked whether audit logs are to be anchored.
-const ANCHOR: Duration = Duration::from_secs(10);
-
-/// Anchors audit logs until `stopping` says so: those that others left at first, then those that grow here.
-pub async fn anchor(hrms: Hrms, mut stopping: watch::Receiver<bool>) {
-    let report = |anchored: Result<usize, hrms_core::CommonError>| {
-        if let Err(error) = anchored {
-            tracing::warn!(error = &error as &dyn std::error::Error, "can't anchor audit logs");
-        }
-    };
-    report(hrms.audit().anchor_everything().await);
-    while !*stopping.borrow() {
-        tokio::select! {
-            () = tokio::time::sleep(ANCHOR) => report(hrms.audit().anchor_grown(false).await),
-            _ = stopping.changed() => {}
-        }
-    }
-    report(hrms.audit().anchor_grown(true).await);
+    upkeep.abort();
 }
 
 /// The jobs at work, by task.
-#[derive(Default)]
 struct Running {
-    tasks: JoinSet<()>,
-    jobs: Vec<(Id, ClaimedJob)>,
+    worker: Arc<Worker>,
+    finisher: Finisher,
+    slots: Slots,
+    tasks: JoinSet<Option<Ended>>,
+    jobs: HashMap<Id, ClaimedJob>,
 }
 
 impl Running {
-    fn start(&mut self, worker: &Arc<Worker>, job: ClaimedJob) {
-        let task = work(Arc::clone(worker), job.clone());
-        let id = self.tasks.spawn(task).id();
-        self.jobs.push((id, job));
+    fn new(worker: Arc<Worker>, slots: Slots) -> Self {
+        let finisher = Finisher::start(Arc::clone(&worker));
+        Self { worker, finisher, slots, tasks: JoinSet::new(), jobs: HashMap::new() }
     }
 
-    async fn end(&mut self, worker: &Worker, ended: Result<(Id, ()), tokio::task::JoinError>) {
-        let (id, crashed) = match ended {
-            Ok((id, ())) => (id, false),
-            Err(error) => (error.id(), error.is_panic()),
+    /// Claims jobs for the free slots and starts them.
+    async fn claim(&mut self) {
+        if self.slots.free() == 0 {
+            return;
+        }
+        match self.worker.claim_for(&self.slots).await {
+            Ok(claimed) => claimed.into_iter().for_each(|job| self.start(job)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "can't claim jobs");
+                // What is wrong may be so at the next look, too: no faster than the clock.
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    fn start(&mut self, job: ClaimedJob) {
+        self.slots.take(job.lease.tenant);
+        let id = self.tasks.spawn(work(Arc::clone(&self.worker), job.clone())).id();
+        self.jobs.insert(id, job);
+    }
+
+    fn end(&mut self, ended: Result<(Id, Option<Ended>), JoinError>) {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, Ok(ended)),
+            Err(error) => (error.id(), Err(error)),
         };
-        let Some(at) = self.jobs.iter().position(|(task, _)| *task == id) else { return };
-        let (_, job) = self.jobs.swap_remove(at);
-        if crashed {
-            tracing::error!(job = %job.lease.job, kind = job.job.kind, "job crashed");
-            report(worker.record_crash(&job).await, &job.lease);
+        let Some(job) = self.jobs.remove(&id) else { return };
+        self.slots.give_back(job.lease.tenant);
+        let ended = ended.unwrap_or_else(|error| {
+            tracing::error!(%error, job = %job.lease.job, kind = job.job.kind, "job crashed");
+            Some(self.worker.crashed(&job))
+        });
+        if let Some(ended) = ended {
+            self.finisher.record(ended);
+        }
+    }
+
+    /// Waits a moment for more ends, until so many slots are free.
+    async fn gather(&mut self, enough: u16) {
+        let until = Instant::now() + GATHER;
+        while self.slots.free() < enough {
+            match tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await {
+                Ok(Some(ended)) => self.end(ended),
+                Ok(None) | Err(_) => return,
+            }
         }
     }
 
     /// Waits for what runs; what takes too long is stopped and handed back for another worker.
-    async fn drain(mut self, worker: &Worker) {
+    async fn drain(mut self) {
         let deadline = Instant::now() + DRAIN;
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
-            self.end(worker, ended).await;
+            self.end(ended);
         }
         self.tasks.shutdown().await;
-        for (_, job) in self.jobs {
-            report(worker.release(&job.lease).await, &job.lease);
+        for job in self.jobs.into_values() {
+            self.finisher.record(Worker::released(&job.lease));
         }
+        self.finisher.stop().await;
     }
 }
 
-fn report(result: Result<(), hrms_core::CommonError>, lease: &Lease) {
-    if let Err(error) = result {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(error, job = %lease.job, "can't record how a job ended; it comes back later");
-    }
-}
-
-/// Runs one job while renewing its lease; stops when the lease is lost.
-async fn work(worker: Arc<Worker>, job: ClaimedJob) {
+/// Runs one job while renewing its lease; how it ended, unless the lease is lost.
+async fn work(worker: Arc<Worker>, job: ClaimedJob) -> Option<Ended> {
     let lease = job.lease;
+    let timeout = Duration::try_from(worker.timeout(&job.job.kind)).unwrap_or(POLL);
+    // Without what it carries: that goes into the run.
+    let mut brief = job.clone();
+    brief.job.payload = serde_json::Value::Null;
     tokio::select! {
-        ended = worker.run(job) => report(ended, &lease),
+        ended = worker.execute(job) => ended,
         // Beside the job, not between its steps: the job may hold what a renewal waits for.
-        () = renew(&worker, &lease) => tracing::warn!(job = %lease.job, "lost the lease of a job, stopping it"),
+        () = renew(&worker, &lease) => {
+            tracing::warn!(job = %lease.job, "lost the lease of a job, stopping it");
+            None
+        }
         () = closing(&worker, &lease) => {
             tracing::info!(job = %lease.job, "the organisation isn't in use any more: its job waits");
-            report(worker.release(&lease).await, &lease);
+            Some(Worker::released(&lease))
+        }
+        () = tokio::time::sleep(timeout) => {
+            tracing::warn!(job = %lease.job, kind = brief.job.kind, "a job took too long, stopping it");
+            Some(worker.timed_out(&brief))
         }
     }
 }

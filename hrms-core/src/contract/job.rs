@@ -6,8 +6,8 @@ use crate::contract::fixture::{Subject, at, id, tenant};
 use crate::error::StoreError;
 use crate::id::{JobId, RequestId, TenantId, UserId};
 use crate::job::{
-    Claim, ClaimedJob, Ended, Finish, JobFault, JobFilter, JobKind, JobRecord, JobState, Priority, Progress, Requester,
-    Slots,
+    Claim, ClaimedJob, Ended, Finish, JobFault, JobFilter, JobKind, JobRecord, JobState, Priority, Progress,
+    Requester, Slots,
 };
 use crate::organization::OrganizationStatus;
 use crate::page::PageRequest;
@@ -386,7 +386,8 @@ pub async fn a_unique_window_counts_jobs_that_have_ended(store: &impl Subject) {
     let mut first = job("a");
     first.unique_key = Some("k".into());
     enqueue(store, tenant, std::slice::from_ref(&first)).await;
-    let again = |created: i64| JobRecord { id: JobId::from_uuid(id()), created_at: at(created), ..first.clone() };
+    let again =
+        |created: i64| JobRecord { id: JobId::from_uuid(id()), created_at: at(created), ..first.clone() };
     let claimed = claim(store, &["a"], 1, 1).await.remove(0);
     finish(store, &claimed, &Finish::Succeeded(json!(1))).await.unwrap();
     let mut tx = store.begin(tenant).await.unwrap();
@@ -474,7 +475,10 @@ pub async fn ends_are_recorded_together_under_their_leases(store: &impl Subject)
     assert_eq!(store.finish_jobs(&ended, at(21)).await.unwrap(), 0);
     assert_eq!(store.finish_jobs(&[], at(21)).await.unwrap(), 0);
     let done = read(store, first.lease.tenant, first.lease.job).await;
-    assert_eq!((done.state, done.result, done.finished_at), (JobState::Succeeded, Some(json!({ "n": 1 })), Some(at(20))));
+    assert_eq!(
+        (done.state, done.result, done.finished_at),
+        (JobState::Succeeded, Some(json!({ "n": 1 })), Some(at(20)))
+    );
     let failed = read(store, second.lease.tenant, second.lease.job).await;
     assert_eq!((failed.state, failed.error, failed.result), (JobState::Failed, Some(fault()), None));
     let waits = read(store, third.lease.tenant, third.lease.job).await;

@@ -108,12 +108,7 @@ pub(crate) async fn actor_of(hrms: &Hrms, tenant: TenantId, job: &JobRecord) -> 
 }
 
 fn context(hrms: &Hrms, job: &JobRecord) -> Context {
-    Context {
-        at: Some(hrms.clock().now()),
-        channel: Channel::Job,
-        trace: job.trace,
-        ..Context::default()
-    }
+    Context { at: Some(hrms.clock().now()), channel: Channel::Job, trace: job.trace, ..Context::default() }
 }
 
 /// The requesters of late, so that thousands of jobs of one don't ask for the same rights each.
@@ -177,12 +172,7 @@ impl Requesters {
 }
 
 /// The actor bound by the organisation's own policies, in the circumstances of a job.
-async fn in_job(
-    hrms: &Hrms,
-    tenant: TenantId,
-    job: &JobRecord,
-    actor: Actor,
-) -> Result<Actor, CommonError> {
+async fn in_job(hrms: &Hrms, tenant: TenantId, job: &JobRecord, actor: Actor) -> Result<Actor, CommonError> {
     let actor = actor.with_context(context(hrms, job));
     Ok(match hrms.rules_of(tenant).await? {
         Some(rules) => actor.with_rules(rules),

@@ -140,7 +140,8 @@ impl Worker {
     pub async fn execute(&self, claimed: ClaimedJob) -> Option<Ended> {
         let ClaimedJob { lease, job } = claimed;
         let (attempts, max_attempts) = (job.attempts, job.max_attempts);
-        let ended = if job.cancel_requested { Err(JobError::Cancelled) } else { self.attempt(lease, job).await };
+        let ended =
+            if job.cancel_requested { Err(JobError::Cancelled) } else { self.attempt(lease, job).await };
         let in_time = |wait| {
             let now = self.hrms.clock().now();
             now.checked_add(wait).unwrap_or(now)

@@ -5,12 +5,11 @@ use std::future::Future;
 use hrms_core::Hrms;
 use hrms_store::SqlStore;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::start::{self, Keys};
-use crate::worker;
+use crate::worker::Background;
 
 /// Runs it.
 ///
@@ -73,20 +72,9 @@ pub async fn serve(
         let store = ping.clone();
         async move { Ok(store.ping().await?) }
     });
-    let (stopping, stopped) = watch::channel(false);
-    // Ends after the workers: what the last jobs wrote is anchored too.
-    let (last, at_last) = watch::channel(false);
-    let anchoring = tokio::spawn(worker::anchor(hrms.clone(), at_last));
-    let workers = tokio::spawn(worker::run(hrms, start::jobs(), config.workers, stopped));
+    let background = Background::start(hrms, start::jobs(), config.workers);
     server.serve(listener, stop).await;
-    stopping.send_replace(true);
-    if let Err(panic) = workers.await {
-        tracing::error!(%panic, "the job workers ended unexpectedly");
-    }
-    last.send_replace(true);
-    if let Err(panic) = anchoring.await {
-        tracing::error!(%panic, "the anchoring of audit logs ended unexpectedly");
-    }
+    background.stop().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())

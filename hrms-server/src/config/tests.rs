@@ -74,7 +74,7 @@ fn every_wrong_value_is_named_with_its_origin_and_a_way_out() {
     let path = file.path().display();
     let text = all.to_string();
     assert!(text.contains(&format!("bind in {path}: 'localhost' is not an IP address with a port; write")));
-    assert!(text.contains("HRMS_WORKERS: 'many' is not a number from 0 to 64; write how many"));
+    assert!(text.contains("HRMS_WORKERS: 'many' is not a number from 0 to 256; write how many"));
 }
 
 #[test]

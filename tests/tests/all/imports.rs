@@ -410,8 +410,7 @@ async fn a_refused_file_leaves_no_job(fresh: Fresh) {
     }
     assert_eq!(run_until_idle(&s.hrms, &JobRegistry::standard()).await.unwrap(), 0);
     let (kinds, slots) = ([JobKind::unlimited("import.run")], Slots::unreserved(9));
-    let none =
-        Claim { worker: "w", kinds: &kinds, slots: &slots, now: at(99), until: at(99), after: None };
+    let none = Claim { worker: "w", kinds: &kinds, slots: &slots, now: at(99), until: at(99), after: None };
     use hrms_core::job::JobDirectory;
     assert!(s.fresh.claim_jobs(&none).await.unwrap().is_empty());
 }

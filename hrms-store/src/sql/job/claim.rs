@@ -66,11 +66,8 @@ fn is_of(row: &JobRow, bucket: &Bucket, kinds: &[JobKind]) -> bool {
 }
 
 fn into_claimed(row: JobRow) -> Result<ClaimedJob, StoreError> {
-    let lease = Lease {
-        tenant: TenantId::from_uuid(row.tenant_id),
-        job: JobId::from_uuid(row.id),
-        token: row.lease,
-    };
+    let lease =
+        Lease { tenant: TenantId::from_uuid(row.tenant_id), job: JobId::from_uuid(row.id), token: row.lease };
     Ok(ClaimedJob { lease, job: row.try_into()? })
 }
 
