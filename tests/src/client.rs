@@ -100,6 +100,11 @@ impl Client {
     ///
     /// The URI must be absolute.
     pub async fn send(&self, request: Request<Bytes>) -> Reply {
+        self.try_send(request).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Like [`Client::send`], where the server may be gone: what went wrong, as text.
+    pub async fn try_send(&self, request: Request<Bytes>) -> Result<Reply, String> {
         let mut request = request.map(Full::new);
         if let Some(token) = &self.token {
             let bearer = format!("Bearer {token}").parse().unwrap();
@@ -107,9 +112,9 @@ impl Client {
         }
         let what = format!("{} {}", request.method(), request.uri());
         let answer = self.connections.request(request).await;
-        let (parts, body) = answer.unwrap_or_else(|error| panic!("{what}: {error:?}")).into_parts();
-        let body = body.collect().await.unwrap_or_else(|error| panic!("{what}: {error:?}")).to_bytes();
-        Reply { status: parts.status, headers: parts.headers, body }
+        let (parts, body) = answer.map_err(|error| format!("{what}: {error:?}"))?.into_parts();
+        let body = body.collect().await.map_err(|error| format!("{what}: {error:?}"))?.to_bytes();
+        Ok(Reply { status: parts.status, headers: parts.headers, body })
     }
 }
 

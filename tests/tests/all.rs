@@ -15,6 +15,7 @@ mod all {
     mod api_keys;
     mod audit;
     mod catalogue;
+    mod chaos;
     mod contract;
     mod golden;
     mod hardening;

@@ -1,0 +1,309 @@
+//! Real processes over a real PostgreSQL and Redis, which are killed, crashed and flushed while people write and
+//! listen. In the end everything that was answered is there, once; nothing that was undone is; and every listener has
+//! heard all of it in order.
+//!
+//! `HRMS_TEST_CHAOS_SECONDS` says for how long (default 12), `HRMS_TEST_SEED` repeats the choices of a run.
+
+mod cluster;
+mod load;
+mod node;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use hrms_core::api_key::NewApiKey;
+use hrms_core::contract::{id, tenant};
+use hrms_core::service_account::NewServiceAccount;
+use hrms_core::{Actor, Cause, Hrms, Permission, RequestId, Role, TenantId, UserId, Who};
+use hrms_store::SqlStore;
+use hrms_tests::{Redis, server_command};
+use sqlx::{Connection, PgConnection};
+
+use cluster::Cluster;
+use load::{Promises, Writer, listen};
+use node::Node;
+
+const WRITERS: usize = 4;
+
+/// Longest wait until everything that was left undone is done: leases of killed workers have to end first.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+struct World {
+    cluster: Cluster,
+    redis: Redis,
+    nodes: Vec<Node>,
+    tenant: TenantId,
+    key: String,
+    application: String,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn new(cluster: Cluster) -> Self {
+        let application = cluster.url().replace("postgres@", "hrms_chaos_app:secret@");
+        hrms_store::migrate::postgres(&cluster.url(), Some(&application)).await.unwrap();
+        let store = SqlStore::postgres(&application).await.unwrap();
+        let tenant = tenant(&store).await;
+        let key = api_key(&Hrms::new(store.clone()), tenant).await;
+        store.close().await;
+        let redis = Redis::start().await;
+        let dir = tempfile::tempdir().unwrap();
+        let mut world = Self { cluster, redis, nodes: Vec::new(), tenant, key, application, dir };
+        // One after the other: the first makes the signing key that they share.
+        for name in ["one", "two"] {
+            world.start(name).await;
+        }
+        world
+    }
+
+    async fn start(&mut self, name: &str) {
+        let signing_key = self.dir.path().join("signing-key.pem").to_str().unwrap().to_owned();
+        let variables = [
+            ("HRMS_DATABASE_URL", self.application.as_str()),
+            ("HRMS_REDIS_URL", &self.redis.url()),
+            ("HRMS_SIGNING_KEY_FILE", &signing_key),
+            ("HRMS_WORKERS", "4"),
+            ("HRMS_LOG_LEVEL", "warn"),
+        ];
+        let node = Node::start("serve", name, self.dir.path(), &variables);
+        let client = node.client();
+        self.nodes.push(node);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let request = http::Request::get(client.url("/health/ready")).body(bytes::Bytes::new()).unwrap();
+            if client.try_send(request).await.is_ok_and(|reply| reply.status == 200) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{name} doesn't answer: {}", self.logs());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn logs(&self) -> String {
+        self.nodes.iter().map(Node::log).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    /// Does one more or less terrible thing, and says which.
+    async fn something_happens(&mut self, rng: &mut Rng) -> &'static str {
+        let breath = Duration::from_millis(rng.u64(50..800));
+        let at = rng.usize(0..self.nodes.len());
+        match rng.u8(0..10) {
+            0..5 => {
+                self.nodes[at].kill();
+                tokio::time::sleep(breath).await;
+                self.nodes[at].start_again();
+                "node killed"
+            }
+            5 => {
+                self.nodes.iter_mut().for_each(Node::kill);
+                tokio::time::sleep(breath).await;
+                self.nodes.iter_mut().for_each(Node::start_again);
+                "all nodes killed"
+            }
+            6 => {
+                self.redis.stop();
+                tokio::time::sleep(breath).await;
+                self.redis.start_again().await;
+                "Redis stopped"
+            }
+            7 => {
+                assert!(self.redis.ask("FLUSHALL").unwrap().contains("OK"));
+                "Redis flushed"
+            }
+            _ => {
+                self.cluster.crash();
+                tokio::time::sleep(breath).await;
+                self.cluster.start_again().await;
+                "PostgreSQL crashed"
+            }
+        }
+    }
+
+    async fn database(&self) -> PgConnection {
+        PgConnection::connect(&self.cluster.url()).await.unwrap()
+    }
+
+    /// Waits until no job waits or runs.
+    async fn settle(&self) {
+        let mut database = self.database().await;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let open: Vec<(String, i64, String)> = sqlx::query_as(
+                "SELECT state, count(*), min(kind) FROM job WHERE state IN ('queued', 'running') GROUP BY state",
+            )
+            .fetch_all(&mut database)
+            .await
+            .unwrap();
+            if open.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "jobs don't end: {open:?}\n{}", self.logs());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The event log: type, subject and id, in order.
+    async fn log(&self) -> Vec<(String, String, String)> {
+        sqlx::query_as("SELECT kind, subject, id::text FROM event WHERE tenant_id = $1 ORDER BY sequence")
+            .bind(self.tenant.as_uuid())
+            .fetch_all(&mut self.database().await)
+            .await
+            .unwrap()
+    }
+
+    /// What there is, by code.
+    async fn places(&self) -> BTreeMap<String, String> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT code, id::text FROM location WHERE tenant_id = $1")
+                .bind(self.tenant.as_uuid())
+                .fetch_all(&mut self.database().await)
+                .await
+                .unwrap();
+        rows.into_iter().collect()
+    }
+}
+
+/// A program that may do what writers and listeners do.
+async fn api_key(hrms: &Hrms, tenant: TenantId) -> String {
+    let who = Who::User { user: UserId::from_uuid(id()), session: None, employee: None };
+    let owner = Actor::user(tenant, who, &[Role::Owner], Cause::Request, RequestId::from_uuid(id()));
+    let permissions = vec![
+        Permission::LocationRead,
+        Permission::LocationManage,
+        Permission::ImportRun,
+        Permission::JobRead,
+    ];
+    let new = NewServiceAccount {
+        name: "Chaos".to_owned(),
+        description: String::new(),
+        permissions: permissions.clone(),
+    };
+    let account = hrms.service_accounts().create(&owner, new).await.unwrap().id;
+    let new =
+        NewApiKey { service_account_id: account, name: "Chaos".to_owned(), permissions, expires_at: None };
+    hrms.api_keys().create(&owner, new).await.unwrap().secret.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
+    let Some(cluster) = Cluster::start().await else {
+        println!("skipped: the programs of PostgreSQL aren't on this machine, so it can't be crashed");
+        return;
+    };
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seed = number("HRMS_TEST_SEED").unwrap_or_else(|| Rng::new().u64(..));
+    let seconds = number("HRMS_TEST_CHAOS_SECONDS").unwrap_or(12);
+    println!("HRMS_TEST_SEED={seed} HRMS_TEST_CHAOS_SECONDS={seconds}");
+    let mut rng = Rng::with_seed(seed);
+    let mut world = World::new(cluster).await;
+
+    let heard: Vec<_> = world.nodes.iter().map(|_| Arc::new(Mutex::new(Vec::new()))).collect();
+    let mut listeners = tokio::task::JoinSet::new();
+    for (node, heard) in world.nodes.iter().zip(&heard) {
+        listeners.spawn(listen(node.address().to_owned(), world.key.clone(), Arc::clone(heard)));
+    }
+
+    let (promises, stop) = (Arc::new(Mutex::new(Promises::default())), Arc::new(AtomicBool::new(false)));
+    let mut writers = tokio::task::JoinSet::new();
+    for n in 0..WRITERS {
+        let clients = world.nodes.iter().map(|node| node.client().with_token(&world.key)).collect();
+        let (promises, stop, rng) = (Arc::clone(&promises), Arc::clone(&stop), rng.fork());
+        writers.spawn(Writer { clients, name: format!("W{n}"), rng, promises, stop }.run());
+    }
+
+    let mut happened: BTreeMap<&str, u32> = BTreeMap::new();
+    let end = Instant::now() + Duration::from_secs(seconds);
+    // A first event for each listener, before anything is killed: from it on they must hear all.
+    while heard.iter().any(|heard| heard.lock().unwrap().is_empty()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(rng.u64(100..1500))).await;
+        *happened.entry(world.something_happens(&mut rng).await).or_default() += 1;
+    }
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = writers.join_next().await {
+        ended.unwrap();
+    }
+    world.settle().await;
+
+    let promises = std::mem::take(&mut *promises.lock().unwrap());
+    let (log, places) = (world.log().await, world.places().await);
+    println!(
+        "{happened:?}: {} places, {} imports, {} events, {} answers asked for again",
+        places.len(),
+        promises.imports.len(),
+        log.len(),
+        promises.retried
+    );
+    check_places(&promises, &places);
+    check_log(&log, &places);
+    check_imports(&world, &promises).await;
+    check_listeners(&log, &heard).await;
+    assert!(listeners.try_join_next().is_none(), "a listener gave up");
+    let verified = server_command(&["audit", "verify"])
+        .env("HRMS_DATABASE_URL", &world.application)
+        .env("HRMS_DATA_DIR", world.dir.path().join("one"))
+        .env("HRMS_SIGNING_KEY_FILE", world.dir.path().join("signing-key.pem"))
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// Everything that was answered is there, and nothing that was undone.
+fn check_places(promises: &Promises, places: &BTreeMap<String, String>) {
+    let there: BTreeSet<_> = places.keys().cloned().collect();
+    let lost: Vec<_> = promises.there.difference(&there).collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let undone: Vec<_> = promises.absent.intersection(&there).collect();
+    assert!(undone.is_empty(), "was undone, and is there: {undone:?}");
+    let more: Vec<_> = there.difference(&promises.there).collect();
+    assert!(more.is_empty(), "nobody was told of these: {more:?}");
+}
+
+/// One event for each place, and no place without one.
+fn check_log(log: &[(String, String, String)], places: &BTreeMap<String, String>) {
+    let mut added: Vec<_> = log
+        .iter()
+        .filter(|(kind, ..)| kind == "location.created")
+        .map(|(_, subject, _)| subject.clone())
+        .collect();
+    added.sort_unstable();
+    let mut expected: Vec<_> = places.values().map(|id| format!("locations/{id}")).collect();
+    expected.sort_unstable();
+    assert!(added == expected, "{} events for {} places", added.len(), expected.len());
+}
+
+/// Each import did its work once, or failed as a whole.
+async fn check_imports(world: &World, promises: &Promises) {
+    let client = world.nodes[0].client().with_token(&world.key);
+    for (address, good) in &promises.imports {
+        let import = client.get(address).await.expect(200).json();
+        let job = &import["job"];
+        let expected = if *good { "succeeded" } else { "failed" };
+        assert_eq!(job["state"], expected, "{import}");
+    }
+}
+
+/// Each listener heard the whole log from their first event on, in order, without a double.
+async fn check_listeners(log: &[(String, String, String)], heard: &[Arc<Mutex<Vec<String>>>]) {
+    for heard in heard {
+        let first = heard.lock().unwrap().first().cloned().unwrap();
+        let ids = log.iter().map(|(.., id)| id.clone()).skip_while(|id| *id != first);
+        let expected: Vec<_> = ids.collect();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while heard.lock().unwrap().len() < expected.len() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let heard = heard.lock().unwrap().clone();
+        assert!(
+            heard == expected,
+            "{} heard of {}: lost, doubled or out of order",
+            heard.len(),
+            expected.len()
+        );
+    }
+}
