@@ -1,4 +1,4 @@
-//! Real processes over a real PostgreSQL and Redis, which are killed, crashed and flushed while people write and
+//! Two servers and a worker, real processes over a real PostgreSQL and Redis, which are killed, crashed and flushed while people write and
 //! listen. In the end everything that was answered is there, once; nothing that was undone is; and every listener has
 //! heard all of it in order.
 //!
@@ -19,7 +19,7 @@ use hrms_core::contract::{id, tenant};
 use hrms_core::service_account::NewServiceAccount;
 use hrms_core::{Actor, Cause, Hrms, Permission, RequestId, Role, TenantId, UserId, Who};
 use hrms_store::SqlStore;
-use hrms_tests::{Redis, server_command};
+use hrms_tests::{Client, Redis, server_command};
 use sqlx::{Connection, PgConnection};
 
 use cluster::Cluster;
@@ -35,6 +35,7 @@ struct World {
     cluster: Cluster,
     redis: Redis,
     nodes: Vec<Node>,
+    worker: Option<Node>,
     tenant: TenantId,
     key: String,
     application: String,
@@ -51,26 +52,33 @@ impl World {
         store.close().await;
         let redis = Redis::start().await;
         let dir = tempfile::tempdir().unwrap();
-        let mut world = Self { cluster, redis, nodes: Vec::new(), tenant, key, application, dir };
+        let mut world =
+            Self { cluster, redis, nodes: Vec::new(), worker: None, tenant, key, application, dir };
         // One after the other: the first makes the signing key that they share.
         for name in ["one", "two"] {
-            world.start(name).await;
+            let node = world.node("serve", name, "2");
+            let client = node.client();
+            world.nodes.push(node);
+            world.ready(&client, name).await;
         }
+        // Its work is done by the others while it is dead.
+        world.worker = Some(world.node("worker", "worker", "4"));
         world
     }
 
-    async fn start(&mut self, name: &str) {
+    fn node(&self, command: &'static str, name: &str, workers: &str) -> Node {
         let signing_key = self.dir.path().join("signing-key.pem").to_str().unwrap().to_owned();
         let variables = [
             ("HRMS_DATABASE_URL", self.application.as_str()),
             ("HRMS_REDIS_URL", &self.redis.url()),
             ("HRMS_SIGNING_KEY_FILE", &signing_key),
-            ("HRMS_WORKERS", "4"),
+            ("HRMS_WORKERS", workers),
             ("HRMS_LOG_LEVEL", "warn"),
         ];
-        let node = Node::start("serve", name, self.dir.path(), &variables);
-        let client = node.client();
-        self.nodes.push(node);
+        Node::start(command, name, self.dir.path(), &variables)
+    }
+
+    async fn ready(&self, client: &Client, name: &str) {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let request = http::Request::get(client.url("/health/ready")).body(bytes::Bytes::new()).unwrap();
@@ -82,8 +90,12 @@ impl World {
         }
     }
 
+    fn processes(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.nodes.iter_mut().chain(&mut self.worker)
+    }
+
     fn logs(&self) -> String {
-        self.nodes.iter().map(Node::log).collect::<Vec<_>>().join("\n---\n")
+        self.nodes.iter().chain(&self.worker).map(Node::log).collect::<Vec<_>>().join("\n---\n")
     }
 
     /// Does one more or less terrible thing, and says which.
@@ -91,17 +103,24 @@ impl World {
         let breath = Duration::from_millis(rng.u64(50..800));
         let at = rng.usize(0..self.nodes.len());
         match rng.u8(0..10) {
-            0..5 => {
+            0..2 => {
+                let worker = self.worker.as_mut().unwrap();
+                worker.kill();
+                tokio::time::sleep(breath).await;
+                worker.start_again();
+                "worker killed"
+            }
+            2..5 => {
                 self.nodes[at].kill();
                 tokio::time::sleep(breath).await;
                 self.nodes[at].start_again();
                 "node killed"
             }
             5 => {
-                self.nodes.iter_mut().for_each(Node::kill);
+                self.processes().for_each(Node::kill);
                 tokio::time::sleep(breath).await;
-                self.nodes.iter_mut().for_each(Node::start_again);
-                "all nodes killed"
+                self.processes().for_each(Node::start_again);
+                "everything killed"
             }
             6 => {
                 self.redis.stop();
