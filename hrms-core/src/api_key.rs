@@ -176,7 +176,7 @@ impl KeyHolder {
 #[non_exhaustive]
 pub enum ApiKeyError {
     /// The key could be used for what the actor doesn't hold.
-    #[error("the key could do more than you hold")]
+    #[error("the key could do what you can't, or what a policy can forbid you")]
     NotYours,
     /// The key was revoked or has expired.
     #[error("the key can't be used any more")]

@@ -25,7 +25,7 @@ use crate::id::{DepartmentId, EmployeeId, LocationId};
 
 pub use kind::{Details, Kind, LeaveDetails};
 pub use role::{Grant, Role, RoleName, Scope};
-pub use rules::{Rules, Verdict};
+pub use rules::{Receiver, Rules, Verdict};
 
 macro_rules! permissions {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal;)+) => {

@@ -17,7 +17,7 @@ use crate::error::{CommonError, DomainError, ErrorKind, FieldError};
 use crate::id::ServiceAccountId;
 use crate::page::PageRequest;
 use crate::patch::Patch;
-use crate::policy::{Grant, Permission, Scope};
+use crate::policy::{Grant, Permission, Receiver, Scope};
 use crate::store::{Version, Versioned};
 use crate::user::rights;
 
@@ -138,7 +138,7 @@ pub enum ServiceAccountSort {
 #[non_exhaustive]
 pub enum ServiceAccountError {
     /// The account could do what the actor doesn't hold.
-    #[error("the service account could do more than you hold")]
+    #[error("the service account could do what you can't, or what a policy can forbid you")]
     NotYours,
     /// A failure that any feature can have.
     #[error(transparent)]
@@ -199,5 +199,5 @@ pub(crate) fn normal(mut permissions: Vec<Permission>) -> Vec<Permission> {
 /// Whether the actor could hand all of these out, on the whole organisation.
 pub(crate) fn holds(actor: &Actor, permissions: &[Permission]) -> bool {
     let whole = |&permission: &Permission| Grant { permission, scope: Scope::Organization };
-    rights::holds(actor, &permissions.iter().map(whole).collect::<Vec<_>>())
+    rights::holds(actor, &permissions.iter().map(whole).collect::<Vec<_>>(), Receiver::Program)
 }

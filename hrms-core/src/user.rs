@@ -196,7 +196,9 @@ pub enum UserError {
     #[error("another user is this employee")]
     EmployeeTaken,
     /// The role holds more than the actor could hand out.
-    #[error("you can't give or take the role {role}: it holds more than you do")]
+    #[error(
+        "you can't give or take the role {role}: it holds what you don't, or what a policy can forbid you"
+    )]
     RoleNotYours {
         /// The role.
         role: RoleName,

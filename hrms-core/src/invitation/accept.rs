@@ -1,5 +1,7 @@
 //! Accepting an invitation: by whoever reads the mail that it went to.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Cause, Who};
@@ -14,7 +16,7 @@ use crate::invitation::{
 use crate::job::requester;
 use crate::organization::{Organization, OrganizationStatus};
 use crate::password;
-use crate::policy::{Permission, Resource};
+use crate::policy::{Permission, Resource, Rules};
 use crate::secret::Secret;
 use crate::store::{Tx, Version};
 use crate::user::{self, User, UserStatus, rights};
@@ -164,7 +166,7 @@ impl InvitationService<'_> {
     ) -> Result<(StoredInvitation, Organization), InvitationError> {
         let mut tx = self.0.store().read(token.tenant).await?;
         let stored = tx.invitations().get(token.invitation).await?;
-        self.check(&mut *tx, token, stored, request).await
+        self.check(&mut *tx, token, stored, None, request).await
     }
 
     /// Refuses an invitation that can't be accepted at this moment, in the unit of work that asks.
@@ -173,6 +175,7 @@ impl InvitationService<'_> {
         tx: &mut dyn Tx,
         token: &Token,
         stored: Option<StoredInvitation>,
+        rules: Option<Arc<dyn Rules>>,
         request: RequestId,
     ) -> Result<(StoredInvitation, Organization), InvitationError> {
         let now = self.0.clock().now();
@@ -195,6 +198,10 @@ impl InvitationService<'_> {
             other => other?,
         };
         let may = self.0.require(&inviter, Permission::UserManage, &Resource::organization()).is_ok();
+        let inviter = match rules {
+            Some(rules) => inviter.with_rules(rules),
+            None => inviter,
+        };
         if !may || rights::require_grantable(&inviter, &granted).is_err() {
             return Err(InvitationError::InviterGone);
         }
@@ -213,9 +220,10 @@ impl InvitationService<'_> {
         let who = Who::User { user, session: None, employee: None };
         let nothing = (Vec::new(), Vec::new());
         let actor = Actor::with_grants(token.tenant, who, nothing.0, nothing.1, Cause::Request, request);
+        let rules = self.0.rules_of(token.tenant).await?;
         let mut work = self.0.begin(&actor).await?;
         let stored = work.invitations().hold(token.invitation).await?;
-        let (mut stored, organization) = self.check(&mut *work, token, stored, request).await?;
+        let (mut stored, organization) = self.check(&mut *work, token, stored, rules, request).await?;
         let before = stored.invitation.clone();
         stored.invitation.status = InvitationStatus::Accepted;
         stored.invitation.accepted_by = Some(user);

@@ -5,6 +5,7 @@
 //! Whatever goes wrong in an evaluation forbids.
 
 mod check;
+mod evasion;
 mod question;
 #[cfg(test)]
 mod schema;
@@ -14,15 +15,15 @@ mod tests;
 use std::sync::LazyLock;
 
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, PolicyId as CedarId,
-    PolicySet, ResourceConstraint, Schema,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy,
+    PolicyId as CedarId, PolicySet, PolicySetError, ResourceConstraint, Schema,
 };
 use jiff::tz::TimeZone;
 
 use crate::actor::Actor;
 use crate::id::PolicyId;
 use crate::policy::rules::is_out_of_reach;
-use crate::policy::{Permission, Resource, Rules, Verdict};
+use crate::policy::{Permission, Receiver, Resource, Rules, Verdict};
 
 pub use check::{Fault, MAX_TEXT, check};
 
@@ -57,6 +58,10 @@ struct Slice {
     policies: PolicySet,
     permits: bool,
     tells_apart: bool,
+    /// Those of them that forbid, and one person more than another.
+    against_people: PolicySet,
+    /// Those that forbid, and people more than programs.
+    against_users: PolicySet,
 }
 
 /// What policies say to a question, and which of them.
@@ -77,6 +82,20 @@ impl Answer {
 
     fn failed(error: impl ToString) -> Self {
         Self { verdict: Verdict::Forbid, errors: vec![(None, error.to_string())], ..Self::silent() }
+    }
+}
+
+impl Slice {
+    fn add(&mut self, policy: Policy) -> Result<(), PolicySetError> {
+        if policy.effect() == Effect::Forbid {
+            if evasion::tells_people_apart(&policy) {
+                self.against_people.add(policy.clone())?;
+            }
+            if evasion::tells_programs_apart(&policy) {
+                self.against_users.add(policy.clone())?;
+            }
+        }
+        self.policies.add(policy)
     }
 }
 
@@ -106,7 +125,7 @@ impl CedarRules {
                 let slice: &mut Slice = slice.get_or_insert_default();
                 slice.permits |= policy.effect() == Effect::Permit;
                 slice.tells_apart |= policy.effect() == Effect::Forbid && looks_at_resource(&policy);
-                if let Err(error) = slice.policies.add(policy.clone()) {
+                if let Err(error) = slice.add(policy.clone()) {
                     faults.push((source.id, Fault::whole("malformed", error.to_string())));
                 }
             }
@@ -159,13 +178,23 @@ impl Rules for CedarRules {
         self.slice(permission).is_some_and(|slice| slice.tells_apart)
     }
 
+    fn could_be_evaded(&self, actor: &Actor, permission: Permission, by: Receiver) -> bool {
+        let Some(slice) = self.slice(permission) else { return false };
+        let policies = match by {
+            Receiver::User => &slice.against_people,
+            Receiver::Program => &slice.against_users,
+        };
+        let harmless = policies.is_empty() || is_out_of_reach(actor, permission);
+        !harmless && evasion::could_forbid(policies, actor, permission)
+    }
+
     fn judge(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Verdict {
         self.ask(actor, permission, resource).verdict
     }
 }
 
 /// Whether a policy could say something to a permission, by its head alone.
-fn concerns(policy: &cedar_policy::Policy, permission: Permission) -> bool {
+fn concerns(policy: &Policy, permission: Permission) -> bool {
     let named = |action: &EntityUid| {
         let id: &str = action.id().unescaped();
         id == permission.code()
@@ -186,22 +215,28 @@ fn concerns(policy: &cedar_policy::Policy, permission: Permission) -> bool {
 
 /// Whether a text could say something to a permission; no for what is no policy.
 pub(crate) fn concerns_text(text: &str, permission: Permission) -> bool {
-    cedar_policy::Policy::parse(None, text).is_ok_and(|policy| concerns(&policy, permission))
+    Policy::parse(None, text).is_ok_and(|policy| concerns(&policy, permission))
 }
 
 /// Whether it depends on the thing, beyond its kind, what a policy says. Guesses yes where it can't be known.
-fn looks_at_resource(policy: &cedar_policy::Policy) -> bool {
-    fn mentions(value: &serde_json::Value) -> bool {
+fn looks_at_resource(policy: &Policy) -> bool {
+    let head = matches!(policy.resource_constraint(), ResourceConstraint::Any | ResourceConstraint::Is(_));
+    !head || conditions_mention(policy, "resource")
+}
+
+/// Whether a policy's conditions mention `principal` or `resource`. Guesses yes where it can't be known.
+fn conditions_mention(policy: &Policy, variable: &str) -> bool {
+    fn mentions(value: &serde_json::Value, variable: &str) -> bool {
         match value {
             serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| {
-                (name == "Var" && value.as_str() == Some("resource")) || mentions(value)
+                (name == "Var" && value.as_str() == Some(variable)) || mentions(value, variable)
             }),
-            serde_json::Value::Array(items) => items.iter().any(mentions),
+            serde_json::Value::Array(items) => items.iter().any(|item| mentions(item, variable)),
             _ => false,
         }
     }
-    let head = matches!(policy.resource_constraint(), ResourceConstraint::Any | ResourceConstraint::Is(_));
-    !head || policy.to_json().map_or(true, |json| json.get("conditions").is_some_and(mentions))
+    let json = policy.to_json();
+    json.map_or(true, |json| json.get("conditions").is_some_and(|all| mentions(all, variable)))
 }
 
 fn failure(error: &AuthorizationError) -> (Option<PolicyId>, String) {

@@ -20,6 +20,15 @@ pub enum Verdict {
     Forbid,
 }
 
+/// Who is given a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// A person.
+    User,
+    /// An integration with an API key.
+    Program,
+}
+
 /// The policies of one organisation that are in force, ready to be asked. Pure: the same question gets the
 /// same answer.
 pub trait Rules: Send + Sync + fmt::Debug {
@@ -31,6 +40,12 @@ pub trait Rules: Send + Sync + fmt::Debug {
 
     /// Whether a policy could forbid it on one thing and not on another.
     fn tells_apart(&self, permission: Permission) -> bool {
+        self.concern(permission)
+    }
+
+    /// Whether a policy could forbid it to the actor, on something and some day, and leave a receiver alone whom
+    /// the actor gave it to. By default: whenever any policy could say something.
+    fn could_be_evaded(&self, _actor: &Actor, permission: Permission, _by: Receiver) -> bool {
         self.concern(permission)
     }
 

@@ -16,7 +16,7 @@ pub enum RoleError {
     #[error("built-in roles can't be changed or removed")]
     BuiltIn,
     /// The role holds, or would hold, more than the actor could hand out.
-    #[error("the role holds more than you do")]
+    #[error("the role holds what you don't, or what a policy can forbid you")]
     NotYours,
     /// A failure that any feature can have.
     #[error(transparent)]

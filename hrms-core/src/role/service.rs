@@ -7,7 +7,7 @@ use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
 use crate::id::RoleId;
 use crate::page::{Page, PageRequest, Position};
-use crate::policy::{Permission, Resource, Role, RoleName};
+use crate::policy::{Permission, Receiver, Resource, Role, RoleName};
 use crate::role::{
     CustomRole, NewRole, PermissionList, RoleError, RoleFilter, RolePatch, RoleSort, RoleView, built_in,
     check, faults_of, normal,
@@ -193,7 +193,7 @@ fn refuse_nonsense(grants: &[crate::policy::Grant]) -> Result<(), CommonError> {
 
 /// Nobody makes, changes or removes what holds more than they do.
 fn require_held(actor: &Actor, role: &CustomRole) -> Result<(), RoleError> {
-    if rights::holds(actor, &role.grants) { Ok(()) } else { Err(RoleError::NotYours) }
+    if rights::holds(actor, &role.grants, Receiver::User) { Ok(()) } else { Err(RoleError::NotYours) }
 }
 
 fn event(kind: &'static str, role: &CustomRole, change: Change) -> NewEvent {

@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::error::{CommonError, FieldError};
 use crate::hrms::Work;
 use crate::id::UserId;
-use crate::policy::{Grant, Role, RoleName, Scope};
+use crate::policy::{Grant, Permission, Receiver, Resource, Role, RoleName, Rules, Scope, Verdict};
 use crate::store::Tx;
 use crate::user::{User, UserError};
 use crate::validate::Check;
@@ -53,15 +53,29 @@ pub(crate) async fn of_new(tx: &mut dyn Tx, roles: &[RoleName]) -> Result<Vec<Gr
 }
 
 /// Whether the actor could hand these grants out: those that they hold, and what every employee may do with
-/// their own things. What a policy permits them isn't theirs to hand out.
-pub(crate) fn holds(actor: &Actor, grants: &[Grant]) -> bool {
+/// their own things. What a policy permits them isn't theirs to hand out, and neither is what one could forbid
+/// them and not whom they give it to.
+pub(crate) fn holds(actor: &Actor, grants: &[Grant], to: Receiver) -> bool {
     let everybody = Role::Employee.grants();
-    grants.iter().all(|grant| grant.is_within(actor.grants()) || everybody.contains(grant))
+    grants.iter().all(|grant| everybody.contains(grant) || is_theirs(actor, grant, to))
+}
+
+fn is_theirs(actor: &Actor, grant: &Grant, to: Receiver) -> bool {
+    let evades =
+        |rules: &dyn Rules| rules.could_be_evaded(actor, grant.permission, to) && !may_change(rules, actor);
+    grant.is_within(actor.grants()) && !actor.rules().is_some_and(evades)
+}
+
+/// Whether the actor may change the policies themselves: they needn't go round them.
+fn may_change(rules: &dyn Rules, actor: &Actor) -> bool {
+    let manage = Grant { permission: Permission::PolicyManage, scope: Scope::Organization };
+    let forbidden = || rules.judge(actor, manage.permission, &Resource::organization()) == Verdict::Forbid;
+    actor.support().is_none() && manage.is_within(actor.grants()) && !forbidden()
 }
 
 /// Nobody hands out what they don't hold.
 pub(crate) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
-    match roles.iter().find(|(_, grants)| !holds(actor, grants)) {
+    match roles.iter().find(|(_, grants)| !holds(actor, grants, Receiver::User)) {
         Some((role, _)) => Err(UserError::RoleNotYours { role: role.clone() }),
         None => Ok(()),
     }
@@ -72,7 +86,7 @@ pub(crate) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), 
 pub(crate) fn require_linkable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
     let own = roles.iter().flat_map(|(_, grants)| grants).filter(|grant| grant.scope == Scope::Own);
     let mut everybodys = own.map(|grant| Grant { scope: Scope::Organization, ..*grant });
-    if everybodys.all(|grant| grant.is_within(actor.grants())) {
+    if everybodys.all(|grant| is_theirs(actor, &grant, Receiver::User)) {
         Ok(())
     } else {
         Err(UserError::LinkNotYours)

@@ -1,6 +1,7 @@
 //! Policies that organisations write, over HTTP, on every engine.
 
 mod asking;
+mod handing;
 mod lists;
 mod world;
 

@@ -18,7 +18,7 @@ use crate::policy::{Details, Kind, LeaveDetails, Permission, Resource};
 /// The id of what is decided as a whole.
 const ALL: &str = "all";
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Attributes = HashMap<String, Value>;
 
 /// Names of types and actions, read once.
@@ -41,9 +41,16 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     Names { types, actions }
 });
 
+pub(super) fn type_name(name: &'static str) -> Result<EntityTypeName, Failure> {
+    Ok(NAMES.types.get(name).ok_or("a type without name")?.clone())
+}
+
+pub(super) fn action(permission: Permission) -> Result<EntityUid, Failure> {
+    Ok(NAMES.actions.get(&permission).ok_or("an action without name")?.clone())
+}
+
 fn uid(name: &'static str, id: impl AsRef<str>) -> Result<EntityUid, Failure> {
-    let name = NAMES.types.get(name).ok_or("a type without name")?.clone();
-    Ok(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+    Ok(EntityUid::from_type_name_and_id(type_name(name)?, EntityId::new(id)))
 }
 
 fn of_uuid(name: &'static str, id: Uuid) -> Result<EntityUid, Failure> {
@@ -81,7 +88,7 @@ pub(super) fn put(
             }
         }
     }
-    let action = NAMES.actions.get(&permission).ok_or("an action without name")?.clone();
+    let action = action(permission)?;
     let (who, what) = (people.first().ok_or("nobody asks")?.uid(), thing.uid());
     if who != what {
         people.push(thing);
@@ -89,6 +96,12 @@ pub(super) fn put(
     let entities = Entities::from_entities(people, None)?;
     let context = Context::from_pairs(circumstances(actor, zone)?)?;
     Ok((Request::new(who, action, what, context, None)?, entities))
+}
+
+/// Who acts, and what is known of them.
+pub(super) fn who(actor: &Actor) -> Result<(EntityUid, Entities), Failure> {
+    let principal = principal(actor)?;
+    Ok((principal.uid(), Entities::from_entities([principal], None)?))
 }
 
 fn principal(actor: &Actor) -> Result<Entity, Failure> {

@@ -199,3 +199,99 @@ proptest::proptest! {
         }
     }
 }
+
+/// Policies that forbid, and look at who acts, at the thing, or at the circumstances.
+fn any_forbid() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let head = prop_oneof![
+        Just("principal"),
+        Just("principal is User"),
+        Just("principal == User::\"00000000-0000-0000-0000-000000000001\""),
+        Just("principal is ServiceAccount"),
+    ];
+    let of_people = "principal is User && principal has location && principal.location";
+    let condition = prop_oneof![
+        Just(format!("{of_people} == Location::\"00000000-0000-0000-0000-00000000004d\"")),
+        (1..8_i64).prop_map(|days| format!("resource.days > {days}")),
+        Just("context.second_factor".to_owned()),
+        Just("principal.roles.contains(\"manager\")".to_owned()),
+        Just("resource.owner has manager && principal is User && principal has employee && principal.employee == resource.owner.manager".to_owned()),
+    ];
+    let conditions = prop::collection::vec((prop::bool::ANY, condition), 0..3);
+    (head, conditions)
+        .prop_map(|(head, conditions)| {
+            let clause = |(when, condition): (bool, String)| {
+                format!(" {} {{ {condition} }}", if when { "when" } else { "unless" })
+            };
+            let clauses: String = conditions.into_iter().map(clause).collect();
+            format!("forbid ({head}, action == Action::\"leave.read\", resource is LeaveRequest){clauses};")
+        })
+        .prop_filter("what could never apply is refused", |text| check(text).is_ok())
+}
+
+/// Whether each of two people, and a program, are forbidden to read a request.
+fn forbidden(rules: &CedarRules, who: &Actor, days: i64, second_factor: bool) -> bool {
+    let context = Context { second_factor, ..*who.context() };
+    let who = who.clone().with_context(context);
+    rules.judge(&who, Permission::LeaveRead, &leave(days)) == Verdict::Forbid
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_can_be_handed_on_is_no_less_forbidden_there(
+        texts in proptest::collection::vec(any_forbid(), 1..4),
+        (days, second_factor) in (1..8_i64, proptest::bool::ANY),
+        (manager, there) in (proptest::bool::ANY, proptest::bool::ANY),
+    ) {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let rules = rules(&texts);
+        let role = if manager { Role::Manager } else { Role::Employee };
+        let place = there.then(|| LocationId::from_uuid(MUNICH));
+        let giver = actor(&[role]).with_facts(Facts { location_id: place, ..Facts::default() });
+        let request = RequestId::from_uuid(Uuid::from_u128(4));
+        let who = Who::User { user: UserId::from_uuid(Uuid::from_u128(70)), session: None, employee: None };
+        let person = Actor::user(giver.tenant(), who, &[Role::Hr], Cause::Request, request);
+        let who = Who::Service {
+            account: crate::id::ServiceAccountId::from_uuid(Uuid::from_u128(71)),
+            key: crate::id::ApiKeyId::from_uuid(Uuid::from_u128(72)),
+        };
+        let program = Actor::user(giver.tenant(), who, &[], Cause::Request, request);
+        for (receiver, to) in [(Receiver::User, person), (Receiver::Program, program)] {
+            if !rules.could_be_evaded(&giver, Permission::LeaveRead, receiver) {
+                let bound = forbidden(&rules, &to, days, second_factor);
+                proptest::prop_assert!(bound || !forbidden(&rules, &giver, days, second_factor), "{texts:?} {receiver:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_what_could_strike_the_giver_keeps_them_from_giving() {
+    let could = |text: &str, receiver| {
+        let giver = actor(&[Role::Manager]);
+        let kept = rules(&[text]).could_be_evaded(&giver, Permission::LeaveDecide, receiver);
+        (
+            kept,
+            rules(&[text]).could_be_evaded(
+                &giver.with_facts(Facts::default()),
+                Permission::LeaveDecide,
+                receiver,
+            ),
+        )
+    };
+    let user = Receiver::User;
+    assert_eq!(could(MUNICH_FIVE_DAYS, user), (true, false), "only who is in Munich");
+    let backwards = r#"forbid (principal is User, action == Action::"leave.decide", resource)
+        when { resource.days > 5 && principal has location
+            && principal.location == Location::"00000000-0000-0000-0000-00000000004d" };"#;
+    assert_eq!(could(backwards, user), (true, true), "a thing that can't be known comes first");
+    let factor = r#"forbid (principal is User, action, resource) unless { context.second_factor };"#;
+    assert_eq!(could(factor, user), (false, false), "it strikes everybody");
+    assert_eq!(could(factor, Receiver::Program), (true, true), "it spares programs");
+    let all = "forbid (principal, action, resource) unless { context.second_factor };";
+    assert_eq!(could(all, Receiver::Program), (false, false));
+    let other = r#"forbid (principal is User, action == Action::"leave.read", resource) when { principal.roles.contains("manager") };"#;
+    assert_eq!(could(other, user), (false, false), "another permission");
+}
