@@ -106,6 +106,7 @@ pub struct Actor {
     grants: Arc<[Grant]>,
     rules: Option<Arc<dyn Rules>>,
     facts: Facts,
+    maker: Option<EmployeeId>,
     context: Context,
     support: Option<Support>,
     cause: Cause,
@@ -146,6 +147,7 @@ impl Actor {
             grants: grants.into(),
             rules: None,
             facts: Facts::default(),
+            maker: None,
             context: Context::default(),
             support: None,
             cause,
@@ -173,6 +175,13 @@ impl Actor {
     #[must_use]
     pub fn with_facts(mut self, facts: Facts) -> Self {
         self.facts = facts;
+        self
+    }
+
+    /// The same actor, whose user is no employee and was made by the user who is this one.
+    #[must_use]
+    pub fn with_maker(mut self, maker: Option<EmployeeId>) -> Self {
+        self.maker = maker;
         self
     }
 
@@ -267,6 +276,13 @@ impl Actor {
             Who::User { employee, .. } => employee,
             Who::Service { .. } | Who::System { .. } => None,
         }
+    }
+
+    /// Whether the actor counts as an employee in what nobody does for themselves: as the employee that they are,
+    /// and one who is none as whoever made them. Second users of one's own are no second pair of eyes.
+    #[must_use]
+    pub fn counts_as(&self, employee: EmployeeId) -> bool {
+        self.employee().or(self.maker) == Some(employee)
     }
 
     /// The record in force of the employee that the acting user is.

@@ -106,6 +106,7 @@ macro_rules! store_contract {
             an_email_has_one_account,
             dropped_work_leaves_no_account,
             memberships_never_cross_tenants,
+            second_users_count_as_whoever_made_them,
             a_membership_names_a_real_employee,
             only_the_active_can_log_in,
             operators_stand_outside_tenants,

@@ -455,6 +455,7 @@ impl OrganizationService<'_> {
             roles: vec![Role::Admin.into(), Role::Owner.into()],
             employee_id: None,
             status: UserStatus::Active,
+            created_by: None,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,

@@ -140,6 +140,7 @@ pub struct NewRole {
     #[serde(default)]
     pub description: String,
     /// What it allows; at least one grant.
+    #[serde(deserialize_with = "crate::object::list")]
     pub grants: Vec<Grant>,
 }
 

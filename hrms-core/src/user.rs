@@ -74,6 +74,9 @@ pub struct User {
     pub employee_id: Option<EmployeeId>,
     /// Whether they can log in.
     pub status: UserStatus,
+    /// The user who added or invited them, if a user did. Somebody who is no employee counts as that person
+    /// when it comes to deciding on their leave or changing their pay.
+    pub created_by: Option<UserId>,
     /// When they were added.
     pub created_at: Timestamp,
     /// When they last changed.
@@ -286,6 +289,8 @@ pub struct Standing {
     pub employee: Option<EmployeeId>,
     /// That employee's record in force.
     pub facts: Facts,
+    /// Where the user is no employee: the employee who made them, or made whoever made them.
+    pub maker: Option<EmployeeId>,
 }
 
 /// The organisation's users in storage.
@@ -427,6 +432,7 @@ impl UserService<'_> {
             roles,
             employee_id: new.employee_id,
             status: UserStatus::Active,
+            created_by: actor.user_id(),
             created_at: work.now(),
             updated_at: work.now(),
             version: Version::FIRST,

@@ -132,7 +132,8 @@ impl BearerAuth {
             context.confirmed_at = confirmed_at;
             context.second_factor = state.second_factor_at.is_some();
             context.channel = Channel::Api;
-            Caller::User(actor.with_facts(standing.facts).with_context(context))
+            let actor = actor.with_facts(standing.facts).with_maker(standing.maker);
+            Caller::User(actor.with_context(context))
         }))
     }
 }
@@ -151,7 +152,8 @@ impl BearerAuth {
             let who = Who::User { user, session: Some(session), employee: standing.employee };
             let actor =
                 Actor::with_grants(tenant, who, standing.roles, standing.grants, Cause::Request, request);
-            Caller::User(actor.with_facts(standing.facts).with_support(support))
+            let actor = actor.with_facts(standing.facts).with_maker(standing.maker);
+            Caller::User(actor.with_support(support))
         }))
     }
 }

@@ -109,3 +109,54 @@ pub async fn whoever_left_has_no_rights(store: &impl Subject) {
     assert_eq!(rights(&owner, date(2021, 1, 2)).await.roles, [Role::Owner]);
     assert_eq!(rights(&unlinked, date(2021, 1, 2)).await.roles, [Role::Hr]);
 }
+
+/// Who is no employee counts as the employee who made them, or made whoever made them; people who made each other
+/// as nobody.
+pub async fn second_users_count_as_whoever_made_them(store: &impl Subject) {
+    let (tenant, other) = (tenant(store).await, tenant(store).await);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let employee = hired(&mut *tx, "1", Facts::default()).await.id;
+    tx.commit().await.unwrap();
+    let ada = member(store, tenant, Role::Hr, employee).await;
+    let mut made = Vec::new();
+    for by in 0..3 {
+        let mut user = stored_user(store, tenant, &[Role::Hr]).await;
+        user.created_by = Some(made.last().map_or(ada.id, |maker: &User| maker.id)).filter(|_| by < 2);
+        made.push(user);
+    }
+    let [second, third, alone] = &made[..] else { panic!() };
+    let mut tx = store.begin(tenant).await.unwrap();
+    for user in [second, third] {
+        tx.users()
+            .update(&User { version: user.version.next(), ..user.clone() }, user.version)
+            .await
+            .unwrap();
+    }
+    let today = date(2026, 1, 1);
+    let kept = tx.users().get(third.id).await.unwrap().unwrap();
+    assert_eq!(kept.created_by, Some(second.id));
+    for (user, maker) in [(&ada, None), (second, Some(employee)), (third, Some(employee)), (alone, None)] {
+        assert_eq!(tx.users().rights(user.id, today).await.unwrap().unwrap().maker, maker);
+    }
+    // An employee of their own: nobody's second user any more.
+    let own = hired(&mut *tx, "2", Facts::default()).await.id;
+    let linked = User { employee_id: Some(own), version: kept.version.next(), ..kept.clone() };
+    tx.users().update(&linked, kept.version).await.unwrap();
+    assert_eq!(tx.users().rights(third.id, today).await.unwrap().unwrap().maker, None);
+    // Two who made each other.
+    let version = tx.users().get(second.id).await.unwrap().unwrap().version;
+    let (one, two) = (alone.clone(), second.clone());
+    let one = User { created_by: Some(two.id), version: one.version.next(), ..one };
+    let two = User { created_by: Some(one.id), version: version.next(), ..two };
+    tx.users().update(&one, alone.version).await.unwrap();
+    tx.users().update(&two, version).await.unwrap();
+    assert_eq!(tx.users().rights(two.id, today).await.unwrap().unwrap().maker, None);
+    tx.commit().await.unwrap();
+    // Nobody elsewhere is anybody here.
+    let stranger = stored_user(store, other, &[Role::Hr]).await;
+    let stranger = User { created_by: Some(ada.id), ..stranger };
+    let mut tx = store.begin(other).await.unwrap();
+    let changed = User { version: stranger.version.next(), ..stranger.clone() };
+    tx.users().update(&changed, stranger.version).await.unwrap();
+    assert_eq!(tx.users().rights(stranger.id, today).await.unwrap().unwrap().maker, None);
+}

@@ -21,6 +21,7 @@ pub fn user(roles: &[Role]) -> User {
         roles: roles.iter().map(|&role| role.into()).collect(),
         employee_id: None,
         status: UserStatus::Active,
+        created_by: None,
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

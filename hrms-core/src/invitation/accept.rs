@@ -237,6 +237,7 @@ impl InvitationService<'_> {
             roles: before.roles.clone(),
             employee_id: before.employee_id,
             status: UserStatus::Active,
+            created_by: before.invited_by,
             created_at: work.now(),
             updated_at: work.now(),
             version: Version::FIRST,

@@ -219,7 +219,9 @@ pub(crate) async fn actor_in(
     }
     let standing = tx.users().rights(user, hrms.today()).await?;
     Ok(standing.map(|standing| {
-        as_user(standing.employee, &standing.roles, standing.grants).with_facts(standing.facts)
+        as_user(standing.employee, &standing.roles, standing.grants)
+            .with_facts(standing.facts)
+            .with_maker(standing.maker)
     }))
 }
 

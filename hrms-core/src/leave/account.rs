@@ -175,7 +175,7 @@ impl LeaveService<'_> {
         if self.0.policy().decide(actor, Permission::LeaveGrant, &resource) == Decision::Deny {
             return Err(unknown().into());
         }
-        if actor.employee() == Some(new.employee_id) {
+        if actor.counts_as(new.employee_id) {
             return Err(LeaveError::SelfGrant);
         }
         let leave_type = work.leave_types().get(new.leave_type_id).await?;

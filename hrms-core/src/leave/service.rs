@@ -305,7 +305,7 @@ impl LeaveService<'_> {
         decision.check()?;
         let mut work = self.0.begin(actor).await?;
         let (mut view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
-        if actor.employee() == Some(view.request.employee_id) {
+        if actor.counts_as(view.request.employee_id) {
             return Err(LeaveError::SelfApproval);
         }
         self.0.require(actor, Permission::LeaveDecide, &resource)?;
@@ -365,7 +365,7 @@ impl LeaveService<'_> {
         decision.check()?;
         let mut work = self.0.begin(actor).await?;
         let (mut view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
-        let own = actor.employee() == Some(view.request.employee_id);
+        let own = actor.counts_as(view.request.employee_id);
         let policy = self.0.policy();
         let decides = !own && policy.decide(actor, Permission::LeaveDecide, &resource) == Decision::Allow;
         if !decides {

@@ -1,34 +1,21 @@
 //! A few threads that do nothing but hash, behind a short queue.
 
-use std::fmt;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-
-use tokio::sync::oneshot;
 
 use crate::error::CommonError;
 use crate::password::{self, Verdict};
 use crate::secret::Secret;
+use crate::threads::Threads;
 
 /// Passwords that may wait per thread: at tens of milliseconds each, more would be answered too late.
 const WAITING_PER_THREAD: usize = 16;
-
-type Task = Box<dyn FnOnce() + Send>;
 
 /// Hashes and verifies passwords on threads of its own, at most one per core, whatever the async runtime.
 ///
 /// Hashing is expensive on purpose. Here it can't starve requests that need no password, and a flood of
 /// log-ins is answered with [`CommonError::Busy`] instead of an ever longer queue.
-pub struct HashingPool {
-    queue: SyncSender<Task>,
-}
-
-impl fmt::Debug for HashingPool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashingPool").finish_non_exhaustive()
-    }
-}
+#[derive(Debug)]
+pub struct HashingPool(Threads);
 
 impl HashingPool {
     /// Starts one thread per core. They end when the pool is dropped.
@@ -41,17 +28,7 @@ impl HashingPool {
     /// Starts this many threads, with room for this many waiting passwords.
     #[must_use]
     pub fn with(threads: usize, waiting: usize) -> Self {
-        let (queue, tasks) = sync_channel::<Task>(waiting);
-        let tasks = Arc::new(Mutex::new(tasks));
-        for number in 0..threads.max(1) {
-            let tasks = tasks.clone();
-            let started =
-                thread::Builder::new().name(format!("hashing-{number}")).spawn(move || work(&tasks));
-            if let Err(error) = started {
-                tracing::error!(%error, "a hashing thread did not start");
-            }
-        }
-        Self { queue }
+        Self(Threads::start("hashing", threads, waiting))
     }
 
     /// Hashes a password.
@@ -74,31 +51,14 @@ impl HashingPool {
         &self,
         task: impl FnOnce() -> Result<T, CommonError> + Send + 'static,
     ) -> Result<T, CommonError> {
-        let (answer, answered) = oneshot::channel();
-        let task = Box::new(move || {
-            // A caller who gave up meanwhile costs no hashing.
-            if !answer.is_closed() {
-                let _ = answer.send(task());
-            }
-        });
-        self.queue.try_send(task).map_err(|_| CommonError::Busy)?;
-        answered.await.map_err(|_| CommonError::Busy)?
-    }
-}
-
-fn work(tasks: &Mutex<Receiver<Task>>) {
-    loop {
-        // The lock is held while waiting, not while working: the threads take turns at the queue.
-        let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match task {
-            Ok(task) => task(),
-            Err(_) => return,
-        }
+        self.0.run(task).await?
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
 
     #[tokio::test]

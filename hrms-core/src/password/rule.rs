@@ -2,7 +2,7 @@
 //!
 //! Length, and nothing that is easy to guess; no rules about which characters to use.
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
@@ -18,9 +18,9 @@ pub const MIN_WITH_SECOND_FACTOR: usize = 8;
 /// The longest password, in characters. All of them count: nothing is cut off.
 pub const MAX_CHARACTERS: usize = 256;
 
-/// Common passwords of at least [`MIN_CHARACTERS`], one a line, folded.
-static COMMON: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| include_str!("common.txt").lines().filter(|line| !line.is_empty()).collect());
+/// Common passwords of at least [`MIN_WITH_SECOND_FACTOR`] characters, folded, one a line, in the order of their bytes.
+/// Where most of them come from, and under which licence, is in `common.txt.license`.
+static COMMON: &str = include_str!("common.txt");
 
 /// Rows of a keyboard and alphabets, which people run along.
 const RUNS: &[&str] = &[
@@ -79,7 +79,26 @@ pub fn check_new(
 /// digits or signs around them.
 fn is_common(folded: &str) -> bool {
     let folded = folded.trim();
-    COMMON.contains(folded) || is_put_together(folded)
+    is_listed(folded) || is_put_together(folded)
+}
+
+/// Whether a text is a line of [`COMMON`]: halves the list until one line is left, and copies nothing.
+fn is_listed(folded: &str) -> bool {
+    let mut rest = COMMON;
+    while !rest.is_empty() {
+        let middle = (0..=rest.len() / 2).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or(0);
+        let (before, behind) = rest.split_at(middle);
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = behind.find('\n').map_or(rest.len(), |at| middle + at);
+        let line = rest.get(start..end).unwrap_or_default();
+        rest = match folded.cmp(line) {
+            Ordering::Equal => return !line.is_empty(),
+            Ordering::Less => rest.get(..start),
+            Ordering::Greater => rest.get(end + 1..),
+        }
+        .unwrap_or_default();
+    }
+    false
 }
 
 /// Words that passwords are made of, folded, one a line.
@@ -238,6 +257,8 @@ mod tests {
     fn what_is_guessed_first_is_refused() {
         for password in [
             "correct horse battery staple",
+            "correcthorsebatterystaple",
+            "CorrectHorseBatteryStaple",
             "PasswordPassword",
             "aaaaaaaaaaaaaaaa",
             "abcabcabcabcabcabc",
@@ -271,6 +292,9 @@ mod tests {
             "baseball",
             "superman",
             "trustno1",
+            "kawasaki",
+            "1029384756",
+            "Excalibur",
             "welcome1",
             "Password1",
             "password123",
@@ -383,9 +407,17 @@ mod tests {
         for line in include_str!("words.txt").lines() {
             assert!(line.chars().count() >= 3 && fold(line) == line, "{line}");
         }
-        for line in include_str!("common.txt").lines() {
-            assert!(line.chars().count() >= MIN_CHARACTERS, "{line}");
+        let lines: Vec<&str> = COMMON.lines().collect();
+        assert!(lines.len() > 10_000, "{}", lines.len());
+        assert!(lines.is_sorted_by(|one, next| one < next));
+        for line in lines {
+            assert!(line.chars().count() >= MIN_WITH_SECOND_FACTOR, "{line}");
             assert_eq!(fold(line), line);
+            assert!(is_listed(line), "{line}");
+            assert!(!is_listed(&line[1..]) || COMMON.contains(&format!("\n{}\n", &line[1..])), "{line}");
         }
+        assert!(
+            !is_listed("") && !is_listed("\n") && !is_listed("zzzzzzzzzzzzzz") && !is_listed("\u{1f9c5}")
+        );
     }
 }

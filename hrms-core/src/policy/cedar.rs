@@ -86,7 +86,7 @@ impl Answer {
 }
 
 impl Slice {
-    fn add(&mut self, policy: Policy) -> Result<(), PolicySetError> {
+    fn add(&mut self, policy: Policy) -> Result<(), Box<PolicySetError>> {
         if policy.effect() == Effect::Forbid {
             if evasion::tells_people_apart(&policy) {
                 self.against_people.add(policy.clone())?;
@@ -95,7 +95,7 @@ impl Slice {
                 self.against_users.add(policy.clone())?;
             }
         }
-        self.policies.add(policy)
+        Ok(self.policies.add(policy)?)
     }
 }
 
@@ -136,6 +136,12 @@ impl CedarRules {
     fn slice(&self, permission: Permission) -> Option<&Slice> {
         let at = Permission::ALL.iter().position(|&one| one == permission)?;
         self.slices.get(at)?.as_ref()
+    }
+
+    /// How many policies a decision about a permission looks at.
+    #[must_use]
+    pub fn count(&self, permission: Permission) -> usize {
+        self.slice(permission).map_or(0, |slice| slice.policies.policies().count())
     }
 
     /// What the policies say, and which of them say so.

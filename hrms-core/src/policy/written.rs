@@ -216,6 +216,9 @@ pub enum PolicyError {
         /// How many there may be.
         most: usize,
     },
+    /// Somebody of the organisation is trying or asking about policies at this moment.
+    #[error("somebody else of the organisation is trying or asking about policies; try again in a moment")]
+    Asking,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -226,6 +229,7 @@ impl DomainError for PolicyError {
         match self {
             Self::NameTaken | Self::TooMany => ErrorKind::Conflict,
             Self::TooMuch { .. } => ErrorKind::Invalid,
+            Self::Asking => ErrorKind::Throttled,
             Self::Common(common) => common.kind(),
         }
     }
@@ -235,8 +239,13 @@ impl DomainError for PolicyError {
             Self::NameTaken => "policy.name-taken",
             Self::TooMany => "policy.too-many",
             Self::TooMuch { .. } => "policy.dry-run-too-large",
+            Self::Asking => "policy.asking",
             Self::Common(common) => common.code(),
         }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        matches!(self, Self::Asking).then_some(1)
     }
 
     fn fields(&self) -> &[FieldError] {

@@ -123,6 +123,7 @@ catalogue! {
     "organization.hold-over": "The organisation was closed too long ago to be reopened.";
     "organization.not-closed": "The organisation isn't closed.";
     "organization.slug-taken": "Another organisation has this short name.";
+    "policy.asking": "Somebody of the organisation is trying or asking about policies at this moment; try again after `Retry-After`.";
     "policy.dry-run-too-large": "The dry run would take more decisions than it may.";
     "policy.name-taken": "Another policy has this name.";
     "policy.too-many": "The organisation has as many policies as it can have.";

@@ -24,6 +24,7 @@ struct UserRow {
     employee_id: Option<Uuid>,
     status: String,
     removed_at: Option<Instant>,
+    created_by: Option<Uuid>,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
@@ -45,6 +46,7 @@ impl TryFrom<UserRow> for User {
                 ("disabled", Some(_)) => UserStatus::Removed,
                 (other, _) => return Err(corrupt("membership", format!("status {other}"))),
             },
+            created_by: row.created_by.map(UserId::from_uuid),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -56,6 +58,7 @@ impl TryFrom<UserRow> for User {
 struct StandingRow {
     roles: Value,
     employee_id: Option<Uuid>,
+    created_by: Option<Uuid>,
     /// Whether the employee has left.
     ended: bool,
     #[sqlx(flatten)]
@@ -68,12 +71,38 @@ impl SqlTx {
         if row.ended {
             roles.retain(|role| *role == Role::Owner);
         }
+        let maker = match (row.employee_id, row.created_by) {
+            (None, Some(by)) => self.maker(by).await?,
+            _ => None,
+        };
         Ok(Standing {
+            maker,
             grants: self.grants_of(&roles).await?,
             roles,
             employee: row.employee_id.map(EmployeeId::from_uuid),
             facts: row.facts.try_into()?,
         })
+    }
+}
+
+impl SqlTx {
+    /// The employee that a user is, or whoever made them, or made whoever made them. `UNION` ends where people made
+    /// each other.
+    async fn maker(&mut self, user: Uuid) -> Result<Option<EmployeeId>, StoreError> {
+        let found: Option<(Uuid,)> = self
+            .conn
+            .optional(
+                "WITH RECURSIVE maker (user_id, employee_id, created_by) AS ( \
+                   SELECT user_id, employee_id, created_by FROM membership WHERE tenant_id = $1 AND user_id = $2 \
+                   UNION \
+                   SELECT m.user_id, m.employee_id, m.created_by \
+                   FROM maker AS k JOIN membership AS m ON m.tenant_id = $1 AND m.user_id = k.created_by \
+                   WHERE k.employee_id IS NULL) \
+                 SELECT employee_id FROM maker WHERE employee_id IS NOT NULL",
+                params![self.tenant, user],
+            )
+            .await?;
+        Ok(found.map(|(employee,)| EmployeeId::from_uuid(employee)))
     }
 }
 
@@ -84,7 +113,7 @@ impl SqlTx {
 macro_rules! standing {
     ($from:literal, $where:literal) => {
         concat!(
-            "SELECT m.roles, m.employee_id, \
+            "SELECT m.roles, m.employee_id, m.created_by, \
              (m.employee_id IS NOT NULL AND EXISTS (SELECT 1 FROM employment_record AS p \
                WHERE p.tenant_id = $1 AND p.employee_id = m.employee_id AND p.valid_to <= $3) \
               AND NOT EXISTS (SELECT 1 FROM employment_record AS p \
@@ -136,7 +165,7 @@ async fn insert_membership(
     let (status, removed_at) = stored_status(user);
     conn.execute(
         "INSERT INTO membership (tenant_id, user_id, email, name, roles, employee_id, status, removed_at, created_at, \
-         updated_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         updated_at, version, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         params![
             tenant,
             user.id,
@@ -149,6 +178,7 @@ async fn insert_membership(
             user.created_at,
             user.updated_at,
             user.version,
+            user.created_by,
         ],
     )
     .await?;
@@ -172,7 +202,8 @@ impl UserRepo for SqlTx {
         let row: Option<UserRow> = self
             .conn
             .optional(
-                "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_at, updated_at, version \
+                "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_by, created_at, updated_at, \
+                 version \
                  FROM membership WHERE tenant_id = $1 AND user_id = $2",
                 params![self.tenant, id],
             )
@@ -186,7 +217,8 @@ impl UserRepo for SqlTx {
         page: &PageRequest<UserSort>,
     ) -> Result<Vec<User>, StoreError> {
         let mut query = Query::new(
-            "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_at, updated_at, version \
+            "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_by, created_at, updated_at, \
+             version \
              FROM membership WHERE tenant_id = ",
         );
         query.bind(self.tenant);
@@ -230,7 +262,7 @@ impl UserRepo for SqlTx {
         self.conn
             .execute_expecting_one(
                 "UPDATE membership SET email = $4, name = $5, roles = $6, employee_id = $7, status = $8, \
-                 removed_at = $9, updated_at = $10, version = $11 \
+                 removed_at = $9, updated_at = $10, version = $11, created_by = $12 \
                  WHERE tenant_id = $1 AND user_id = $2 AND version = $3",
                 params![
                     self.tenant,
@@ -244,6 +276,7 @@ impl UserRepo for SqlTx {
                     removed_at,
                     user.updated_at,
                     user.version,
+                    user.created_by,
                 ],
             )
             .await

@@ -58,7 +58,7 @@ impl DetailService<'_> {
         let mut work = self.0.begin(actor).await?;
         let resource = self.resource(&mut *work, actor, employee, G::READ).await?;
         self.0.require(actor, G::MANAGE, &resource)?;
-        if !G::OWN && actor.employee() == Some(employee) {
+        if !G::OWN && actor.counts_as(employee) {
             return Err(EmployeeError::OwnDetails);
         }
         let before: Detail<G> = read(employee, work.employee_details().get(employee, G::CODE).await?)?;

@@ -1,38 +1,44 @@
 //! Asking about policies: why something is decided as it is, and what a change would change.
 
+mod trial;
+mod turn;
+
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Cause, Channel, Context, Who};
+use crate::api_key::KeyHolder;
 use crate::error::{CommonError, FieldError};
-use crate::id::{EmployeeId, LeaveRequestId, PolicyId, UserId};
+use crate::hrms::Hrms;
+use crate::id::{ApiKeyId, EmployeeId, LeaveRequestId, PolicyId, ServiceAccountId, UserId};
 use crate::import::ImportKind;
 use crate::leave::resource_of_request;
-use crate::page::PageRequest;
-use crate::policy::cedar::{CedarRules, Source};
+use crate::object;
+use crate::policy::cedar::{Answer, CedarRules, Source};
+use crate::policy::rules::Locked;
 use crate::policy::written::PolicyService;
 use crate::policy::written::{PolicyError, WrittenPolicy, zone};
 use crate::policy::{Decision, Details, Kind, Permission, Resource, Rules, Scope, Verdict};
+use crate::service_account::ServiceAccountStatus;
 use crate::store::Tx;
-use crate::user::{UserFilter, UserStatus};
 
-/// The most decisions of one dry run, each made twice.
-const MOST_DECISIONS: usize = 10_000;
-/// The most flips that a dry run tells one by one.
-const MOST_FLIPS: usize = 200;
-/// How many users and things a dry run looks at when none are named.
-const SAMPLE: (u16, u16) = (25, 10);
+pub(crate) use turn::Asking;
+use turn::Turn;
 
 /// A question about one decision.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExplainDecision {
-    /// Who would act.
-    pub user_id: UserId,
+    /// Who would act: a user…
+    #[serde(default)]
+    pub user_id: Option<UserId>,
+    /// …or an integration, with any of its keys.
+    #[serde(default)]
+    pub service_account_id: Option<ServiceAccountId>,
     /// What they would do.
     pub permission: Permission,
     /// To whom, or to whose things; without it, to things of the organisation as a whole.
@@ -45,7 +51,7 @@ pub struct ExplainDecision {
     #[serde(default)]
     pub data: Option<ImportKind>,
     /// In which circumstances.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::one")]
     pub context: AssumedContext,
 }
 
@@ -122,10 +128,14 @@ pub struct TriedChange {
 #[serde(deny_unknown_fields)]
 pub struct DryRun {
     /// What would change, 1 to 50 policies. What is tried counts as enabled and in force.
+    #[serde(deserialize_with = "object::list")]
     pub changes: Vec<TriedChange>,
     /// For whom; a sample of 25 users, when absent.
     #[serde(default)]
     pub users: Option<Vec<UserId>>,
+    /// For which integrations; none, when absent.
+    #[serde(default)]
+    pub service_accounts: Vec<ServiceAccountId>,
     /// What they would do; what the changed policies are about, when absent.
     #[serde(default)]
     pub permissions: Option<Vec<Permission>>,
@@ -136,7 +146,7 @@ pub struct DryRun {
     #[serde(default)]
     pub leave_requests: Option<Vec<LeaveRequestId>>,
     /// In which circumstances.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::one")]
     pub context: AssumedContext,
 }
 
@@ -152,14 +162,18 @@ pub struct DryRunResult {
     pub lost: usize,
     /// Those that would change, at most 200.
     pub flips: Vec<Flip>,
+    /// Whether it took too long to look at all of them. Name fewer users, permissions or resources.
+    pub truncated: bool,
 }
 
 /// A decision that would change.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Flip {
-    /// Who acts.
-    pub user_id: UserId,
+    /// Who acts, if a user does.
+    pub user_id: Option<UserId>,
+    /// Which integration acts, if one does.
+    pub service_account_id: Option<ServiceAccountId>,
     /// What they do.
     pub permission: Permission,
     /// To whom.
@@ -188,136 +202,81 @@ impl PolicyService<'_> {
     /// see; parameters that contradict each other.
     pub async fn explain(&self, actor: &Actor, ask: ExplainDecision) -> Result<Explanation, PolicyError> {
         self.0.require(actor, Permission::PolicyRead, &Resource::organization())?;
+        let turn = Turn::take(self.0, actor.tenant())?;
         let mut tx = self.0.read(actor).await?;
         let at = ask.context.at.unwrap_or_else(|| self.0.clock().now());
-        let subject = self.subject(actor, &mut *tx, ask.user_id, &ask.context, at).await?;
+        let subject = match (ask.user_id, ask.service_account_id) {
+            (Some(user), None) => self.user(actor, &mut *tx, user, &ask.context, at, "/user_id").await?,
+            (None, Some(account)) => {
+                self.program(actor, &mut *tx, account, &ask.context, at, "/service_account_id").await?
+            }
+            _ => {
+                let detail = "name either a user or a service account";
+                return Err(CommonError::invalid("/user_id", "contradicts", detail).into());
+            }
+        };
         let mut thing = self.thing(actor, &mut *tx, &ask).await?;
         self.0.complete(&mut *tx, &subject, [&mut thing.resource], self.0.today()).await?;
         let all = tx.policies().all().await?;
-        let in_force: Vec<_> = all.iter().filter(|policy| policy.is_in_force(at)).collect();
-        let sources = in_force.iter().map(|policy| Source { id: policy.id, text: &policy.text });
-        let answer = match CedarRules::compile(sources, zone(&mut *tx).await?) {
-            Ok(rules) => rules.ask(&subject, ask.permission, &thing.resource),
-            Err(faults) => crate::policy::cedar::Answer {
-                verdict: crate::policy::rules::Locked.judge(&subject, ask.permission, &thing.resource),
-                decided: Vec::new(),
-                errors: faults.into_iter().map(|(id, fault)| (Some(id), fault.to_string())).collect(),
-            },
-        };
-        let policy = self.0.policy();
-        let allowed_by_roles = policy.decide(&subject, ask.permission, &thing.resource) == Decision::Allow;
-        let hard_rule = hard_rule(&subject, ask.permission, &thing.resource);
-        let decision = match answer.verdict {
-            _ if hard_rule.is_some() => Decision::Deny,
-            Verdict::Permit => Decision::Allow,
-            Verdict::Silent if allowed_by_roles => Decision::Allow,
-            Verdict::Silent | Verdict::Forbid => Decision::Deny,
-        };
-        let named = |id: &PolicyId| {
-            let policy = in_force.iter().find(|policy| policy.id == *id)?;
-            Some(DecidingPolicy { id: *id, name: policy.name.clone() })
-        };
-        let scopes = subject.grants().iter().filter(|grant| grant.permission == ask.permission);
-        Ok(Explanation {
-            decision,
-            allowed_by_roles,
-            scopes: scopes.map(|grant| grant.scope).collect(),
-            verdict: answer.verdict,
-            policies: answer.decided.iter().filter_map(named).collect(),
-            errors: answer
-                .errors
-                .into_iter()
-                .map(|(policy_id, detail)| EvaluationError { policy_id, detail })
-                .collect(),
-            hard_rule,
-        })
-    }
-
-    /// What changes would change, without making them.
-    ///
-    /// # Errors
-    /// When policies may not be seen; [`PolicyError::TooMuch`]; faulty texts, with their place; users,
-    /// employees or requests that aren't there or that the actor may not see.
-    pub async fn dry_run(&self, actor: &Actor, ask: DryRun) -> Result<DryRunResult, PolicyError> {
-        self.0.require(actor, Permission::PolicyRead, &Resource::organization())?;
-        let sample = self.sample(actor, &ask).await?;
-        let mut tx = self.0.read(actor).await?;
-        let at = ask.context.at.unwrap_or_else(|| self.0.clock().now());
-        let all = tx.policies().all().await?;
-        let now: Vec<Source<'_>> = all.iter().filter(|one| one.is_in_force(at)).map(source).collect();
-        let then = changed(&all, &now, &ask.changes)?;
+        let in_force: Vec<_> = all.into_iter().filter(|policy| policy.is_in_force(at)).collect();
         let zone = zone(&mut *tx).await?;
-        let permissions = match &ask.permissions {
-            Some(named) => named.clone(),
-            None => concerned(&all, &ask.changes),
-        };
-        let (now, then) = (compiled(now, &zone), compiled(then, &zone));
-        let users = self.users(actor, &mut *tx, &ask, at).await?;
-        let people = self.people(actor, &mut *tx, ask.employees.as_ref().unwrap_or(&sample.0)).await?;
-        let requests =
-            self.requests(actor, &mut *tx, ask.leave_requests.as_ref().unwrap_or(&sample.1)).await?;
-        let whole = [Thing::default()];
-        let mut pairs = Vec::new();
-        for &permission in &permissions {
-            for kind in permission.kinds() {
-                let things: &[Thing] = match kind {
-                    Kind::Employee | Kind::LeaveBalance => &people,
-                    Kind::LeaveRequest => &requests,
-                    _ => &whole,
-                };
-                pairs.extend(things.iter().map(|thing| (permission, thing)));
-            }
-        }
-        let asked = users.len().saturating_mul(pairs.len());
-        if asked > MOST_DECISIONS {
-            return Err(PolicyError::TooMuch { asked, most: MOST_DECISIONS });
-        }
-        let mut result = DryRunResult { decisions: asked, ..DryRunResult::default() };
-        for user in &users {
-            let mut resources: Vec<Resource> =
-                pairs.iter().map(|(_, thing)| thing.resource.clone()).collect();
-            self.0.complete(&mut *tx, user, &mut resources, self.0.today()).await?;
-            for ((permission, thing), resource) in pairs.iter().zip(&resources) {
-                let decide = |rules: &Arc<dyn Rules>| {
-                    let user = user.clone().with_rules(Arc::clone(rules));
-                    match hard_rule(&user, *permission, resource) {
-                        Some(_) => Decision::Deny,
-                        None => self.0.policy().decide(&user, *permission, resource),
-                    }
-                };
-                result.note(user, *permission, thing, decide(&now), decide(&then));
-            }
-        }
-        Ok(result)
+        drop(tx);
+        turn.think(move |hrms| explained(hrms, &subject, ask.permission, &thing.resource, &in_force, zone))
+            .await
+            .map_err(Into::into)
     }
-
-    /// A user as they would act, if the asker may see them.
-    async fn subject(
+    /// A user as they would act, if the asker may see them, and their employment if they have one: what policies
+    /// say of somebody tells where they work.
+    async fn user(
         &self,
         actor: &Actor,
         tx: &mut dyn Tx,
         user: UserId,
         context: &AssumedContext,
         at: Timestamp,
-    ) -> Result<Actor, PolicyError> {
-        let unknown = || CommonError::unknown_reference("/user_id");
+        pointer: &str,
+    ) -> Result<Actor, CommonError> {
+        let unknown = || CommonError::unknown_reference(pointer.to_owned());
         self.0.require(actor, Permission::UserRead, &Resource::organization()).map_err(|_| unknown())?;
         tx.users().get(user).await?.ok_or_else(unknown)?;
         let standing = tx.users().rights(user, self.0.today()).await?;
-        let (employee, roles, grants, facts) = match standing {
-            Some(standing) => (standing.employee, standing.roles, standing.grants, standing.facts),
+        let (employee, roles, grants, facts, maker) = match standing {
+            Some(own) => (own.employee, own.roles, own.grants, own.facts, own.maker),
             // Disabled: nothing is left to them.
             None => Default::default(),
         };
+        if let Some(employee) = employee
+            && self.person(actor, tx, employee).await?.is_none()
+        {
+            let detail = "policies look at this user's employment, which you may not see";
+            return Err(CommonError::invalid(pointer.to_owned(), "employee-not-visible", detail));
+        }
         let who = Who::User { user, session: None, employee };
         let subject = Actor::with_grants(actor.tenant(), who, roles, grants, Cause::Request, actor.request());
-        Ok(subject.with_facts(facts).with_context(Context {
-            at: Some(at),
-            address: context.address,
-            channel: Channel::Api,
-            second_factor: context.second_factor,
-            ..Context::default()
-        }))
+        Ok(subject.with_facts(facts).with_maker(maker).with_context(context.assumed(at)))
+    }
+
+    /// An integration as it would act, if the asker may see it: with a key that may do all that the account may.
+    async fn program(
+        &self,
+        actor: &Actor,
+        tx: &mut dyn Tx,
+        account: ServiceAccountId,
+        context: &AssumedContext,
+        at: Timestamp,
+        pointer: &str,
+    ) -> Result<Actor, CommonError> {
+        let unknown = || CommonError::unknown_reference(pointer.to_owned());
+        self.0.require(actor, Permission::ApiKeyRead, &Resource::organization()).map_err(|_| unknown())?;
+        let found = tx.service_accounts().get(account).await?.ok_or_else(unknown)?;
+        let permissions = match found.status {
+            ServiceAccountStatus::Active => found.permissions,
+            ServiceAccountStatus::Disabled => Vec::new(),
+        };
+        // No policy looks at the key.
+        let key = ApiKeyId::from_uuid(uuid::Uuid::nil());
+        let holder = KeyHolder { tenant: actor.tenant(), account, key, permissions };
+        Ok(holder.actor(Cause::Request, actor.request()).with_context(context.assumed(at)))
     }
 
     /// What a question is about, if the asker may see it.
@@ -376,113 +335,67 @@ impl PolicyService<'_> {
         id: LeaveRequestId,
     ) -> Result<Option<Thing>, CommonError> {
         let Some(resource) = resource_of_request(self.0, tx, actor, id).await? else { return Ok(None) };
-        let seen = self.0.policy().decide(actor, Permission::LeaveRead, &resource) == Decision::Allow;
+        // What policies say of a request tells where its owner works, too.
+        let seen = self.0.policy().decide(actor, Permission::LeaveRead, &resource) == Decision::Allow
+            && match resource.owner {
+                Some(owner) => self.person(actor, tx, owner).await?.is_some(),
+                None => true,
+            };
         Ok(seen.then_some(Thing { employee: resource.owner, request: Some(id), resource }))
-    }
-
-    async fn users(
-        &self,
-        actor: &Actor,
-        tx: &mut dyn Tx,
-        ask: &DryRun,
-        at: Timestamp,
-    ) -> Result<Vec<Actor>, PolicyError> {
-        self.0.require(actor, Permission::UserRead, &Resource::organization())?;
-        let ids = match &ask.users {
-            Some(named) => named.clone(),
-            None => {
-                let filter = UserFilter { status: Some(UserStatus::Active), ..UserFilter::default() };
-                let page = PageRequest { limit: SAMPLE.0, ..PageRequest::default() };
-                let users = tx.users().list(&filter, &page).await?;
-                users.into_iter().take(SAMPLE.0.into()).map(|user| user.id).collect()
-            }
-        };
-        within("/users", ids.len())?;
-        let mut users = Vec::new();
-        for (at_place, id) in ids.into_iter().enumerate() {
-            let subject = self.subject(actor, tx, id, &ask.context, at).await;
-            users.push(subject.map_err(|error| match error {
-                PolicyError::Common(CommonError::Invalid(_)) => {
-                    CommonError::unknown_reference(format!("/users/{at_place}")).into()
-                }
-                other => other,
-            })?);
-        }
-        Ok(users)
-    }
-
-    /// Employees and requests to try changes on, of those that the asker may see, where none are named.
-    async fn sample(
-        &self,
-        actor: &Actor,
-        ask: &DryRun,
-    ) -> Result<(Vec<EmployeeId>, Vec<LeaveRequestId>), PolicyError> {
-        let (mut people, mut requests) = (Vec::new(), Vec::new());
-        let may = |permission| self.0.visibility(actor, permission).is_ok();
-        if ask.employees.is_none() && may(Permission::EmployeeRead) {
-            let page = PageRequest { limit: SAMPLE.1, ..PageRequest::default() };
-            let sample = self.0.employees().list(actor, &Default::default(), &page).await;
-            let sample = sample.map_err(|_| CommonError::Busy)?;
-            people.extend(sample.items.into_iter().map(|one| one.id));
-        }
-        if ask.leave_requests.is_none() && may(Permission::LeaveRead) {
-            let page = PageRequest { limit: SAMPLE.1, ..PageRequest::default() };
-            let sample = self.0.leave().list(actor, &Default::default(), &page).await;
-            let sample = sample.map_err(|_| CommonError::Busy)?;
-            requests.extend(sample.items.into_iter().map(|one| one.id));
-        }
-        Ok((people, requests))
-    }
-
-    async fn people(
-        &self,
-        actor: &Actor,
-        tx: &mut dyn Tx,
-        named: &[EmployeeId],
-    ) -> Result<Vec<Thing>, PolicyError> {
-        let mut people = Vec::new();
-        within("/employees", named.len())?;
-        for (at, id) in named.iter().enumerate() {
-            let unknown = || CommonError::unknown_reference(format!("/employees/{at}"));
-            people.push(self.person(actor, tx, *id).await?.ok_or_else(unknown)?);
-        }
-        Ok(people)
-    }
-
-    async fn requests(
-        &self,
-        actor: &Actor,
-        tx: &mut dyn Tx,
-        named: &[LeaveRequestId],
-    ) -> Result<Vec<Thing>, PolicyError> {
-        let mut requests = Vec::new();
-        within("/leave_requests", named.len())?;
-        for (at, id) in named.iter().enumerate() {
-            let unknown = || CommonError::unknown_reference(format!("/leave_requests/{at}"));
-            requests.push(self.request(actor, tx, *id).await?.ok_or_else(unknown)?);
-        }
-        Ok(requests)
     }
 }
 
-impl DryRunResult {
-    fn note(
-        &mut self,
-        user: &Actor,
-        permission: Permission,
-        thing: &Thing,
-        before: Decision,
-        after: Decision,
-    ) {
-        match (before, after) {
-            (Decision::Deny, Decision::Allow) => self.gained += 1,
-            (Decision::Allow, Decision::Deny) => self.lost += 1,
-            _ => return,
+impl AssumedContext {
+    fn assumed(&self, at: Timestamp) -> Context {
+        Context {
+            at: Some(at),
+            address: self.address,
+            channel: Channel::Api,
+            second_factor: self.second_factor,
+            ..Context::default()
         }
-        if let (Some(user_id), true) = (user.user_id(), self.flips.len() < MOST_FLIPS) {
-            let (employee_id, leave_request_id) = (thing.employee, thing.request);
-            self.flips.push(Flip { user_id, permission, employee_id, leave_request_id, before, after });
-        }
+    }
+}
+
+/// The decision and its reasons.
+fn explained(
+    hrms: &Hrms,
+    subject: &Actor,
+    permission: Permission,
+    resource: &Resource,
+    in_force: &[WrittenPolicy],
+    zone: TimeZone,
+) -> Explanation {
+    let answer = match CedarRules::compile(in_force.iter().map(source), zone) {
+        Ok(rules) => rules.ask(subject, permission, resource),
+        Err(faults) => Answer {
+            verdict: Locked.judge(subject, permission, resource),
+            decided: Vec::new(),
+            errors: faults.into_iter().map(|(id, fault)| (Some(id), fault.to_string())).collect(),
+        },
+    };
+    let allowed_by_roles = hrms.policy().decide(subject, permission, resource) == Decision::Allow;
+    let hard_rule = hard_rule(subject, permission, resource);
+    let decision = match answer.verdict {
+        _ if hard_rule.is_some() => Decision::Deny,
+        Verdict::Permit => Decision::Allow,
+        Verdict::Silent if allowed_by_roles => Decision::Allow,
+        Verdict::Silent | Verdict::Forbid => Decision::Deny,
+    };
+    let named = |id: &PolicyId| {
+        let policy = in_force.iter().find(|policy| policy.id == *id)?;
+        Some(DecidingPolicy { id: *id, name: policy.name.clone() })
+    };
+    let scopes = subject.grants().iter().filter(|grant| grant.permission == permission);
+    let errors = answer.errors.into_iter();
+    Explanation {
+        decision,
+        allowed_by_roles,
+        scopes: scopes.map(|grant| grant.scope).collect(),
+        verdict: answer.verdict,
+        policies: answer.decided.iter().filter_map(named).collect(),
+        errors: errors.map(|(policy_id, detail)| EvaluationError { policy_id, detail }).collect(),
+        hard_rule,
     }
 }
 
@@ -490,74 +403,16 @@ fn source(policy: &WrittenPolicy) -> Source<'_> {
     Source { id: policy.id, text: &policy.text }
 }
 
-fn within(pointer: &'static str, count: usize) -> Result<(), CommonError> {
-    if count > 200 {
-        return Err(CommonError::invalid(pointer, "too-long", "this may have at most 200 items"));
-    }
-    Ok(())
-}
-
 /// What nobody can do, whatever roles and policies say.
 fn hard_rule(subject: &Actor, permission: Permission, resource: &Resource) -> Option<&'static str> {
-    let own = subject.employee().is_some() && subject.employee() == resource.owner;
+    let own = resource.owner.is_some_and(|owner| subject.counts_as(owner));
     match permission {
+        _ if matches!(subject.who(), Who::Service { .. }) && !permission.is_for_programs() => {
+            Some("not-for-programs")
+        }
         Permission::LeaveDecide if own => Some("leave.self-approval"),
         Permission::LeaveGrant if own => Some("leave.self-grant"),
+        Permission::EmployeeManageCompensation if own => Some("employee.own-details"),
         _ => None,
-    }
-}
-
-/// The policies with the changes made.
-fn changed<'a>(
-    all: &[WrittenPolicy],
-    now: &[Source<'a>],
-    changes: &'a [TriedChange],
-) -> Result<Vec<Source<'a>>, CommonError> {
-    if changes.is_empty() || changes.len() > 50 {
-        return Err(CommonError::invalid("/changes", "out-of-range", "try 1 to 50 changes at once"));
-    }
-    let mut then = now.to_vec();
-    let mut faults = Vec::new();
-    for (at, change) in changes.iter().enumerate() {
-        let id = match change.policy_id {
-            Some(id) if all.iter().any(|policy| policy.id == id) => id,
-            Some(_) => {
-                faults.push(FieldError::unknown_reference(format!("/changes/{at}/policy_id")));
-                continue;
-            }
-            // Told apart from each other and from every real one.
-            None => PolicyId::from_uuid(uuid::Uuid::from_u128(at as u128)),
-        };
-        then.retain(|source| source.id != id);
-        if let Some(text) = &change.text {
-            for fault in crate::policy::cedar::check(text).err().into_iter().flatten() {
-                faults.push(FieldError::new(format!("/changes/{at}/text"), fault.code, fault.to_string()));
-            }
-            then.push(Source { id, text });
-        } else if change.policy_id.is_none() {
-            let detail = "say which policy to remove, or what to add";
-            faults.push(FieldError::new(format!("/changes/{at}"), "required", detail));
-        }
-    }
-    if faults.is_empty() { Ok(then) } else { Err(CommonError::Invalid(faults)) }
-}
-
-/// The permissions that the changed policies are about, before or after.
-fn concerned(all: &[WrittenPolicy], changes: &[TriedChange]) -> Vec<Permission> {
-    let old = changes.iter().filter_map(|change| {
-        let policy = all.iter().find(|policy| Some(policy.id) == change.policy_id)?;
-        Some(policy.text.as_str())
-    });
-    let texts: Vec<&str> = changes.iter().filter_map(|change| change.text.as_deref()).chain(old).collect();
-    let about = |permission: &Permission| {
-        texts.iter().any(|text| crate::policy::cedar::concerns_text(text, *permission))
-    };
-    Permission::ALL.iter().copied().filter(about).collect()
-}
-
-fn compiled(sources: Vec<Source<'_>>, zone: &jiff::tz::TimeZone) -> Arc<dyn Rules> {
-    match CedarRules::compile(sources, zone.clone()) {
-        Ok(rules) => Arc::new(rules),
-        Err(_) => Arc::new(crate::policy::rules::Locked),
     }
 }

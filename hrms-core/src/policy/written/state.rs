@@ -45,15 +45,19 @@ impl Entry {
 
 /// The compiled policies of this process's organisations.
 #[derive(Debug, Default)]
-pub(crate) struct State(RwLock<HashMap<TenantId, Entry>>);
+pub(crate) struct State {
+    entries: RwLock<HashMap<TenantId, Entry>>,
+    #[cfg(feature = "cedar")]
+    pub(super) asking: super::ask::Asking,
+}
 
 impl State {
     fn get(&self, tenant: TenantId) -> Option<Entry> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
     }
 
     fn put(&self, tenant: TenantId, entry: Entry) {
-        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= REMEMBERED && !entries.contains_key(&tenant) {
             entries.clear();
         }
@@ -65,7 +69,7 @@ impl State {
 
     /// Has storage asked at the next use.
     pub(crate) fn forget(&self, tenant: TenantId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
     }
 }
 
