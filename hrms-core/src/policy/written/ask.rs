@@ -205,14 +205,21 @@ impl PolicyService<'_> {
         let turn = Turn::take(self.0, actor.tenant())?;
         let mut tx = self.0.read(actor).await?;
         let at = ask.context.at.unwrap_or_else(|| self.0.clock().now());
+        let context = &ask.context;
         let subject = match (ask.user_id, ask.service_account_id) {
-            (Some(user), None) => self.user(actor, &mut *tx, user, &ask.context, at, "/user_id").await?,
-            (None, Some(account)) => {
-                self.program(actor, &mut *tx, account, &ask.context, at, "/service_account_id").await?
+            (user, Some(account)) => {
+                let program =
+                    self.program(actor, &mut *tx, account, context, at, "/service_account_id").await?;
+                if user.is_some() {
+                    let detail = "name either a user or a service account";
+                    return Err(CommonError::invalid("/user_id", "contradicts", detail).into());
+                }
+                program
             }
-            _ => {
-                let detail = "name either a user or a service account";
-                return Err(CommonError::invalid("/user_id", "contradicts", detail).into());
+            (Some(user), None) => self.user(actor, &mut *tx, user, context, at, "/user_id").await?,
+            (None, None) => {
+                let detail = "name a user or a service account";
+                return Err(CommonError::invalid("/user_id", "missing", detail).into());
             }
         };
         let mut thing = self.thing(actor, &mut *tx, &ask).await?;

@@ -363,6 +363,6 @@ mod tests {
         assert_eq!((result.decisions, result.lost, result.truncated), (10, 10, false));
         let result = trial(10).run(&RolePolicy, 14).unwrap();
         assert_eq!((result.decisions, result.lost, result.flips.len(), result.truncated), (4, 4, 4, true));
-        assert_eq!(trial(0).run(&RolePolicy, 0).unwrap().truncated, false);
+        assert!(!trial(0).run(&RolePolicy, 0).unwrap().truncated);
     }
 }
