@@ -263,13 +263,14 @@ async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
     check_imports(&world, &promises).await;
     check_listeners(&log, &heard).await;
     assert!(listeners.try_join_next().is_none(), "a listener gave up");
-    let verified = server_command(&["audit", "verify"])
+    let verified = server_command(&["audit", "verify", "--all"])
         .env("HRMS_DATABASE_URL", &world.application)
         .env("HRMS_DATA_DIR", world.dir.path().join("one"))
         .env("HRMS_SIGNING_KEY_FILE", world.dir.path().join("signing-key.pem"))
         .output()
         .unwrap();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let said = [verified.stdout.as_slice(), verified.stderr.as_slice()].concat();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
 /// Everything that was answered is there, and nothing that was undone.
