@@ -10,12 +10,14 @@ pub mod chain;
 mod change;
 mod draft;
 mod export;
+mod record;
 mod repo;
 mod service;
 mod verify;
 
 pub use anchor::{Anchor, AnchorSigner};
 pub(crate) use backlog::Backlog;
+pub(crate) use record::Record;
 pub use backlog::Log;
 pub use change::{Audited, Change};
 pub use draft::{Author, AuthorKind, Draft, Outcome};

@@ -12,8 +12,11 @@ use crate::policy::Permission;
 pub enum ErrorKind {
     /// The input breaks a rule that can be checked by looking at it and at what it refers to.
     Invalid,
-    /// The thing doesn't exist, or the actor may not know that it does.
+    /// The thing doesn't exist, as far as this unit of work can see.
     NotFound,
+    /// The thing exists, and the actor may not know that it does: shown like one that doesn't, and put on record
+    /// as a denial.
+    Hidden,
     /// The input is well-formed, but the present state of things forbids it.
     Conflict,
     /// The thing changed since the caller read it.
@@ -128,6 +131,12 @@ pub enum CommonError {
         /// Kind of thing, as in `employee`.
         what: &'static str,
     },
+    /// There is such a thing, but not for this actor: shown exactly like [`CommonError::NotFound`].
+    #[error("no such {what}")]
+    Hidden {
+        /// Kind of thing, as in `employee`.
+        what: &'static str,
+    },
     /// The actor lacks a permission.
     #[error("this needs the permission {}", permission.code())]
     Forbidden {
@@ -193,6 +202,7 @@ impl DomainError for CommonError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Hidden { .. } => ErrorKind::Hidden,
             Self::Forbidden { .. } => ErrorKind::Forbidden,
             Self::Unconfirmed => ErrorKind::Unconfirmed,
             Self::Stale => ErrorKind::Stale,
@@ -206,7 +216,7 @@ impl DomainError for CommonError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::NotFound { .. } => "common.not-found",
+            Self::NotFound { .. } | Self::Hidden { .. } => "common.not-found",
             Self::Forbidden { .. } => "common.forbidden",
             Self::Unconfirmed => "auth.step-up-required",
             Self::Stale => "common.stale",

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::actor::Actor;
+use crate::audit::{Act, Change};
 use crate::department::{Department, DepartmentFilter, DepartmentSort};
 use crate::designation::{Designation, DesignationFilter, DesignationSort};
 use crate::employee::{EmployeeFilter, EmployeeRow, EmployeeSort};
@@ -105,7 +106,17 @@ impl ExportService<'_> {
                 file.heads(&mut *tx, &people).await?;
             }
         }
-        file.done()
+        let file = file.done()?;
+        self.put_on_record(actor, kind.code()).await?;
+        Ok(file)
+    }
+
+    /// Puts an export on record, before anybody gets it.
+    pub(crate) async fn put_on_record(&self, actor: &Actor, what: &str) -> Result<(), CommonError> {
+        let mut work = self.0.begin(actor).await?;
+        let subject = format!("exports/{what}");
+        work.record(Act { action: "export.made".into(), subject, change: Change::none() });
+        work.commit(()).await
     }
 
     /// Leaves out whom the organisation's own policies hide.

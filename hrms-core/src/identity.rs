@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::actor::Actor;
 use crate::audit::{Act, Author, Change, Log, Outcome};
@@ -32,6 +33,7 @@ use crate::operator::{Operator, OperatorAccount};
 use crate::password::{HashingPool, Verdict};
 use crate::policy::{Permission, RoleName, Scope};
 use crate::secret::Secret;
+use crate::store::Directory;
 use crate::user::{Account, Standing};
 use crate::validate::fold;
 
@@ -413,6 +415,11 @@ pub trait IdentityDirectory: Send + Sync {
     async fn insert_operator(&self, account: &Account) -> Result<(), StoreError>;
 }
 
+/// What was done to a session or an account, without values.
+fn act(action: &'static str, collection: &str, id: Uuid) -> Act {
+    Act { action: action.into(), subject: crate::event::subject(collection, id), change: Change::none() }
+}
+
 /// What can be done about one's identity.
 #[derive(Clone, Copy, Debug)]
 pub struct IdentityService<'a>(pub(crate) &'a Hrms);
@@ -440,7 +447,11 @@ impl IdentityService<'_> {
         // What can't be an address is looked up all the same, and not found.
         let email = email::normalize("/email", &with.email).unwrap_or_default();
         let guess = Guess { organization: organization.as_deref(), email: &email, address: client.address };
-        let attempt = throttle::admit(self.0, guess).await?;
+        let attempt = throttle::admit(self.0, guess).await.inspect_err(|error| {
+            if matches!(error, IdentityError::TooManyAttempts { .. }) {
+                self.note_throttled(organization.as_deref(), "log-in", &client);
+            }
+        })?;
         let candidate = self.0.directory().candidate(organization.as_deref(), &email).await?;
         let stored = candidate.as_ref().map(|candidate| candidate.password_hash.clone());
         let verdict = match self.0.hashing().verify(with.password, stored).await {
@@ -466,6 +477,7 @@ impl IdentityService<'_> {
         let second_factor = match with.otp {
             Some(otp) if demands.enrolled => {
                 if !self.take_otp(candidate.user, &otp).await? {
+                    self.note_refused(organization, Some(&candidate), &client);
                     tracing::info!(user = %candidate.user, address = ?client.address, "one-time code refused");
                     return Err(IdentityError::InvalidOtp);
                 }
@@ -475,7 +487,6 @@ impl IdentityService<'_> {
             None => false,
         };
         attempt.forgive(self.0).await;
-        let request = self.request(&client);
         let session = SessionId::from_uuid(self.0.ids().next());
         let subject = Subject { tenant: candidate.tenant, user: candidate.user, session };
         let token = RefreshToken::first(subject.tenant, session)?;
@@ -492,17 +503,16 @@ impl IdentityService<'_> {
             address: client.address,
             user_agent: client
                 .user_agent
+                .as_deref()
                 .map(|agent| agent.chars().filter(|c| !c.is_control()).take(200).collect()),
             confirmed: !pending.contains(&Pending::Otp),
             second_factor,
         };
         let proof = Proof { hash: &candidate.password_hash, renewed: renewed.as_deref() };
-        if !self.0.directory().insert_session(&session, proof).await? {
+        let directory = self.session_record(&subject, &client, subject.session, "auth.logged-in");
+        if !directory.insert_session(&session, proof).await? {
             return Err(IdentityError::InvalidCredentials);
         }
-        // Before anybody gets the token: no log-in that isn't on record.
-        let author = Author::user(subject.user, Some(subject.session), request, session.address);
-        self.put_on_record(&subject, &author, "auth.logged-in").await?;
         tracing::info!(user = %subject.user, session = %subject.session, ?pending, "logged in");
         Ok(Opened { subject, refresh_token: token.to_secret(), pending })
     }
@@ -512,26 +522,50 @@ impl IdentityService<'_> {
         client.request.unwrap_or_else(|| RequestId::from_uuid(self.0.ids().next()))
     }
 
-    /// Puts on record what became of a session.
-    async fn put_on_record(
-        &self,
-        of: &Subject,
-        author: &Author,
-        action: &'static str,
-    ) -> Result<(), CommonError> {
-        let subject = crate::event::subject("sessions", of.session.as_uuid());
-        let act = Act { action: action.into(), subject, change: Change::none() };
-        self.0.audit().record(of.tenant, author, act).await
+    /// Somebody who logged in.
+    fn author(&self, of: &Subject, client: &Client) -> Author {
+        Author::user(of.user, Some(of.session), self.request(client), client.address)
     }
 
-    /// Puts on record what somebody did to the credentials of their account: in the log of the organisation
-    /// where they did it, or of the platform.
-    async fn credentials_on_record(&self, of: &Subject, action: &'static str) -> Result<(), CommonError> {
-        let request = RequestId::from_uuid(self.0.ids().next());
-        let author = Author::user(of.user, Some(of.session), request, None);
-        let subject = crate::event::subject("users", of.user.as_uuid());
-        let act = Act { action: action.into(), subject, change: Change::none() };
-        self.0.audit().record(of.tenant, &author, act).await
+    /// The directory to change a session through: what somebody did to it goes on record with the change.
+    fn session_record(
+        &self,
+        of: &Subject,
+        client: &Client,
+        session: SessionId,
+        action: &'static str,
+    ) -> Box<dyn Directory + Send + Sync> {
+        let act = act(action, "sessions", session.as_uuid());
+        self.0.audit().record(self.author(of, client)).entry(of.tenant, act).directory()
+    }
+
+    /// The directory to change an account through: what its owner did to its credentials goes on record with the
+    /// change, in the log of the organisation where they did it, or of the platform.
+    fn account_record(
+        &self,
+        of: &Subject,
+        client: &Client,
+        action: &'static str,
+    ) -> Box<dyn Directory + Send + Sync> {
+        let act = act(action, "users", of.user.as_uuid());
+        self.0.audit().record(self.author(of, client)).entry(of.tenant, act).directory()
+    }
+
+    /// The directory to change an account through that isn't changed from within an organisation: it goes on record
+    /// in the log of each where the account has a membership, and in the platform's.
+    async fn account_record_everywhere(
+        &self,
+        author: Author,
+        user: UserId,
+        action: &'static str,
+        why: Option<&str>,
+    ) -> Result<Box<dyn Directory + Send + Sync>, CommonError> {
+        let act = act(action, "users", user.as_uuid());
+        let mut record = self.0.audit().record(author).because(why).entry(None, act.clone());
+        for tenant in self.0.directory().memberships_of(user).await? {
+            record = record.entry(Some(tenant), act.clone());
+        }
+        Ok(record.directory())
     }
 
     /// Puts a refused log-in on record, later and in the background: whoever guesses learns nothing from it. An
@@ -549,6 +583,15 @@ impl IdentityService<'_> {
         );
         let act = Act { action: "auth.log-in-failed".into(), subject, change: Change::none() };
         self.0.audit().note(log, &author, act, Outcome::Failed, None);
+    }
+
+    /// Puts on record that a log-in, or a request for a reset, was turned away untried. Not whose it was: nobody
+    /// was looked up.
+    fn note_throttled(&self, organization: Option<&str>, what: &'static str, client: &Client) {
+        let author = Author::anonymous(self.request(client), client.address);
+        let log = organization.map_or(Log::Platform, |slug| Log::Slug(slug.to_owned()));
+        let act = Act { action: "auth.throttled".into(), subject: what.to_owned(), change: Change::none() };
+        self.0.audit().note_denial(log, &author, act, None);
     }
 
     /// Exchanges a refresh token for a new one. Each token works once; presenting an old one again ends
@@ -577,12 +620,10 @@ impl IdentityService<'_> {
             let pending = self.living(&subject).await?.pending();
             return Ok(Opened { subject, refresh_token: next.to_secret(), pending });
         }
-        if !place.was_overtaken() && self.0.directory().end_reused_session(&rotation).await? {
-            let author = Author::anonymous(self.request(&client), client.address);
-            let log = token.tenant.map_or(Log::Platform, Log::Tenant);
-            let subject = crate::event::subject("sessions", token.session.as_uuid());
-            let act = Act { action: "auth.refresh-reused".into(), subject, change: Change::none() };
-            self.0.audit().note(log, &author, act, Outcome::Denied, None);
+        let author = Author::anonymous(self.request(&client), client.address);
+        let act = act("auth.refresh-reused", "sessions", token.session.as_uuid());
+        let record = self.0.audit().record(author).entry_ended(token.tenant, act, Outcome::Denied);
+        if !place.was_overtaken() && record.directory().end_reused_session(&rotation).await? {
             tracing::warn!(session = %token.session, "an old refresh token was presented: the session is ended");
         }
         Err(IdentityError::RefreshRefused)
@@ -593,10 +634,8 @@ impl IdentityService<'_> {
     /// # Errors
     /// When storage fails.
     pub async fn log_out(&self, subject: &Subject, client: Client) -> Result<(), IdentityError> {
-        self.0.directory().end_session(subject, self.0.clock().now()).await?;
-        let request = self.request(&client);
-        let author = Author::user(subject.user, Some(subject.session), request, client.address);
-        self.put_on_record(subject, &author, "auth.logged-out").await?;
+        let directory = self.session_record(subject, &client, subject.session, "auth.logged-out");
+        directory.end_session(subject, self.0.clock().now()).await?;
         tracing::info!(user = %subject.user, session = %subject.session, "logged out");
         Ok(())
     }

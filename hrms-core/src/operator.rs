@@ -1,5 +1,7 @@
 //! Operators of the service: they run organisations from outside and see nothing inside them.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use crate::id::{RequestId, SessionId, SupportGrantId, TenantId, UserId};
 use crate::page::{Page, PageRequest, Position};
 use crate::password;
 use crate::secret::Secret;
-use crate::store::{Version, Versioned};
+use crate::store::{Directory, Version, Versioned};
 use crate::user::{Account, UserStatus};
 use crate::validate::Check;
 
@@ -27,19 +29,32 @@ pub struct Operator {
     session: Option<SessionId>,
     cause: Cause,
     request: RequestId,
+    address: Option<IpAddr>,
 }
 
 impl Operator {
     /// An operator who logged in. For HTTP authentication, and embedders who authenticate by themselves.
     #[must_use]
     pub fn user(user: UserId, session: Option<SessionId>, request: RequestId) -> Self {
-        Self { user: Some(user), session, cause: Cause::Request, request }
+        Self { user: Some(user), session, cause: Cause::Request, request, address: None }
     }
 
     /// The person who runs the server, at its command line.
     #[must_use]
     pub fn command(request: RequestId) -> Self {
-        Self { user: None, session: None, cause: Cause::OperatorCommand, request }
+        Self { user: None, session: None, cause: Cause::OperatorCommand, request, address: None }
+    }
+
+    /// The same operator, calling from a network address, as far as it is known for certain.
+    #[must_use]
+    pub fn from_address(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// From where the operator calls, if it is known.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The operator's user; `None` at the command line.
@@ -285,13 +300,13 @@ impl OperatorService<'_> {
             password_hash: self.0.hashing().hash(new.password).await?,
             created_at: self.0.clock().now(),
         };
-        self.0.directory().insert_operator(&account).await?;
-        tracing::info!(operator = %account.id, by = ?by.user_id(), request_id = %by.request(), "operator created");
-        let Account { id, email, name, created_at, .. } = account;
+        let Account { id, email, name, created_at, .. } = account.clone();
         let (status, updated_at, version) = (UserStatus::Active, created_at, Version::FIRST);
-        let account = OperatorAccount { id, email, name, status, created_at, updated_at, version };
-        self.on_record(by, "operator.created", id, Change::created(&account)).await?;
-        Ok(account)
+        let created = OperatorAccount { id, email, name, status, created_at, updated_at, version };
+        let directory = self.recording(by, "operator.created", id, Change::created(&created));
+        directory.insert_operator(&account).await?;
+        tracing::info!(operator = %id, by = ?by.user_id(), request_id = %by.request(), "operator created");
+        Ok(created)
     }
 
     /// One operator.
@@ -336,16 +351,16 @@ impl OperatorService<'_> {
         self.set_status(by, id, UserStatus::Active).await
     }
 
-    /// Puts what was done about an operator on the platform's record.
-    async fn on_record(
+    /// The directory to change an operator through: what is done goes on the platform's record with the change.
+    fn recording(
         &self,
         by: &Operator,
         action: &'static str,
         id: UserId,
         change: Change,
-    ) -> Result<(), CommonError> {
+    ) -> Box<dyn Directory + Send + Sync> {
         let act = Act { action: action.into(), subject: subject("operators", id.as_uuid()), change };
-        self.0.audit().record(None, &Author::from(by), act).await
+        self.0.audit().record(Author::from(by)).entry(None, act).directory()
     }
 
     async fn set_status(
@@ -365,12 +380,12 @@ impl OperatorService<'_> {
         let (expected, updated_at) = (before.version, self.0.clock().now());
         let after = before.clone();
         let account = OperatorAccount { status, updated_at, version: expected.next(), ..after };
-        self.0.directory().update_operator(&account, expected).await?;
         let action = match status {
             UserStatus::Active => "operator.enabled",
             UserStatus::Disabled | UserStatus::Removed => "operator.disabled",
         };
-        self.on_record(by, action, id, Change::changed(&before, &account)).await?;
+        let directory = self.recording(by, action, id, Change::changed(&before, &account));
+        directory.update_operator(&account, expected).await?;
         if status != UserStatus::Active {
             self.0.support().end_all(by, id).await?;
         }
@@ -406,10 +421,10 @@ impl OperatorService<'_> {
         id: UserId,
         session: SessionId,
     ) -> Result<(), OperatorError> {
-        if !self.0.directory().end_operator_session(id, session, self.0.clock().now()).await? {
+        let directory = self.recording(by, "operator.session_ended", id, Change::none());
+        if !directory.end_operator_session(id, session, self.0.clock().now()).await? {
             return Err(CommonError::NotFound { what: "session" }.into());
         }
-        self.on_record(by, "operator.session_ended", id, Change::none()).await?;
         tracing::info!(operator = %id, %session, by = ?by.user_id(), request_id = %by.request(), "operator's session ended");
         Ok(())
     }

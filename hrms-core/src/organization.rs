@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::audit::{Act, Audited, Author, Change};
+use crate::audit::{Act, Audited, Author, Change, Record};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -460,13 +460,13 @@ impl OrganizationService<'_> {
             updated_at: now,
             version: Version::FIRST,
         };
-        self.0.directory().insert_organization_with_admin(&organization, &admin, &password_hash).await?;
-        log(by, &organization, "organisation created");
         let (change, first) = (Change::created(&organization), Change::created(&admin));
-        self.on_record(by, organization.id, "organization.created", change).await?;
         let subject = subject("users", admin.id.as_uuid());
         let act = Act { action: "user.created".into(), subject, change: first };
-        self.0.audit().record(Some(organization.id), &Author::from(by), act).await?;
+        let record = self.record(by, organization.id, "organization.created", change);
+        let directory = record.entry(Some(organization.id), act).directory();
+        directory.insert_organization_with_admin(&organization, &admin, &password_hash).await?;
+        log(by, &organization, "organisation created");
         let password = generated.map(|secret| secret.expose().to_owned());
         let admin = CreatedAdmin { id: admin.id, email: admin.email, password };
         Ok(CreatedOrganization { organization, admin })
@@ -497,18 +497,10 @@ impl OrganizationService<'_> {
         Ok(self.0.directory().organization(id).await?.ok_or(NOT_FOUND)?)
     }
 
-    /// Puts what an operator did to an organisation on record: the platform's, and the organisation's own.
-    async fn on_record(
-        &self,
-        by: &Operator,
-        id: TenantId,
-        action: &'static str,
-        change: Change,
-    ) -> Result<(), CommonError> {
-        let author = Author::from(by);
+    /// What an operator does to an organisation, for the record of the platform and for the organisation's own.
+    fn record(&self, by: &Operator, id: TenantId, action: &'static str, change: Change) -> Record<'_> {
         let act = Act { action: action.into(), subject: subject("organizations", id.as_uuid()), change };
-        self.0.audit().record(Some(id), &author, act.clone()).await?;
-        self.0.audit().record(None, &author, act).await
+        self.0.audit().record(Author::from(by)).entry(None, act.clone()).entry(Some(id), act)
     }
 }
 

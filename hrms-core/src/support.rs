@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actor::{Actor, Support};
+use crate::actor::{Actor, Context, Support};
 use crate::audit::{Act, Audited, Author, Change};
 use crate::email;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
@@ -388,7 +388,7 @@ impl SupportService<'_> {
     ) -> Result<(), CommonError> {
         let organization = subject("organizations", tenant.as_uuid());
         let subject = format!("{organization}/{}", subject("support-grants", id.as_uuid()));
-        self.0.audit().record(None, author, Act { action: action.into(), subject, change }).await
+        self.0.audit().record_apart(None, author, Act { action: action.into(), subject, change }).await
     }
 
     /// What a token of a grant is made from, for the operator whose grant it is.
@@ -411,6 +411,11 @@ impl SupportService<'_> {
         if self.standing(&subject, support).await?.is_none() {
             return Err(SupportError::Ended);
         }
+        let mut work = self.0.begin(&actor(by, tenant, id)).await?;
+        let change = Change::none();
+        let of = crate::event::subject("support-access", id.as_uuid());
+        work.record(Act { action: "support_access.used".into(), subject: of, change });
+        work.commit(()).await?;
         tracing::info!(operator = %grant.operator_id, %tenant, grant = %id, "support access used");
         Ok(SupportAccess { subject, support, expires_at: grant.expires_at })
     }
@@ -447,7 +452,8 @@ impl SupportService<'_> {
 
 /// The operator inside the organisation, with no right at all: what the grant itself is written as.
 fn actor(by: &Operator, tenant: TenantId, grant: SupportGrantId) -> Actor {
-    let actor = Actor::system(tenant, "support access", &[], by.cause(), by.request());
+    let context = Context { address: by.address(), ..Context::default() };
+    let actor = Actor::system(tenant, "support access", &[], by.cause(), by.request()).with_context(context);
     match by.user_id() {
         Some(operator) => actor.with_support(Support { operator, grant }),
         None => actor,

@@ -332,6 +332,18 @@ pub trait UserRepo: Send {
     /// Says since when a user's password must be changed to go on here, or that it needn't.
     async fn set_password_due(&mut self, user: UserId, since: Option<Timestamp>) -> Result<(), StoreError>;
 
+    /// Removes the second factor of a user's account, and its recovery codes; whether there was one. The account
+    /// isn't the organisation's: it is the caller's to make sure that nobody else uses it.
+    async fn remove_second_factor(&mut self, user: UserId) -> Result<bool, StoreError>;
+
+    /// Ends a log-in of a user in this organisation; whether there is one, ended before or not.
+    async fn end_session(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
     /// Ends all log-ins of a user in this organisation; how many there were.
     async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError>;
 

@@ -41,7 +41,8 @@ impl Check {
         self.0.extend(checked.err());
     }
 
-    /// Text with a length in characters, without control characters or blanks at its ends.
+    /// Text with a length in characters, without control characters, blanks at its ends, or what would make two
+    /// different texts look the same (see [`deceives`]).
     pub fn text(&mut self, pointer: &'static str, text: &str, length: RangeInclusive<usize>) {
         let count = text.chars().count();
         if count < *length.start() {
@@ -50,14 +51,23 @@ impl Check {
             self.fault(pointer, "too-long", format!("this may have at most {} characters", length.end()));
         } else if text.chars().any(char::is_control) {
             self.fault(pointer, "control-character", "this may not contain control characters");
+        } else if deceives(text) {
+            self.fault(
+                pointer,
+                "invisible-character",
+                "this may not contain invisible characters, or ones that turn the direction of writing",
+            );
         } else if text.trim() != text {
             self.fault(pointer, "blank-ends", "this may not begin or end with blanks");
         }
     }
 
-    /// A code: 1 to 64 characters, without blanks.
+    /// A code: 1 to 64 characters, without blanks, and without anything invisible.
     pub fn code(&mut self, pointer: &'static str, code: &str) {
         self.text(pointer, code, 1..=64);
+        if code.chars().any(joins) {
+            self.fault(pointer, "invisible-character", "a code may not contain invisible characters");
+        }
         if code.chars().any(char::is_whitespace) {
             self.fault(pointer, "blank", "a code may not contain blanks");
         }
@@ -126,9 +136,86 @@ pub fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
+/// Whether a text holds characters that nobody sees, or that change how the others are shown: marks and overrides of
+/// the direction (UAX #9), separators of lines, tags, fillers, what is default-ignorable (UAX #44).
+///
+/// What joins letters (Persian, the scripts of India) or picks the form of a sign (emoji) is fine between others.
+#[must_use]
+pub fn deceives(text: &str) -> bool {
+    let ends = [text.chars().next(), text.chars().next_back()];
+    text.chars().any(is_invisible) || ends[0].is_some_and(joins) || ends[1].is_some_and(is_joiner)
+}
+
+/// Zero width joiner and non-joiner.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// What shows only by what it does to its neighbours.
+fn joins(c: char) -> bool {
+    is_joiner(c) || matches!(c, '\u{fe00}'..='\u{fe0f}')
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// The form in which text is compared and searched: NFKC, lower case.
 #[must_use]
 pub fn fold(text: &str) -> String {
     use unicode_normalization::UnicodeNormalization;
     text.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(check: impl FnOnce(&mut Check)) -> Vec<String> {
+        let mut collected = Check::new();
+        check(&mut collected);
+        match collected.done() {
+            Err(CommonError::Invalid(faults)) => faults.iter().map(|fault| fault.code.to_string()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_deceives_is_refused_in_names_and_codes() {
+        for bad in [
+            "pay\u{202e}lor",
+            "pay\u{200b}roll",
+            "\u{feff}payroll",
+            "pay\u{ad}roll",
+            "payroll\u{200d}",
+            "\u{200c}payroll",
+            "pay\u{2066}roll\u{2069}",
+            "pay\u{2028}roll",
+            "pay\u{e0041}roll",
+            "\u{3164}",
+            "\u{2800}",
+            "pay\u{200f}roll",
+        ] {
+            assert_eq!(codes(|check| check.text("/name", bad, 1..=99)), ["invisible-character"], "{bad:?}");
+            assert_eq!(codes(|check| check.code("/code", bad))[0], "invisible-character", "{bad:?}");
+        }
+        for bad in ["pay\nroll", "pay\u{0}roll", "pay\u{7f}roll", "pay\u{85}roll"] {
+            assert_eq!(codes(|check| check.text("/name", bad, 1..=99)), ["control-character"], "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_fine() {
+        let names = ["Zoë", "می\u{200c}خواهم", "ශ්\u{200d}රී", "👩\u{200d}💻 Team", "❤\u{fe0f}", "עברית", "名前"];
+        for good in names {
+            assert_eq!(codes(|check| check.text("/name", good, 1..=99)), [""; 0], "{good}");
+        }
+        assert_eq!(codes(|check| check.code("/code", "می\u{200c}خواهم")), ["invisible-character"]);
+        assert_eq!(codes(|check| check.code("/code", "Ä-17/b")), [""; 0]);
+    }
 }

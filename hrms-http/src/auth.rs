@@ -1,5 +1,7 @@
 //! Who calls: the credential of a request, turned into a caller by an [`Authenticate`].
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use hrms_core::identity::{Pending, Subject};
 use hrms_core::jiff::Timestamp;
@@ -54,12 +56,14 @@ pub struct OperatorCaller {
     pub confirmed_at: Option<Timestamp>,
     /// The request.
     pub request: RequestId,
+    /// The client's address; set by the server.
+    pub address: Option<IpAddr>,
 }
 
 impl OperatorCaller {
     /// As the services know it.
     pub(crate) fn operator(&self) -> Operator {
-        Operator::user(self.user, self.session, self.request)
+        Operator::user(self.user, self.session, self.request).from_address(self.address)
     }
 }
 

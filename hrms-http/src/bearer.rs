@@ -121,6 +121,7 @@ impl BearerAuth {
                 session: Some(session),
                 confirmed_at,
                 request,
+                address: None,
             })));
         };
         let standing = identity.standing(tenant, user, session).await?;

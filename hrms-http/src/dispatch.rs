@@ -12,11 +12,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use hrms_core::actor::Channel;
-use hrms_core::audit::{Act, Author, Change, Log, Outcome};
+use hrms_core::audit::{Act, Author, Change, Log};
 use hrms_core::identity::is_confirmed;
 use hrms_core::trace::Trace;
 use hrms_core::{Actor, CommonError, FieldError, Hrms, RequestId, Who};
-use http::header::{CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
@@ -26,7 +26,7 @@ use tracing::Instrument;
 
 use crate::answer::{BoxError, Reply, empty};
 use crate::api::Api;
-use crate::auth::{AuthError, Authenticate, Caller, IncompleteCaller};
+use crate::auth::{AuthError, Authenticate, Caller, IncompleteCaller, OperatorCaller};
 use crate::bearer::subject_of;
 use crate::config::Config;
 use crate::endpoint::{Access, Endpoint};
@@ -247,14 +247,19 @@ impl Seen {
         Some(Self { log, author, endpoint })
     }
 
+    /// Somebody who shows no credential before the body is read.
+    fn stranger(request: RequestId, address: IpAddr, endpoint: &'static Endpoint) -> Self {
+        Self { log: Log::Platform, author: Author::anonymous(request, Some(address)), endpoint }
+    }
+
     /// Puts a denial on record, by the endpoint's path: not what was asked for, and not the body.
     fn note_denial(self, hrms: &Hrms, problem: &Problem) {
-        if problem.status() != StatusCode::FORBIDDEN {
+        if !problem.is_denial() {
             return;
         }
         let subject = format!("{} {}", self.endpoint.method, self.endpoint.path);
         let act = Act { action: "access.denied".into(), subject, change: Change::none() };
-        hrms.audit().note(self.log, &self.author, act, Outcome::Denied, Some(&problem.summary()));
+        hrms.audit().note_denial(self.log, &self.author, act, Some(&problem.summary()));
     }
 }
 
@@ -284,7 +289,9 @@ async fn admit(
     if let Some(address) = address
         && path != site::ALIVE
     {
-        let strictly = tries_credential(shared, &parts.method, path);
+        let endpoint = tries_credential(shared, &parts.method, path);
+        let strictly = endpoint.is_some();
+        *seen = endpoint.map(|endpoint| Seen::stranger(id, address, endpoint));
         meter.charge_address(&shared.hrms, &shared.config.rates, address, strictly).await?;
     }
     refuse_long_query(shared, parts.uri.query())?;
@@ -323,16 +330,29 @@ async fn admit(
     if !endpoint.query {
         refuse_query(parts.uri.query())?;
     }
+    refuse_encoded(&parts.headers)?;
     let vars = found.params.iter();
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Ok(Admission::Handler(Box::new(Admitted { endpoint, vars, caller })))
 }
 
-/// Whether a request has nothing to show but what its body will prove: log-in, refresh and the like.
-fn tries_credential(shared: &Shared, method: &Method, path: &str) -> bool {
+/// The endpoint of a request that has nothing to show but what its body will prove: log-in, refresh and the like.
+fn tries_credential(shared: &Shared, method: &Method, path: &str) -> Option<&'static Endpoint> {
     let found = if method.is_safe() { None } else { shared.api.at(path) };
     let endpoint = found.and_then(|found| found.value.endpoint(method));
-    endpoint.is_some_and(|endpoint| matches!(endpoint.access, Access::Public))
+    endpoint.filter(|endpoint| matches!(endpoint.access, Access::Public))
+}
+
+/// Bodies are taken as they are: what looks small mustn't become large.
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).iter().all(identity) {
+        return Ok(());
+    }
+    let detail = "this doesn't take encoded bodies: send it without Content-Encoding";
+    // RFC 9110, section 12.5.3: an answer like this names what would be taken.
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "http.encoding-not-supported", detail)
+        .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
 }
 
 fn refuse_long_query(shared: &Shared, query: Option<&str>) -> Result<(), Problem> {
@@ -382,7 +402,14 @@ pub(crate) async fn identify(
     channel: Channel,
 ) -> Result<Caller, AuthError> {
     let caller = shared.authenticate.authenticate(parts, id).await?;
-    let Caller::User(mut actor) = caller else { return Ok(caller) };
+    let mut actor = match caller {
+        Caller::User(actor) => actor,
+        Caller::Operator(operator) => {
+            let address = peer_address(parts, &shared.config).or(operator.address);
+            return Ok(Caller::Operator(OperatorCaller { address, ..operator }));
+        }
+        Caller::Anonymous | Caller::Incomplete(_) => return Ok(caller),
+    };
     let mut context = *actor.context();
     context.at = Some(shared.hrms.clock().now());
     context.channel = channel;

@@ -90,7 +90,7 @@ fn issue(cx: &PublicCx, opened: &Opened) -> Result<Issued<SessionTokens>, Proble
 }
 
 /// Whoever asks.
-fn client(cx: &PublicCx) -> Client {
+pub(crate) fn client(cx: &PublicCx) -> Client {
     Client { address: cx.address, user_agent: cx.user_agent.clone(), request: Some(cx.request) }
 }
 

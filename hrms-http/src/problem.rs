@@ -33,6 +33,8 @@ struct Inner {
     fields: Vec<FieldError>,
     headers: HeaderMap,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// It is there, and this caller may not know. Nothing in the answer says so.
+    hidden: bool,
 }
 
 impl Problem {
@@ -45,6 +47,7 @@ impl Problem {
             fields: Vec::new(),
             headers: HeaderMap::new(),
             cause: None,
+            hidden: false,
         }))
     }
 
@@ -109,9 +112,9 @@ impl Problem {
         self.with_header(CONNECTION, HeaderValue::from_static("close"))
     }
 
-    /// The status of the answer.
-    pub(crate) fn status(&self) -> StatusCode {
-        self.0.status
+    /// Whether the caller was kept from something: not told, not let in, or told to wait.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.0.hidden || [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&self.0.status)
     }
 
     /// Code and detail, on one line.
@@ -162,7 +165,7 @@ fn chain(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
 pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::NotFound | ErrorKind::Hidden => StatusCode::NOT_FOUND,
         ErrorKind::Conflict => StatusCode::CONFLICT,
         ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
         ErrorKind::Unauthenticated | ErrorKind::Unconfirmed => StatusCode::UNAUTHORIZED,
@@ -191,6 +194,7 @@ impl<E: DomainError> From<E> for Problem {
         let retry_after = error.retry_after();
         let mut problem = Self::new(status, error.code(), error.to_string());
         problem.0.fields = error.fields().to_vec();
+        problem.0.hidden = error.kind() == ErrorKind::Hidden;
         match status {
             StatusCode::UNAUTHORIZED if error.kind() == ErrorKind::Unconfirmed => {
                 problem.with_header(WWW_AUTHENTICATE, INSUFFICIENT)

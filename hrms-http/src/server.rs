@@ -185,6 +185,7 @@ impl Server {
         if tokio::time::timeout(shared.config.drain_timeout, drained).await.is_err() {
             tracing::warn!("some requests didn't finish before the server stopped");
         }
+        shared.hrms.audit().end_minute();
         shared.hrms.audit().flush().await;
     }
 }

@@ -1,7 +1,7 @@
 //! One struct is every repository: one `impl` block per feature, in the feature's file.
 
 pub(crate) mod api_key;
-mod audit;
+pub(crate) mod audit;
 mod credential;
 mod department;
 mod designation;

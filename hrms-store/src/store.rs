@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use hrms_core::{Store, StoreError, TenantId, Tx};
 
-use crate::engine::Conn;
+use crate::engine::{Conn, DirectoryConn, Entries};
 use crate::migrate;
 use crate::postgres::{PostgresEngine, UnsafeRole};
 use crate::sql::SqlTx;
@@ -20,6 +21,8 @@ const CONNECTIONS: u32 = 16;
 #[derive(Clone, Debug)]
 pub struct SqlStore {
     engine: Engine,
+    /// What changes across tenants put on record.
+    entries: Arc<Entries>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,13 +71,15 @@ impl SqlStore {
         name.push(".lock");
         let lock = File::create(name).and_then(|file| file.lock().map(|()| file));
         let _lock = lock.map_err(sqlx::Error::Io)?;
+        // SQLite gives the files beside it the same mode.
+        create_for_us_alone(path).map_err(sqlx::Error::Io)?;
         Self::migrated(SqliteEngine::file(path).await?).await
     }
 
     async fn migrated(mut engine: SqliteEngine) -> Result<Self, OpenError> {
         migrate::sqlite(engine.writer()).await?;
         engine.learn_names().await?;
-        Ok(Self { engine: Engine::Sqlite(engine) })
+        Ok(Self { engine: Engine::Sqlite(engine), entries: Arc::default() })
     }
 
     /// A migrated PostgreSQL database, connected to as the application's role.
@@ -100,7 +105,8 @@ impl SqlStore {
         if missing > 0 {
             return Err(OpenError::NotMigrated { missing });
         }
-        Ok(Self { engine: Engine::Postgres(PostgresEngine::connect(url, connections).await?) })
+        let engine = Engine::Postgres(PostgresEngine::connect(url, connections).await?);
+        Ok(Self { engine, entries: Arc::default() })
     }
 
     /// Whether (and why) the connecting role could step around row-level security.
@@ -135,11 +141,17 @@ impl SqlStore {
     }
 
     /// A change that crosses tenants.
-    pub(crate) async fn directory(&self) -> Result<Conn, StoreError> {
-        match &self.engine {
-            Engine::Postgres(engine) => engine.begin_directory().await,
-            Engine::Sqlite(engine) => engine.begin_write().await,
-        }
+    pub(crate) async fn directory(&self) -> Result<DirectoryConn, StoreError> {
+        let conn = match &self.engine {
+            Engine::Postgres(engine) => engine.begin_directory().await?,
+            Engine::Sqlite(engine) => engine.begin_write().await?,
+        };
+        Ok(DirectoryConn::new(conn, Arc::clone(&self.entries)))
+    }
+
+    /// The same store, whose changes across tenants append these entries.
+    pub(crate) fn with_entries(&self, entries: Arc<Entries>) -> Self {
+        Self { entries, ..self.clone() }
     }
 
     /// A look across tenants.
@@ -148,6 +160,20 @@ impl SqlStore {
             Engine::Postgres(engine) => engine.begin_directory().await,
             Engine::Sqlite(engine) => engine.begin_read().await,
         }
+    }
+}
+
+/// Makes an empty file of mode 0600 if it isn't there: others have no business in it.
+///
+/// One that is there isn't even opened: closing it would take away the locks that this process has on it.
+fn create_for_us_alone(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(|_| ()),
     }
 }
 

@@ -17,6 +17,7 @@ mod all {
     mod catalogue;
     mod chaos;
     mod contract;
+    mod ended;
     mod golden;
     mod hardening;
     mod identity;
@@ -28,6 +29,7 @@ mod all {
     mod live;
     mod model;
     mod nodes;
+    mod on_record;
     mod people;
     mod platform;
     mod policies;

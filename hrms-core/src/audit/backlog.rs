@@ -1,18 +1,28 @@
 //! Entries of what changes nothing: refusals and failed log-ins. They are written a moment later, many at a time,
 //! so that whoever is refused neither waits for the log nor learns from the time it takes.
+//!
+//! Of the same denial to the same caller, the first one in each minute is an entry, and the number of the others
+//! another: a flood can't fill the log.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, Notify, mpsc};
+use uuid::Uuid;
 
-use super::{Act, AuditService, Author, Change, Draft, Outcome};
+use super::{Act, AuditService, Author, AuthorKind, Change, Draft, Outcome};
 use crate::actor::Cause;
 use crate::error::CommonError;
 use crate::id::{RequestId, TenantId};
+use crate::rate_limit::Network;
 
 /// So many wait at most; what comes on top is counted, and the count goes on record.
 const MOST: usize = 10_000;
+
+/// So many different denials are told apart in a minute; what comes on top is counted like what doesn't fit the queue.
+const MOST_DENIALS: usize = 10_000;
 
 /// So many are written in one unit of work at most.
 const BATCH: usize = 500;
@@ -28,9 +38,31 @@ pub enum Log {
     Platform,
 }
 
+/// What makes two denials the same one: whose they are, and of what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Denied {
+    log: Log,
+    kind: AuthorKind,
+    id: Option<Uuid>,
+    /// Of those without an id.
+    network: Option<Network>,
+    action: Cow<'static, str>,
+    subject: String,
+}
+
+/// The denials of one minute.
+#[derive(Debug, Default)]
+struct Denials {
+    /// Since 1970.
+    minute: i64,
+    /// How often each came again, and who it was.
+    again: HashMap<Denied, (u64, Author)>,
+}
+
 /// What waits to be written.
 #[derive(Debug)]
 pub(crate) struct Backlog {
+    denials: std::sync::Mutex<Denials>,
     enter: mpsc::Sender<(Log, Draft)>,
     leave: Mutex<mpsc::Receiver<(Log, Draft)>>,
     lost: AtomicU64,
@@ -40,7 +72,13 @@ pub(crate) struct Backlog {
 impl Default for Backlog {
     fn default() -> Self {
         let (enter, leave) = mpsc::channel(MOST);
-        Self { enter, leave: Mutex::new(leave), lost: AtomicU64::new(0), bell: Notify::new() }
+        Self {
+            denials: std::sync::Mutex::default(),
+            enter,
+            leave: Mutex::new(leave),
+            lost: AtomicU64::new(0),
+            bell: Notify::new(),
+        }
     }
 }
 
@@ -51,12 +89,77 @@ impl AuditService<'_> {
     /// server does.
     pub fn note(&self, log: Log, author: &Author, act: Act, outcome: Outcome, why: Option<&str>) {
         let now = self.0.clock().now();
-        let draft = Draft::new(self.0.ids(), now, author, act).because(why).ended(outcome);
+        self.enter(log, Draft::new(self.0.ids(), now, author, act).because(why).ended(outcome));
+    }
+
+    fn enter(&self, log: Log, draft: Draft) {
         let backlog = self.0.audit_backlog();
         if backlog.enter.try_send((log, draft)).is_err() {
             backlog.lost.fetch_add(1, Ordering::Relaxed);
         }
         backlog.bell.notify_one();
+    }
+
+    /// Puts a denial on record like [`note`](Self::note), unless the same one is there already for this minute: then
+    /// it is counted, and the count goes on record with the next minute's first denial, or when a
+    /// server stops ([`end_minute`](Self::end_minute)).
+    pub fn note_denial(&self, log: Log, author: &Author, act: Act, why: Option<&str>) {
+        let minute = self.0.clock().now().as_second().div_euclid(60);
+        let backlog = self.0.audit_backlog();
+        let key = Denied {
+            log: log.clone(),
+            kind: author.kind,
+            id: author.id,
+            network: author.id.is_none().then_some(author.address).flatten().map(Network::of),
+            action: act.action.clone(),
+            subject: act.subject.clone(),
+        };
+        let mut denials = backlog.denials.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = if denials.minute == minute {
+            HashMap::new()
+        } else {
+            denials.minute = minute;
+            std::mem::take(&mut denials.again)
+        };
+        let full = denials.again.len() >= MOST_DENIALS;
+        let first = match denials.again.get_mut(&key) {
+            Some((again, _)) => {
+                *again += 1;
+                false
+            }
+            None if full => {
+                backlog.lost.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+            None => {
+                denials.again.insert(key, (0, author.clone()));
+                true
+            }
+        };
+        drop(denials);
+        self.tell_of(past);
+        if first {
+            self.note(log, author, act, Outcome::Denied, why);
+        }
+    }
+
+    /// Puts on record how often each denial of a minute that is over came again.
+    fn tell_of(&self, past: HashMap<Denied, (u64, Author)>) {
+        for (denied, (again, author)) in past.into_iter().filter(|(_, (again, _))| *again > 0) {
+            let Denied { log, action, subject, .. } = denied;
+            let act = Act { action, subject, change: Change::none() };
+            let why = format!("{again} times more in the same minute");
+            self.note(log, &author, act, Outcome::Denied, Some(&why));
+        }
+    }
+
+    /// Puts on record how often denials came again, although their minute may not be over: for a server that stops.
+    pub fn end_minute(&self) {
+        let mut denials =
+            self.0.audit_backlog().denials.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = std::mem::take(&mut denials.again);
+        drop(denials);
+        self.tell_of(past);
     }
 
     /// Waits until something was noted since the last call.
@@ -126,25 +229,14 @@ impl AuditService<'_> {
         Ok(())
     }
 
-    /// Puts something on record at once, in a unit of work of its own, before the caller goes on.
-    pub(crate) async fn record(
+    /// Puts something on record in a unit of work of its own, after the change.
+    pub(crate) async fn record_apart(
         &self,
         tenant: Option<TenantId>,
         author: &Author,
         act: Act,
     ) -> Result<(), CommonError> {
-        self.record_because(tenant, author, act, None).await
-    }
-
-    /// The same, with the author's reason.
-    pub(crate) async fn record_because(
-        &self,
-        tenant: Option<TenantId>,
-        author: &Author,
-        act: Act,
-        why: Option<&str>,
-    ) -> Result<(), CommonError> {
-        let draft = Draft::new(self.0.ids(), self.0.clock().now(), author, act).because(why);
+        let draft = Draft::new(self.0.ids(), self.0.clock().now(), author, act);
         self.write_to(&tenant.map_or(Log::Platform, Log::Tenant), vec![draft]).await
     }
 

@@ -155,7 +155,7 @@ impl From<&Actor> for Author {
 
 impl From<&Operator> for Author {
     fn from(operator: &Operator) -> Self {
-        let mut author = Self::anonymous(operator.request(), None);
+        let mut author = Self::anonymous(operator.request(), operator.address());
         author.kind = AuthorKind::Operator;
         author.id = operator.user_id().map(UserId::as_uuid);
         author.session = operator.session();

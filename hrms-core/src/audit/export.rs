@@ -46,6 +46,8 @@ impl AuditService<'_> {
     pub async fn export(&self, actor: &Actor) -> Result<AuditExport, CommonError> {
         self.0.require(actor, Permission::AuditRead, &Resource::organization())?;
         self.0.require(actor, Permission::ExportRun, &Resource::organization())?;
+        // The file holds its own entry.
+        self.0.exports().put_on_record(actor, "audit-log").await?;
         let mut tx = self.0.read(actor).await?;
         let head = tx.audit().head().await?;
         let tenant_id = Some(actor.tenant());

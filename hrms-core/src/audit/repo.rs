@@ -8,8 +8,9 @@ use super::chain::GENESIS;
 use super::{Anchor, Draft, Entry, Outcome};
 use crate::error::StoreError;
 use crate::event::Event;
-use crate::id::{AuditEntryId, RequestId};
+use crate::id::{AuditEntryId, RequestId, TenantId};
 use crate::page::PageRequest;
+use crate::store::Directory;
 
 /// Where a log stands: its last entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,4 +107,8 @@ pub trait AuditDirectory: Send + Sync {
 
     /// Opens a read-only unit of work on the platform's log.
     async fn read_platform(&self) -> Result<Box<dyn PlatformTx>, StoreError>;
+
+    /// The same directory; each change made through it also appends these entries, in its own transaction, to the
+    /// log of their organisation (`None`: the platform's). A change that finds nothing to change appends none.
+    fn recording(&self, entries: Vec<(Option<TenantId>, Draft)>) -> Box<dyn Directory + Send + Sync>;
 }

@@ -34,6 +34,7 @@ impl Hrms {
 }
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "employee" };
+const HIDDEN: CommonError = CommonError::Hidden { what: "employee" };
 
 /// How often a drawn number may turn out to be in use before we give up.
 const DRAWS: usize = 100;
@@ -247,7 +248,7 @@ impl EmployeeService<'_> {
         self.0.complete(tx, actor, [&mut row.resource], self.0.today()).await?;
         match self.0.policy().decide(actor, Permission::EmployeeRead, &row.resource) {
             Decision::Allow => Ok(()),
-            Decision::Deny => Err(NOT_FOUND),
+            Decision::Deny => Err(HIDDEN),
         }
     }
 

@@ -213,6 +213,9 @@ pub trait CredentialDirectory: Send + Sync {
     /// Removes an account's second factor and its recovery codes; whether there was one.
     async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError>;
 
+    /// The same, and the end of all sessions of the account, in every organisation.
+    async fn reset_totp(&self, user: UserId, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Puts new recovery codes in the place of all earlier ones.
     async fn replace_recovery_codes(
         &self,

@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::audit::{Act, Author, Change};
+use crate::audit::Author;
 use crate::email;
 use crate::error::CommonError;
 use crate::hrms::Hrms;
-use crate::id::RequestId;
 use crate::identity::credential::{AccountFacts, NewPassword};
 use crate::identity::session::SessionStatus;
 use crate::identity::throttle::{self, Guess};
@@ -106,12 +105,12 @@ impl IdentityService<'_> {
         let needs_factor = accept(&account, &change.new_password)?;
         let hash = self.0.hashing().hash(change.new_password).await?;
         let (new, now) = (NewPassword { hash: &hash, needs_factor }, self.0.clock().now());
-        if !self.0.directory().change_password(of.user, &old, new, of, now).await? {
+        let directory = self.account_record(of, &client, "auth.password-changed");
+        if !directory.change_password(of.user, &old, new, of, now).await? {
             // Somebody else changed it since we looked: then this isn't the current one any more.
             let detail = "the password was changed meanwhile";
             return Err(CommonError::invalid("/current_password", "wrong-password", detail).into());
         }
-        self.credentials_on_record(of, "auth.password-changed").await?;
         tracing::info!(user = %of.user, session = %of.session, "password changed");
         self.settle(of).await
     }
@@ -130,14 +129,18 @@ impl IdentityService<'_> {
         let email = email::normalize("/email", &forgotten.email).unwrap_or_default();
         // Counted apart from log-ins: no organisation has this name.
         let guess = Guess { organization: Some("(reset)"), email: &email, address: client.address };
-        throttle::admit(self.0, guess).await?;
+        throttle::admit(self.0, guess).await.inspect_err(|error| {
+            if matches!(error, IdentityError::TooManyAttempts { .. }) {
+                self.note_throttled(None, "password reset", client);
+            }
+        })?;
         let Ok(place) = Arc::clone(&self.0.identity_state().resets.0).try_acquire_owned() else {
             tracing::warn!("too many requests for password resets at once: one was dropped");
             return Ok(None);
         };
-        let hrms = self.0.clone();
+        let (hrms, client) = (self.0.clone(), client.clone());
         Ok(Some(async move {
-            if let Err(error) = send_reset(&hrms, &email).await {
+            if let Err(error) = send_reset(&hrms, &email, &client).await {
                 tracing::error!(%error, "a password reset was not sent");
             }
             drop(place);
@@ -149,7 +152,7 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// [`IdentityError::ResetRefused`]; faulty fields, which don't use the token up; [`CommonError::Busy`].
-    pub async fn reset_password(&self, reset: PasswordReset) -> Result<(), IdentityError> {
+    pub async fn reset_password(&self, reset: PasswordReset, client: &Client) -> Result<(), IdentityError> {
         let (directory, now) = (self.0.directory(), self.0.clock().now());
         let token = token_hash(&reset.token).ok_or(IdentityError::ResetRefused)?;
         let user = directory.resettable(token, now).await?.ok_or(IdentityError::ResetRefused)?;
@@ -158,15 +161,11 @@ impl IdentityService<'_> {
         let hash = self.0.hashing().hash(reset.new_password).await?;
         let new = NewPassword { hash: &hash, needs_factor };
         // Once more by the clock: hashing may have waited.
+        let author = Author::user(user, None, self.request(client), client.address);
+        let directory = self.account_record_everywhere(author, user, "auth.password-reset", None).await?;
         if !directory.reset_password(token, new, self.0.clock().now()).await? {
             return Err(IdentityError::ResetRefused);
         }
-        // Of no organisation: the account belongs to the platform.
-        let request = RequestId::from_uuid(self.0.ids().next());
-        let author = Author::user(user, None, request, None);
-        let subject = crate::event::subject("users", user.as_uuid());
-        let act = Act { action: "auth.password-reset".into(), subject, change: Change::none() };
-        self.0.audit().record(None, &author, act).await?;
         tracing::info!(%user, "password reset");
         Ok(())
     }
@@ -180,7 +179,11 @@ fn accept(account: &AccountFacts, new: &Secret) -> Result<bool, CommonError> {
 }
 
 /// Makes a token for the account, if there is one, and sends it.
-async fn send_reset(hrms: &Hrms, email: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn send_reset(
+    hrms: &Hrms,
+    email: &str,
+    client: &Client,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     if !hrms.mailer().is_configured() {
         tracing::warn!("a password reset was asked for, but no mailer is configured: it is dropped");
         return Ok(());
@@ -188,7 +191,14 @@ async fn send_reset(hrms: &Hrms, email: &str) -> Result<(), Box<dyn std::error::
     let now = hrms.clock().now();
     let token = Secret::new(URL_SAFE_NO_PAD.encode(random::<TOKEN>()?));
     let Some(hash) = token_hash(&token) else { return Ok(()) };
-    if hrms.directory().start_reset(email, hash, now - RESET_SPACING, now, now + RESET_FOR).await? {
+    let Some(known) = hrms.directory().account_by_email(email).await? else { return Ok(()) };
+    // By nobody who is known: whoever asks needn't be the owner.
+    let author = Author::anonymous(hrms.identity().request(client), client.address);
+    let user = known.account.id;
+    let identity = hrms.identity();
+    let action = "auth.password-reset-asked";
+    let directory = identity.account_record_everywhere(author, user, action, None).await?;
+    if directory.start_reset(email, hash, now - RESET_SPACING, now, now + RESET_FOR).await? {
         hrms.mailer().send(message(email, &token, hrms.public_url())).await?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::audit::{Act, Author, Change};
+use crate::audit::{Author, Change};
 use crate::email;
 use crate::error::CommonError;
 use crate::event::{NewEvent, subject};
@@ -14,7 +14,7 @@ use crate::id::UserId;
 use crate::identity::credential::Pending;
 use crate::identity::session::SessionStatus;
 use crate::identity::totp::{self, SECRET_BYTES};
-use crate::identity::{IdentityError, IdentityService, Subject};
+use crate::identity::{Client, IdentityError, IdentityService, Subject};
 use crate::operator::Operator;
 use crate::policy::{Permission, Resource};
 use crate::secret::{Secret, random};
@@ -132,12 +132,17 @@ impl IdentityService<'_> {
     }
 
     /// Takes a one-time code in a session, where wrong ones are counted.
-    pub(super) async fn prove_otp(&self, of: &Subject, otp: &Secret) -> Result<(), IdentityError> {
+    pub(super) async fn prove_otp(
+        &self,
+        of: &Subject,
+        otp: &Secret,
+        client: &Client,
+    ) -> Result<(), IdentityError> {
         if self.take_otp(of.user, otp).await? {
             return Ok(());
         }
         tracing::info!(user = %of.user, session = %of.session, "one-time code refused");
-        Err(self.failed(of, wrong_code("/otp")).await)
+        Err(self.failed(of, client, wrong_code("/otp")).await)
     }
 
     /// Passes the second factor, for a session that lacks it.
@@ -149,34 +154,41 @@ impl IdentityService<'_> {
         &self,
         of: &Subject,
         with: SecondFactor,
+        client: &Client,
     ) -> Result<SessionStatus, IdentityError> {
         if !self.living(of).await?.pending().contains(&Pending::Otp) {
             return Err(IdentityError::NothingPending);
         }
         match (with.otp, with.recovery_code) {
-            (Some(otp), None) => self.prove_otp(of, &otp).await?,
-            (None, Some(code)) => self.prove_recovery_code(of, &code).await?,
+            (Some(otp), None) => self.prove_otp(of, &otp, client).await?,
+            (None, Some(code)) => self.prove_recovery_code(of, &code, client).await?,
             _ => {
                 let detail = "send either a one-time code or a recovery code";
                 return Err(CommonError::invalid("/otp", "one-of", detail).into());
             }
         }
         let now = self.0.clock().now();
-        self.0.directory().confirm_session(of, true, now).await?;
+        let directory = self.session_record(of, client, of.session, "auth.second-factor-passed");
+        directory.confirm_session(of, true, now).await?;
         tracing::info!(user = %of.user, session = %of.session, "second factor passed");
         self.settle(of).await
     }
 
-    async fn prove_recovery_code(&self, of: &Subject, code: &Secret) -> Result<(), IdentityError> {
+    async fn prove_recovery_code(
+        &self,
+        of: &Subject,
+        code: &Secret,
+        client: &Client,
+    ) -> Result<(), IdentityError> {
         let now = self.0.clock().now();
+        let directory = self.account_record(of, client, "auth.recovery-code-used");
         if let Some(hash) = totp::recovery_hash(of.user, code)
-            && self.0.directory().use_recovery_code(of.user, hash, now).await?
+            && directory.use_recovery_code(of.user, hash, now).await?
         {
-            self.credentials_on_record(of, "auth.recovery-code-used").await?;
             tracing::warn!(user = %of.user, session = %of.session, "a recovery code was used");
             return Ok(());
         }
-        Err(self.failed(of, wrong_code("/recovery_code")).await)
+        Err(self.failed(of, client, wrong_code("/recovery_code")).await)
     }
 
     /// Makes a new secret for an authenticator app. It is put to use with the first code that the app shows;
@@ -184,14 +196,15 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// [`IdentityError::TotpUnavailable`]; [`IdentityError::SessionEnded`].
-    pub async fn start_totp(&self, of: &Subject) -> Result<TotpEnrolment, IdentityError> {
+    pub async fn start_totp(&self, of: &Subject, client: &Client) -> Result<TotpEnrolment, IdentityError> {
         if !self.0.secret_box().is_configured() {
             return Err(IdentityError::TotpUnavailable);
         }
         let account = self.0.directory().account(of.user).await?.ok_or(IdentityError::SessionEnded)?;
         let secret: [u8; SECRET_BYTES] = random()?;
         let sealed = self.0.secret_box().seal(&secret, &bound_to(of.user))?;
-        self.0.directory().start_totp(of.user, &sealed, self.0.clock().now()).await?;
+        let directory = self.account_record(of, client, "auth.second-factor-started");
+        directory.start_totp(of.user, &sealed, self.0.clock().now()).await?;
         let shown = totp::show(&secret, "HRMS", &account.email)?;
         Ok(TotpEnrolment { secret: shown.secret, uri: shown.uri, qr: shown.qr })
     }
@@ -201,7 +214,12 @@ impl IdentityService<'_> {
     /// # Errors
     /// [`IdentityError::TotpNotStarted`]; a faulty code; [`IdentityError::SessionEnded`] after the last of a few
     /// wrong ones.
-    pub async fn confirm_totp(&self, of: &Subject, with: FirstCode) -> Result<RecoveryCodes, IdentityError> {
+    pub async fn confirm_totp(
+        &self,
+        of: &Subject,
+        with: FirstCode,
+        client: &Client,
+    ) -> Result<RecoveryCodes, IdentityError> {
         let (directory, now) = (self.0.directory(), self.0.clock().now());
         let stored = directory.totp(of.user).await?;
         let in_time = |since: &Timestamp| now.duration_since(*since) < ENROL_WITHIN;
@@ -209,13 +227,13 @@ impl IdentityService<'_> {
         let (sealed, _) = pending.ok_or(IdentityError::TotpNotStarted)?;
         let secret = self.0.secret_box().open(&sealed, &bound_to(of.user))?;
         let Some(step) = totp::step_of(&secret, &with.otp, now)? else {
-            return Err(self.failed(of, wrong_code("/otp")).await);
+            return Err(self.failed(of, client, wrong_code("/otp")).await);
         };
         let (codes, hashes) = new_codes(of.user)?;
+        let directory = self.account_record(of, client, "auth.second-factor-set-up");
         if !directory.enrol_totp(of, &sealed, step, &hashes, now).await? {
             return Err(IdentityError::TotpNotStarted);
         }
-        self.credentials_on_record(of, "auth.second-factor-set-up").await?;
         tracing::info!(user = %of.user, session = %of.session, "second factor set up");
         self.settle(of).await?;
         Ok(codes)
@@ -225,13 +243,17 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// [`IdentityError::OtpNotEnrolled`].
-    pub async fn renew_recovery_codes(&self, of: &Subject) -> Result<RecoveryCodes, IdentityError> {
+    pub async fn renew_recovery_codes(
+        &self,
+        of: &Subject,
+        client: &Client,
+    ) -> Result<RecoveryCodes, IdentityError> {
         if !self.living(of).await?.demands.enrolled {
             return Err(IdentityError::OtpNotEnrolled);
         }
         let (codes, hashes) = new_codes(of.user)?;
-        self.0.directory().replace_recovery_codes(of.user, &hashes, self.0.clock().now()).await?;
-        self.credentials_on_record(of, "auth.recovery-codes-renewed").await?;
+        let directory = self.account_record(of, client, "auth.recovery-codes-renewed");
+        directory.replace_recovery_codes(of.user, &hashes, self.0.clock().now()).await?;
         tracing::info!(user = %of.user, session = %of.session, "new recovery codes");
         Ok(codes)
     }
@@ -242,7 +264,7 @@ impl IdentityService<'_> {
     /// [`IdentityError::SecondFactorRequired`] when an organisation requires it;
     /// [`IdentityError::PasswordNeedsFactor`] when the password is too short without it;
     /// [`IdentityError::OtpNotEnrolled`].
-    pub async fn remove_totp(&self, of: &Subject) -> Result<(), IdentityError> {
+    pub async fn remove_totp(&self, of: &Subject, client: &Client) -> Result<(), IdentityError> {
         let directory = self.0.directory();
         let account = directory.account(of.user).await?.ok_or(IdentityError::SessionEnded)?;
         if !account.enrolled {
@@ -255,8 +277,7 @@ impl IdentityService<'_> {
         if account.password_needs_factor {
             return Err(IdentityError::PasswordNeedsFactor);
         }
-        directory.remove_totp(of.user).await?;
-        self.credentials_on_record(of, "auth.second-factor-removed").await?;
+        self.account_record(of, client, "auth.second-factor-removed").remove_totp(of.user).await?;
         tracing::warn!(user = %of.user, session = %of.session, "second factor removed");
         Ok(())
     }
@@ -279,10 +300,10 @@ impl IdentityService<'_> {
         if account.operator || account.memberships != 1 {
             return Err(IdentityError::AccountShared);
         }
-        if !self.0.directory().remove_totp(user).await? {
+        let mut work = self.0.begin(actor).await?;
+        if !work.users().remove_second_factor(user).await? {
             return Err(IdentityError::OtpNotEnrolled);
         }
-        let mut work = self.0.begin(actor).await?;
         let now = work.now();
         work.users().end_sessions(user, now).await?;
         work.emit(NewEvent {
@@ -321,20 +342,12 @@ impl IdentityService<'_> {
         if by.user_id() == Some(user) {
             return Err(IdentityError::OwnSecondFactor);
         }
-        if !directory.account(user).await?.is_some_and(|account| account.enrolled) {
+        let (author, why) = (Author::from(by), Some(reset.reason.as_str()));
+        let directory =
+            self.account_record_everywhere(author, user, "user.second-factor-reset", why).await?;
+        if !directory.reset_totp(user, self.0.clock().now()).await? {
             return Err(IdentityError::OtpNotEnrolled);
         }
-        let (author, why) = (Author::from(by), reset.reason.as_str());
-        let subject = subject("users", user.as_uuid());
-        let act = Act { action: "user.second-factor-reset".into(), subject, change: Change::none() };
-        let tenants = directory.memberships_of(user).await?.into_iter().map(Some);
-        for log in tenants.chain([None]) {
-            self.0.audit().record_because(log, &author, act.clone(), Some(why)).await?;
-        }
-        if !directory.remove_totp(user).await? {
-            return Err(IdentityError::OtpNotEnrolled);
-        }
-        directory.end_account_sessions(user, self.0.clock().now()).await?;
         tracing::warn!(%user, by = ?by.user_id(), request_id = %by.request(), "second factor reset by an operator");
         Ok(())
     }

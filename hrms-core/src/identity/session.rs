@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::audit::Change;
+use crate::audit::{Act, Change, Log, Outcome};
 use crate::error::CommonError;
 use crate::event::{NewEvent, subject};
 use crate::id::{SessionId, TenantId, UserId};
@@ -12,7 +12,7 @@ use crate::identity::credential::{
     CONFIRMED_FOR, Demands, MOST_FAILURES, Pending, SessionInfo, SessionState,
 };
 use crate::identity::throttle::{self, Guess};
-use crate::identity::{Client, IDLE_FOR, IdentityError, IdentityService, Subject};
+use crate::identity::{Client, IDLE_FOR, IdentityError, IdentityService, Subject, act};
 use crate::password::Verdict;
 use crate::policy::{Permission, Resource};
 use crate::secret::Secret;
@@ -58,6 +58,11 @@ pub struct Sessions {
     pub items: Vec<SessionInfo>,
 }
 
+/// A wrong password or code of somebody who is logged in.
+fn act_failed(of: &Subject) -> Act {
+    act("auth.proof-failed", "users", of.user.as_uuid())
+}
+
 const NO_SESSION: CommonError = CommonError::NotFound { what: "session" };
 const NO_USER: CommonError = CommonError::NotFound { what: "user" };
 
@@ -94,9 +99,17 @@ impl IdentityService<'_> {
     }
 
     /// Counts a wrong try in a session: with the last one it ends, otherwise `refusal` is the answer.
-    pub(super) async fn failed(&self, of: &Subject, refusal: CommonError) -> IdentityError {
-        match self.0.directory().count_failure(of, MOST_FAILURES, self.0.clock().now()).await {
-            Ok(false) => refusal.into(),
+    pub(super) async fn failed(&self, of: &Subject, client: &Client, refusal: CommonError) -> IdentityError {
+        let act = act("auth.session-ended-by-wrong-tries", "sessions", of.session.as_uuid());
+        let record = self.0.audit().record(self.author(of, client));
+        let directory = record.entry_ended(of.tenant, act, Outcome::Denied).directory();
+        match directory.count_failure(of, MOST_FAILURES, self.0.clock().now()).await {
+            Ok(false) => {
+                let act = act_failed(of);
+                let log = of.tenant.map_or(Log::Platform, Log::Tenant);
+                self.0.audit().note(log, &self.author(of, client), act, Outcome::Failed, None);
+                refusal.into()
+            }
             Ok(true) => {
                 tracing::warn!(user = %of.user, session = %of.session, "too many wrong tries: the session is ended");
                 IdentityError::SessionEnded
@@ -126,7 +139,7 @@ impl IdentityService<'_> {
                     "this account has a second factor: send a one-time code",
                 )
             })?;
-            self.prove_otp(of, &otp).await?;
+            self.prove_otp(of, &otp, &client).await?;
         } else {
             let password = with.password.ok_or_else(|| {
                 CommonError::invalid("/password", "required", "send the account's password")
@@ -134,7 +147,8 @@ impl IdentityService<'_> {
             self.prove_password(of, password, "/password", &client).await?;
         }
         let now = self.0.clock().now();
-        self.0.directory().confirm_session(of, state.demands.enrolled, now).await?;
+        let directory = self.session_record(of, &client, of.session, "auth.confirmed");
+        directory.confirm_session(of, state.demands.enrolled, now).await?;
         tracing::info!(user = %of.user, session = %of.session, "proved anew who they are");
         self.settle(of).await
     }
@@ -163,7 +177,7 @@ impl IdentityService<'_> {
         match verdict {
             Verdict::Wrong => {
                 let wrong = CommonError::invalid(pointer, "wrong-password", "this isn't your password");
-                Err(self.failed(of, wrong).await)
+                Err(self.failed(of, client, wrong).await)
             }
             Verdict::Right | Verdict::RightButStale(_) => {
                 attempt.forgive(self.0).await;
@@ -185,9 +199,15 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// [`CommonError::NotFound`] when it isn't one of theirs. Ending one that has ended does nothing.
-    pub async fn end_session(&self, of: &Subject, session: SessionId) -> Result<(), IdentityError> {
+    pub async fn end_session(
+        &self,
+        of: &Subject,
+        session: SessionId,
+        client: &Client,
+    ) -> Result<(), IdentityError> {
         let other = Subject { session, ..*of };
-        if self.0.directory().end_session(&other, self.0.clock().now()).await? {
+        let directory = self.session_record(of, client, session, "auth.session-ended");
+        if directory.end_session(&other, self.0.clock().now()).await? {
             tracing::info!(user = %of.user, session = %session, by = %of.session, "session ended");
             return Ok(());
         }
@@ -198,8 +218,9 @@ impl IdentityService<'_> {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn end_other_sessions(&self, of: &Subject) -> Result<(), IdentityError> {
-        let ended = self.0.directory().end_other_sessions(of, self.0.clock().now()).await?;
+    pub async fn end_other_sessions(&self, of: &Subject, client: &Client) -> Result<(), IdentityError> {
+        let directory = self.account_record(of, client, "auth.other-sessions-ended");
+        let ended = directory.end_other_sessions(of, self.0.clock().now()).await?;
         tracing::info!(user = %of.user, ended, by = %of.session, "other sessions ended");
         Ok(())
     }
@@ -223,14 +244,15 @@ impl IdentityService<'_> {
         user: UserId,
         session: Option<SessionId>,
     ) -> Result<(), IdentityError> {
-        let of = self.managed(actor, user).await?;
-        if let Some(session) = session {
-            self.end_session(&of, session).await?;
-        }
+        self.managed(actor, user).await?;
         let mut work = self.0.begin(actor).await?;
-        if session.is_none() {
-            let now = work.now();
-            work.users().end_sessions(user, now).await?;
+        let now = work.now();
+        match session {
+            Some(session) if work.users().end_session(user, session, now).await? => {}
+            Some(_) => return Err(NO_SESSION.into()),
+            None => {
+                work.users().end_sessions(user, now).await?;
+            }
         }
         work.emit(NewEvent {
             kind: "user.sessions-ended",

@@ -1,10 +1,11 @@
 //! Accepting an invitation: by whoever reads the mail that it went to.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Cause, Who};
+use crate::actor::{Actor, Cause, Context, Who};
 use crate::audit::Change;
 use crate::error::{CommonError, StoreError};
 use crate::id::{RequestId, UserId};
@@ -126,7 +127,7 @@ impl InvitationService<'_> {
             check.done()?;
             let password = with.password.ok_or(InvitationError::ProofRequired)?;
             self.0.identity().prove(&known, password, with.otp, &client).await?;
-            return self.settle(&token, known.account.id, None, name, request).await;
+            return self.settle(&token, (known.account.id, client.address), None, name, request).await;
         }
         let Some(password) = with.password else {
             check.fault("/password", "required", "this is needed for a new account");
@@ -139,7 +140,7 @@ impl InvitationService<'_> {
         // Before the unit of work: hashing takes long, and a change holds locks.
         let hash = self.0.hashing().hash(password).await?;
         let user = UserId::from_uuid(self.0.ids().next());
-        self.settle(&token, user, Some(&hash), name, request).await
+        self.settle(&token, (user, client.address), Some(&hash), name, request).await
     }
 
     /// Accepts an invitation as the account that one is logged in with.
@@ -156,7 +157,8 @@ impl InvitationService<'_> {
         if !known.is_some_and(|known| known.active && known.account.id == user) {
             return Err(InvitationError::OtherAccount);
         }
-        self.settle(&token, user, None, stored.invitation.name, request).await
+        let from = by.context().address;
+        self.settle(&token, (user, from), None, stored.invitation.name, request).await
     }
 
     async fn look(
@@ -212,14 +214,16 @@ impl InvitationService<'_> {
     async fn settle(
         &self,
         token: &Token,
-        user: UserId,
+        (user, address): (UserId, Option<IpAddr>),
         new_account: Option<&str>,
         name: String,
         request: RequestId,
     ) -> Result<Joined, InvitationError> {
         let who = Who::User { user, session: None, employee: None };
         let nothing = (Vec::new(), Vec::new());
-        let actor = Actor::with_grants(token.tenant, who, nothing.0, nothing.1, Cause::Request, request);
+        let context = Context { address, ..Context::default() };
+        let actor = Actor::with_grants(token.tenant, who, nothing.0, nothing.1, Cause::Request, request)
+            .with_context(context);
         let rules = self.0.rules_of(token.tenant).await?;
         let mut work = self.0.begin(&actor).await?;
         let stored = work.invitations().hold(token.invitation).await?;

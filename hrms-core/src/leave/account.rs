@@ -158,7 +158,6 @@ pub struct LeaveAccount {
     pub postings: Vec<LeavePosting>,
 }
 
-const NO_EMPLOYEE: CommonError = CommonError::NotFound { what: "employee" };
 
 impl LeaveService<'_> {
     /// Grants leave by hand, never to oneself (P16). Leave that was taken in advance is paid from it first.
@@ -230,7 +229,7 @@ impl LeaveService<'_> {
         self.0.visibility(actor, Permission::LeaveRead)?;
         let mut tx = self.0.read(actor).await?;
         let lot = tx.leave_ledger().lot(id).await?.ok_or(NOT_FOUND)?;
-        self.visible(&mut *tx, actor, lot.employee_id).await?.ok_or(NOT_FOUND)?;
+        self.visible(&mut *tx, actor, lot.employee_id, "leave grant").await?;
         let leave_type = tx.leave_types().get(lot.leave_type_id).await?.ok_or(NOT_FOUND)?;
         Ok(LeaveLotView::of(&lot, leave_type.minutes_per_day))
     }
@@ -251,7 +250,7 @@ impl LeaveService<'_> {
         let employee = employee.or(actor.employee()).ok_or_else(missing)?;
         check_as_of(as_of)?;
         let mut tx = self.0.read(actor).await?;
-        let standing = self.visible(&mut *tx, actor, employee).await?.ok_or(NO_EMPLOYEE)?;
+        let standing = self.visible(&mut *tx, actor, employee, "employee").await?;
         let as_of = as_of.unwrap_or(standing.today);
         let types = tx.leave_types().all().await?;
         let lots = tx.leave_ledger().lots(employee, None).await?;
@@ -284,7 +283,7 @@ impl LeaveService<'_> {
         self.0.visibility(actor, Permission::LeaveRead)?;
         check_as_of(as_of)?;
         let mut tx = self.0.read(actor).await?;
-        let standing = self.visible(&mut *tx, actor, employee).await?.ok_or(NO_EMPLOYEE)?;
+        let standing = self.visible(&mut *tx, actor, employee, "employee").await?;
         let no_type = CommonError::NotFound { what: "leave type" };
         let leave_type = tx.leave_types().get(leave_type).await?.ok_or(no_type)?;
         let ledger = read_ledger(&mut *tx, employee, leave_type.id).await?;
@@ -295,15 +294,21 @@ impl LeaveService<'_> {
         })
     }
 
-    /// The employee's standing, if the actor may see their leave.
+    /// The employee's standing, if the actor may see their leave; otherwise there is no such `what`.
     async fn visible(
         &self,
         tx: &mut dyn Tx,
         actor: &Actor,
         employee: EmployeeId,
-    ) -> Result<Option<Standing>, CommonError> {
+        what: &'static str,
+    ) -> Result<Standing, CommonError> {
         let standing = Standing::load(self.0, tx, actor, employee, self.0.clock().now()).await?;
-        Ok(standing.filter(|standing| self.may_see(actor, &standing.resource(standing.today))))
+        let standing = standing.ok_or(CommonError::NotFound { what })?;
+        if self.may_see(actor, &standing.resource(standing.today)) {
+            Ok(standing)
+        } else {
+            Err(CommonError::Hidden { what })
+        }
     }
 
     /// Makes postings of what is to be posted and of what lots can pay back then, and adds them to the

@@ -23,6 +23,7 @@ use crate::policy::{Decision, Details, LeaveDetails, Permission, Resource, Verdi
 use crate::store::{Tx, Version};
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "leave request" };
+const HIDDEN: CommonError = CommonError::Hidden { what: "leave request" };
 
 /// What a request would take, before anybody asks for it. Nothing is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -199,7 +200,7 @@ impl LeaveService<'_> {
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
         if !self.may_see(actor, &resource) {
-            return Err(NOT_FOUND.into());
+            return Err(HIDDEN.into());
         }
         Ok(view)
     }
@@ -422,7 +423,7 @@ impl LeaveService<'_> {
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
         if !self.may_see(actor, &resource) {
-            return Err(NOT_FOUND.into());
+            return Err(HIDDEN.into());
         }
         Ok((view, standing, resource))
     }

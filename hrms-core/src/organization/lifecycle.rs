@@ -123,12 +123,12 @@ impl OrganizationService<'_> {
         let now = self.0.clock().now();
         let mut purged = Vec::new();
         for id in self.0.directory().organizations_to_purge(now, BATCH).await? {
+            // Its own log goes; the platform's keeps that there was one.
+            let subject = subject("organizations", id.as_uuid());
+            let act = Act { action: "organization.purged".into(), subject, change: Change::none() };
+            let record = self.0.audit().record(Author::from(by)).entry(None, act);
             // Another node may have been quicker.
-            if self.0.directory().purge_organization(id, now).await? {
-                // Its own log is gone; the platform's keeps that there was one.
-                let subject = subject("organizations", id.as_uuid());
-                let act = Act { action: "organization.purged".into(), subject, change: Change::none() };
-                self.0.audit().record(None, &Author::from(by), act).await?;
+            if record.directory().purge_organization(id, now).await? {
                 tracing::info!(organization = %id, by = ?by.user_id(), request_id = %by.request(), "organisation purged");
                 purged.push(id);
             }
@@ -143,8 +143,8 @@ impl OrganizationService<'_> {
         organization: Organization,
         action: &'static str,
     ) -> Result<Organization, OrganizationError> {
-        self.0.directory().update_organization_status(&organization, before.version).await?;
-        self.on_record(by, organization.id, action, Change::changed(before, &organization)).await?;
+        let record = self.record(by, organization.id, action, Change::changed(before, &organization));
+        record.directory().update_organization_status(&organization, before.version).await?;
         tracing::info!(
             organization = %organization.id,
             status = ?organization.status,

@@ -1,12 +1,13 @@
 //! `/api/v1/auth/password` and `/api/v1/auth/password-resets`: a new password.
 
-use hrms_core::identity::{Client, PasswordChange, PasswordForgotten, PasswordReset, SessionStatus};
+use hrms_core::identity::{PasswordChange, PasswordForgotten, PasswordReset, SessionStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::{Done, Found, Taken};
 use crate::endpoints;
 use crate::extract::Json;
+use crate::identity::client;
 use crate::problem::Problem;
 use crate::request::{AnyCx, PublicCx};
 
@@ -49,7 +50,7 @@ async fn forgot(
     cx: PublicCx,
     Json(forgotten): Json<PasswordForgotten>,
 ) -> Result<Taken<ResetAsked>, Problem> {
-    let client = Client { address: cx.address, user_agent: None, request: None };
+    let client = client(&cx);
     if let Some(work) = cx.hrms.identity().forgot_password(&forgotten, &client).await? {
         // Nobody waits for it: how long it takes says whether there is such an account.
         tokio::spawn(work);
@@ -58,6 +59,6 @@ async fn forgot(
 }
 
 async fn reset(cx: PublicCx, Json(reset): Json<PasswordReset>) -> Result<Done, Problem> {
-    cx.hrms.identity().reset_password(reset).await?;
+    cx.hrms.identity().reset_password(reset, &client(&cx)).await?;
     Ok(Done)
 }

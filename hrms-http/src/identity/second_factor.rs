@@ -38,29 +38,29 @@ endpoints! {
 
 async fn pass(cx: AnyCx, Json(with): Json<SecondFactor>) -> Result<Found<SessionStatus>, Problem> {
     let subject = cx.subject()?;
-    let status = cx.hrms.identity().second_factor(&subject, with).await;
+    let status = cx.hrms.identity().second_factor(&subject, with, &cx.client()).await;
     cx.forget(&subject);
     Ok(Found(status?))
 }
 
 async fn start(cx: AnyCx) -> Result<Issued<TotpEnrolment>, Problem> {
-    Ok(Issued(cx.hrms.identity().start_totp(&cx.subject()?).await?))
+    Ok(Issued(cx.hrms.identity().start_totp(&cx.subject()?, &cx.client()).await?))
 }
 
 async fn confirm(cx: AnyCx, Json(with): Json<FirstCode>) -> Result<Issued<RecoveryCodes>, Problem> {
     let subject = cx.subject()?;
-    let codes = cx.hrms.identity().confirm_totp(&subject, with).await;
+    let codes = cx.hrms.identity().confirm_totp(&subject, with, &cx.client()).await;
     cx.forget(&subject);
     Ok(Issued(codes?))
 }
 
 async fn remove(cx: AnyCx) -> Result<Deleted, Problem> {
     let subject = cx.subject()?;
-    cx.hrms.identity().remove_totp(&subject).await?;
+    cx.hrms.identity().remove_totp(&subject, &cx.client()).await?;
     cx.forget(&subject);
     Ok(Deleted)
 }
 
 async fn renew_codes(cx: AnyCx) -> Result<Issued<RecoveryCodes>, Problem> {
-    Ok(Issued(cx.hrms.identity().renew_recovery_codes(&cx.subject()?).await?))
+    Ok(Issued(cx.hrms.identity().renew_recovery_codes(&cx.subject()?, &cx.client()).await?))
 }

@@ -43,12 +43,12 @@ async fn list(cx: AnyCx) -> Result<Found<Sessions>, Problem> {
 
 async fn end(cx: AnyCx, Id(session): Id<SessionId>) -> Result<Deleted, Problem> {
     let subject = cx.subject()?;
-    cx.hrms.identity().end_session(&subject, session).await?;
+    cx.hrms.identity().end_session(&subject, session, &cx.client()).await?;
     cx.forget(&hrms_core::identity::Subject { session, ..subject });
     Ok(Deleted)
 }
 
 async fn end_others(cx: AnyCx) -> Result<Deleted, Problem> {
-    cx.hrms.identity().end_other_sessions(&cx.subject()?).await?;
+    cx.hrms.identity().end_other_sessions(&cx.subject()?, &cx.client()).await?;
     Ok(Deleted)
 }

@@ -75,6 +75,7 @@ catalogue! {
     "http.body-timeout": "The body took too long to arrive.";
     "http.body-too-large": "The body is larger than this endpoint takes.";
     "http.body-unreadable": "The body ended before it was complete.";
+    "http.encoding-not-supported": "Bodies are taken without `Content-Encoding` only.";
     "http.host-invalid": "The request names no host, more than one, or one that can't be read.";
     "http.host-unknown": "The request is for a host that isn't served here.";
     "http.if-match-invalid": "If-Match isn't exactly one entity tag.";

@@ -7,6 +7,24 @@ use tokio::net::TcpStream;
 use super::support::{config, start, start_with};
 
 #[tokio::test]
+async fn encoded_bodies_are_refused() {
+    let server = start().await;
+    let post = async |path: &str, kind: &str, encoding: &str| {
+        let headers = [("content-type", kind), ("content-encoding", encoding)];
+        server.send(Method::POST, path, &headers, r#"{"name":"n"}"#).await
+    };
+    for encoding in ["gzip", "br", "deflate", "identity, gzip", "x"] {
+        let refused = post("/t/things", "application/json", encoding).await;
+        assert_eq!(refused.header("accept-encoding"), "identity");
+        refused.problem(415, "http.encoding-not-supported");
+        post("/t/files", "text/csv", encoding).await.problem(415, "http.encoding-not-supported");
+    }
+    for encoding in ["identity", "Identity"] {
+        assert!(post("/t/things", "application/json", encoding).await.status.is_success());
+    }
+}
+
+#[tokio::test]
 async fn raw_csv_and_forms_are_taken() {
     let server = start().await;
     let raw =

@@ -8,7 +8,7 @@ use hrms_core::audit::{
     Anchor, AuditDirectory, AuditFilter, AuditLog, AuditSort, Draft, Entry, Head, PlatformTx,
 };
 use hrms_core::event::Event;
-use hrms_core::{AuditEntryId, PageRequest, RequestId, SessionId, StoreError, TenantId, UserId};
+use hrms_core::{AuditEntryId, Directory, PageRequest, RequestId, SessionId, StoreError, TenantId, UserId};
 
 use crate::engine::Conn;
 use crate::instant::Instant;
@@ -381,7 +381,7 @@ fn values(entry: Entry) -> [Param; 22] {
     ]
 }
 
-/// Appends entries to an organisation's log in a unit of work of the directory.
+/// Appends entries to a log, and events, in a unit of work that may write there.
 pub(crate) async fn append(
     conn: &mut Conn,
     tenant: Option<TenantId>,
@@ -451,10 +451,14 @@ impl PlatformTx for SqlPlatformTx {
 #[async_trait]
 impl AuditDirectory for SqlStore {
     async fn platform(&self) -> Result<Box<dyn PlatformTx>, StoreError> {
-        Ok(Box::new(SqlPlatformTx { conn: self.directory().await? }))
+        Ok(Box::new(SqlPlatformTx { conn: self.directory().await?.into_inner() }))
     }
 
     async fn read_platform(&self) -> Result<Box<dyn PlatformTx>, StoreError> {
         Ok(Box::new(SqlPlatformTx { conn: self.directory_read().await? }))
+    }
+
+    fn recording(&self, entries: Vec<(Option<TenantId>, Draft)>) -> Box<dyn Directory + Send + Sync> {
+        Box::new(self.with_entries(entries.into()))
     }
 }

@@ -109,6 +109,9 @@ struct TotpRow {
     pending_at: Option<Instant>,
 }
 
+pub(crate) const REMOVE_CODES: &str = "DELETE FROM account_recovery_code WHERE user_id = $1";
+pub(crate) const REMOVE_TOTP: &str = "DELETE FROM account_totp WHERE user_id = $1 AND secret IS NOT NULL";
+
 /// Ends an account's sessions in every organisation and as an operator, apart from one.
 async fn end_sessions(
     conn: &mut Conn,
@@ -131,6 +134,12 @@ async fn end_sessions(
     Ok(())
 }
 
+/// Removes a second factor and its recovery codes; whether there was one.
+async fn remove_totp(conn: &mut Conn, user: UserId) -> Result<bool, StoreError> {
+    conn.execute(REMOVE_CODES, params![user]).await?;
+    Ok(conn.execute(REMOVE_TOTP, params![user]).await? > 0)
+}
+
 /// Puts new recovery codes in the place of the former ones.
 async fn replace_codes(
     conn: &mut Conn,
@@ -138,7 +147,7 @@ async fn replace_codes(
     hashes: &[[u8; 32]],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    conn.execute("DELETE FROM account_recovery_code WHERE user_id = $1", params![user]).await?;
+    conn.execute(REMOVE_CODES, params![user]).await?;
     let rows: Vec<[Param; 3]> = hashes.iter().map(|hash| params![user, hash.to_vec(), now]).collect();
     insert_many(conn, "INSERT INTO account_recovery_code (user_id, code_hash, created_at) VALUES ", rows, "")
         .await?;
@@ -322,8 +331,10 @@ impl CredentialDirectory for SqlStore {
             )
             .await?
         };
-        conn.commit().await?;
-        Ok(row.is_none_or(|(failures,)| failures >= most))
+        let ended = row.is_none_or(|(failures,)| failures >= most);
+        // What is on record is the end.
+        if ended { conn.commit().await? } else { conn.commit_unrecorded().await? }
+        Ok(ended)
     }
 
     async fn account(&self, user: UserId) -> Result<Option<AccountFacts>, StoreError> {
@@ -452,12 +463,21 @@ impl CredentialDirectory for SqlStore {
 
     async fn remove_totp(&self, user: UserId) -> Result<bool, StoreError> {
         let mut conn = self.directory().await?;
-        conn.execute("DELETE FROM account_recovery_code WHERE user_id = $1", params![user]).await?;
-        let removed = conn
-            .execute("DELETE FROM account_totp WHERE user_id = $1 AND secret IS NOT NULL", params![user])
-            .await?;
-        conn.commit().await?;
-        Ok(removed > 0)
+        let removed = remove_totp(&mut conn, user).await?;
+        if removed {
+            conn.commit().await?;
+        }
+        Ok(removed)
+    }
+
+    async fn reset_totp(&self, user: UserId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut conn = self.directory().await?;
+        let removed = remove_totp(&mut conn, user).await?;
+        if removed {
+            end_sessions(&mut conn, user, None, now).await?;
+            conn.commit().await?;
+        }
+        Ok(removed)
     }
 
     async fn replace_recovery_codes(
@@ -485,7 +505,9 @@ impl CredentialDirectory for SqlStore {
                 params![user, hash.to_vec(), now],
             )
             .await?;
-        conn.commit().await?;
+        if used > 0 {
+            conn.commit().await?;
+        }
         Ok(used > 0)
     }
 
@@ -553,7 +575,9 @@ impl CredentialDirectory for SqlStore {
                 params![email, token_hash.to_vec(), now, expires_at, spaced_from],
             )
             .await?;
-        conn.commit().await?;
+        if started > 0 {
+            conn.commit().await?;
+        }
         Ok(started > 0)
     }
 

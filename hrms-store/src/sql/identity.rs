@@ -238,7 +238,9 @@ impl IdentityDirectory for SqlStore {
             )
             .await?
         };
-        conn.commit().await?;
+        if ended > 0 {
+            conn.commit().await?;
+        }
         Ok(ended > 0)
     }
 
@@ -260,7 +262,9 @@ impl IdentityDirectory for SqlStore {
             )
             .await?
         };
-        conn.commit().await?;
+        if ended > 0 {
+            conn.commit().await?;
+        }
         Ok(ended > 0)
     }
 

@@ -174,7 +174,9 @@ impl OperatorDirectory for SqlStore {
                 params![session, id, now],
             )
             .await?;
-        conn.commit().await?;
+        if ended > 0 {
+            conn.commit().await?;
+        }
         Ok(ended > 0)
     }
 

@@ -20,15 +20,17 @@ impl SqlStore {
     /// Removes every row of a closed organisation whose hold is over; whether there was one.
     pub(crate) async fn purge(&self, id: TenantId, now: Timestamp) -> Result<bool, StoreError> {
         let mut conn = self.directory().await?;
-        let purged = match &mut conn {
-            Conn::Postgres(_) => {
+        let purged = match &mut *conn {
+            conn @ Conn::Postgres(_) => {
                 let sql = "SELECT purge_organization($1, $2)";
                 let row: Option<(bool,)> = conn.optional(sql, params![id, now]).await?;
                 row.is_some_and(|(purged,)| purged)
             }
-            Conn::Sqlite(..) => on_sqlite(&mut conn, id, now).await?,
+            conn @ Conn::Sqlite(..) => on_sqlite(conn, id, now).await?,
         };
-        conn.commit().await?;
+        if purged {
+            conn.commit().await?;
+        }
         Ok(purged)
     }
 }

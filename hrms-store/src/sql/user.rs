@@ -12,6 +12,7 @@ use hrms_core::{EmployeeId, PageRequest, Role, RoleName, SessionId, StoreError, 
 use crate::engine::Conn;
 use crate::instant::Instant;
 use crate::query::{Param, Query, params};
+use crate::sql::credential::{REMOVE_CODES, REMOVE_TOTP};
 use crate::sql::employment::{FactsRow, facts};
 use crate::sql::{SqlTx, corrupt};
 
@@ -307,6 +308,28 @@ impl UserRepo for SqlTx {
             )
             .await?;
         Ok(())
+    }
+
+    async fn remove_second_factor(&mut self, user: UserId) -> Result<bool, StoreError> {
+        self.conn.execute_as_directory(REMOVE_CODES, params![user]).await?;
+        Ok(self.conn.execute_as_directory(REMOVE_TOTP, params![user]).await? > 0)
+    }
+
+    async fn end_session(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let ended = self
+            .conn
+            .execute(
+                "UPDATE auth_session SET revoked_at = coalesce(revoked_at, $4) \
+                 WHERE tenant_id = $1 AND user_id = $2 AND id = $3",
+                params![self.tenant, user, session, now],
+            )
+            .await?;
+        Ok(ended > 0)
     }
 
     async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError> {

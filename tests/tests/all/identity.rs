@@ -1,6 +1,6 @@
 //! Identity through the services, on every engine; and what the database itself refuses.
 
-mod endurance;
+pub(super) mod endurance;
 mod http;
 mod sign_in;
 

@@ -109,7 +109,7 @@ impl DetailService<'_> {
             Decision::Allow => Ok(resource),
             Decision::Deny => match policy.decide(actor, Permission::EmployeeRead, &resource) {
                 Decision::Allow => Err(CommonError::Forbidden { permission }),
-                Decision::Deny => Err(NOT_FOUND),
+                Decision::Deny => Err(CommonError::Hidden { what: "employee" }),
             },
         }
     }

@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::sign_in::{OTHER, PASSWORD, World, change, node};
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub(in crate::all) type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-async fn socket(at: &Client, tokens: &Value) -> Socket {
+pub(in crate::all) async fn socket(at: &Client, tokens: &Value) -> Socket {
     let address = at.url("/api/v1/events").replace("http://", "ws://");
     let mut request = address.into_client_request().unwrap();
     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
@@ -28,7 +28,7 @@ async fn socket(at: &Client, tokens: &Value) -> Socket {
     tokio_tungstenite::connect_async(request).await.unwrap().0
 }
 
-async fn close_code(mut socket: Socket) -> u16 {
+pub(in crate::all) async fn close_code(mut socket: Socket) -> u16 {
     loop {
         let next = tokio::time::timeout(Duration::from_secs(30), socket.next()).await;
         let message = next.expect("it stays open").expect("it ended without a word").unwrap();

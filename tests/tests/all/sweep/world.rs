@@ -1,7 +1,8 @@
 //! A server with two organisations that have one of everything, and somebody who may do all in each.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,6 +11,7 @@ use hrms_core::contract::{at, id};
 use hrms_core::jiff::SignedDuration;
 use hrms_core::mail::{MailError, Mailer, Message};
 use hrms_core::operator::NewOperator;
+use hrms_core::sealed::KeyBox;
 use hrms_core::{FixedClock, Hrms, Operator, RequestId, Secret};
 use hrms_http::{BearerAuth, Config, Server, Tokens};
 use hrms_store::SqlStore;
@@ -20,7 +22,7 @@ use tokio::net::TcpListener;
 
 use super::operation::Operation;
 
-const PASSWORD: &str = "seven anvils on a roof";
+pub(in crate::all) const PASSWORD: &str = "seven anvils on a roof";
 
 /// One organisation: somebody with all roles, and an id of each collection.
 #[derive(Clone)]
@@ -35,6 +37,9 @@ pub(in crate::all) struct Tenant {
 }
 
 pub(in crate::all) struct World {
+    pub(in crate::all) hrms: Hrms,
+    pub(in crate::all) clock: Arc<FixedClock>,
+    pub(in crate::all) letterbox: Letterbox,
     pub(in crate::all) nobody: Client,
     pub(in crate::all) operator: Client,
     pub(in crate::all) acme: Tenant,
@@ -49,7 +54,12 @@ pub(in crate::all) struct World {
 impl World {
     pub(in crate::all) async fn new(store: &Fresh) -> Self {
         let clock = Arc::new(FixedClock::at(at(0)));
-        let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).mailer(Letterbox).build();
+        let letterbox = Letterbox::default();
+        let hrms = Hrms::builder(SqlStore::clone(store))
+            .clock(clock.clone())
+            .mailer(letterbox.clone())
+            .secret_box(KeyBox::new([3; 32]))
+            .build();
         for name in ["olga", "otto"] {
             let new = NewOperator {
                 email: format!("{name}@service.example"),
@@ -60,7 +70,7 @@ impl World {
         }
         let tokens = Tokens::from_pem(key().as_bytes(), "hrms").unwrap();
         let auth = BearerAuth::new(hrms.clone(), tokens);
-        let server = Server::new(hrms, auth, Config::new([7; 32])).unwrap();
+        let server = Server::new(hrms.clone(), auth, Config::new([7; 32])).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(server.serve(listener, std::future::pending()));
@@ -77,7 +87,8 @@ impl World {
         let acme = Tenant { client, token, ..acme };
         let operations = Operation::all(&document);
         assert!(operations.len() > 10, "{document}");
-        Self { nobody, operator, acme, other, expired, operations, faults: Vec::new() }
+        let faults = Vec::new();
+        Self { hrms, clock, letterbox, nobody, operator, acme, other, expired, operations, faults }
     }
 
     /// Somebody who may call an operation.
@@ -135,13 +146,28 @@ impl World {
     }
 }
 
-/// Takes every message.
-#[derive(Debug)]
-struct Letterbox;
+/// Keeps every message.
+#[derive(Clone, Debug, Default)]
+pub(in crate::all) struct Letterbox(Arc<Mutex<Vec<Message>>>);
+
+impl Letterbox {
+    /// What came last for this address, as soon as it is there: some messages go out after the answer.
+    pub(in crate::all) async fn last_to(&self, address: &str) -> Message {
+        for _ in 0..1000 {
+            let last = self.0.lock().unwrap().iter().rev().find(|message| message.to == address).cloned();
+            if let Some(message) = last {
+                return message;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no message to {address}");
+    }
+}
 
 #[async_trait::async_trait]
 impl Mailer for Letterbox {
-    async fn send(&self, _: Message) -> Result<(), MailError> {
+    async fn send(&self, message: Message) -> Result<(), MailError> {
+        self.0.lock().unwrap().push(message);
         Ok(())
     }
 }
@@ -177,7 +203,7 @@ fn key() -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
 }
 
-async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> (Client, String) {
+pub(in crate::all) async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> (Client, String) {
     let body = json!({ "organization": organization, "email": email, "password": PASSWORD });
     let tokens = nobody.post("/api/v1/auth/login", &body).await.expect(200).json();
     let token = tokens["access_token"].as_str().unwrap().to_owned();

@@ -1,0 +1,524 @@
+//! Every change that the API can make is on record: the endpoints of the OpenAPI document, one by one.
+//!
+//! Each is called such that it succeeds, and then the entry is looked for, by the id of that very request. A new
+//! endpoint fails here until [`succeed`] says how it succeeds, or [`NOTHING_TO_RECORD`] why it leaves no entry.
+
+use hrms_core::jiff::SignedDuration;
+use hrms_core::job::{JobRegistry, run_until_idle};
+use hrms_tests::{Client, Fresh, Reply};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::sweep::body_of;
+use super::sweep::operation::Operation;
+use super::sweep::world::{PASSWORD, World, log_in};
+
+const NEW_PASSWORD: &str = "nine kettles in a row";
+
+/// What leaves no entry although it isn't a GET, and why.
+const NOTHING_TO_RECORD: [(&str, &str); 6] = [
+    ("POST /api/v1/auth/invitations/preview", "shows what an invitation says, and changes nothing"),
+    ("POST /api/v1/auth/refresh", "each session does it every few minutes; its log-in and its reuse are on record"),
+    ("POST /api/v1/events/tickets", "good for one connection within seconds, as the caller"),
+    ("POST /api/v1/leave-requests/preview", "counts days, and changes nothing"),
+    ("POST /api/v1/policies/dry-run", "compares, and changes nothing"),
+    ("POST /api/v1/policies/explain", "explains, and changes nothing"),
+];
+
+/// A call that succeeded.
+struct Done {
+    reply: Reply,
+    /// The author's id, if the caller is known.
+    author: Option<Value>,
+}
+
+/// What is made on the way to a success gets a name of its own.
+struct Names(usize);
+
+impl Names {
+    fn next(&mut self) -> String {
+        self.0 += 1;
+        format!("n{}", self.0)
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+async fn me(client: &Client) -> Value {
+    client.get("/api/v1/auth/me").await.expect(200).json()["user"]["id"].clone()
+}
+
+/// Calls with the version that is there now, where one is wanted.
+async fn call(by: &Client, operation: &Operation, path: &str, body: Option<&Value>) -> Done {
+    let author = Some(me(by).await);
+    let tag = match operation.needs_version() {
+        true => by.get(path).await.expect(200).header("etag").unwrap().to_owned(),
+        false => String::new(),
+    };
+    let headers: Vec<(&str, &str)> =
+        operation.needs_version().then_some(("if-match", tag.as_str())).into_iter().collect();
+    Done { reply: by.call(operation.method.clone(), path, &headers, body).await, author }
+}
+
+/// A change of a thing's fields, by what its address ends with.
+fn patch_of(operation: &Operation) -> Value {
+    let path = operation.path.strip_suffix("/{id}").unwrap_or(&operation.path);
+    match path.rsplit('/').next().unwrap_or_default() {
+        "employees" => json!({ "given_name": "Changed" }),
+        "personal" => json!({ "private_phone": "2" }),
+        "compensation" => json!({ "pay_grade": "2" }),
+        "bank" => json!({ "bank_name": "2" }),
+        "identity" => json!({ "tax_number": "2" }),
+        "medical" => json!({ "blood_group": "B" }),
+        _ => json!({ "name": "Changed" }),
+    }
+}
+
+impl World {
+    /// Somebody new in `acme`: their id and address, and a client of theirs.
+    async fn somebody(&self, names: &mut Names) -> (String, String, Client) {
+        let email = format!("{}@acme.example", names.next());
+        let new = json!({ "email": email, "name": "Jane", "roles": ["employee"], "password": PASSWORD });
+        let made = self.acme.client.post("/api/v1/users", &new).await.expect(201).json();
+        let (client, _) = log_in(&self.nobody, Some("acme"), &email).await;
+        (text(&made["id"]), email, client)
+    }
+
+    /// Somebody new with a second factor, and their recovery codes.
+    async fn enrolled(&self, names: &mut Names) -> (String, String, Client, Value) {
+        let (id, email, client) = self.somebody(names).await;
+        let shown = client.post("/api/v1/auth/totp", &json!({})).await.expect(200).json();
+        let first = json!({ "otp": self.code(&shown["secret"]) });
+        let codes = client.post("/api/v1/auth/totp/confirm", &first).await.expect(200).json();
+        (id, email, client, codes["recovery_codes"].clone())
+    }
+
+    fn code(&self, secret: &Value) -> String {
+        let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+        totp.generate(u64::try_from(hrms_core::Clock::now(&*self.clock).as_second()).unwrap()).to_string()
+    }
+
+    /// An invitation to `acme`, and the token of its message.
+    async fn invited(&self, email: &str) -> String {
+        let new = json!({ "email": email, "name": "Zoë", "roles": ["employee"] });
+        self.acme.client.post("/api/v1/invitations", &new).await.expect(201);
+        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
+        self.token_to(email).await
+    }
+
+    /// The token in the last message to an address: its longest word.
+    async fn token_to(&self, email: &str) -> String {
+        let message = self.letterbox.last_to(email).await;
+        let words = message.text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
+        words.max_by_key(|word| word.len()).unwrap().to_owned()
+    }
+
+    /// An access of an operator that is open.
+    async fn access(&self) -> String {
+        let path = format!(
+            "/api/v1/platform/organizations/{}/support-grants",
+            self.acme.ids["platform/organizations"]
+        );
+        let body = json!({ "user_id": self.acme.ids["users"], "reason": "ticket 3: look again", "minutes": 30 });
+        text(&self.operator.post(&path, &body).await.expect(201).json()["id"])
+    }
+
+    /// A request for a day of leave.
+    async fn leave_request(&self, day: &str) -> String {
+        let body = json!({
+            "employee_id": self.acme.referenced("employee_id"), "starts_on": day, "ends_on": day,
+            "leave_type_id": self.acme.referenced("leave_type_id"),
+        });
+        text(&self.acme.client.post("/api/v1/leave-requests", &body).await.expect(201).json()["id"])
+    }
+
+    /// Something new to be removed.
+    async fn spare(&self, collection: &str, names: &mut Names) -> String {
+        let name = names.next();
+        let text_of = "forbid (principal is ServiceAccount, action, resource);";
+        let body = match collection {
+            "roles" => json!({ "code": name, "name": name, "grants": [{ "permission": "leave.read", "scope": "reports" }] }),
+            "policies" => json!({ "name": name, "text": text_of }),
+            "locations" => json!({ "code": name, "name": name, "time_zone": "UTC" }),
+            "service-accounts" => json!({ "name": name, "permissions": [] }),
+            _ => json!({ "code": name, "name": name }),
+        };
+        let made = self.acme.client.post(&format!("/api/v1/{collection}"), &body).await.expect(201);
+        format!("/api/v1/{collection}/{}", text(&made.json()["id"]))
+    }
+}
+
+/// Calls an operation such that it succeeds.
+async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Done {
+    let (acme, nobody) = (&world.acme.client, &world.nobody);
+    let name = operation.name();
+    let by = world.caller(operation);
+    let path = operation.path_in(&world.acme);
+    let (method, template) = name.split_once(" /api/v1/").unwrap();
+    match (method, template) {
+        (_, "auth/login") => {
+            let email = "all@acme.example";
+            let body = json!({ "organization": "acme", "email": email, "password": PASSWORD });
+            let reply = nobody.post(&path, &body).await;
+            Done { reply, author: Some(me(acme).await) }
+        }
+        (_, "auth/password-resets" | "auth/password-resets/confirm") => {
+            let (id, email, _) = world.somebody(names).await;
+            let asked = nobody.post("/api/v1/auth/password-resets", &json!({ "email": email })).await;
+            let token = world.token_to(&email).await;
+            if template == "auth/password-resets" {
+                return Done { reply: asked, author: None };
+            }
+            let body = json!({ "token": token, "new_password": NEW_PASSWORD });
+            Done { reply: nobody.post(&path, &body).await, author: Some(json!(id)) }
+        }
+        (_, "auth/invitations/accept") => {
+            let token = world.invited(&format!("{}@new.example", names.next())).await;
+            let body = json!({ "token": token, "password": PASSWORD });
+            let reply = nobody.post(&path, &body).await;
+            let author = Some(reply.json()["user_id"].clone());
+            Done { reply, author }
+        }
+        (_, "auth/invitations/join") => {
+            let token = world.invited("other@other.example").await;
+            let (other, _) = log_in(nobody, Some("other"), "other@other.example").await;
+            call(&other, operation, &path, Some(&json!({ "token": token }))).await
+        }
+        (_, "auth/logout" | "auth/sessions") => {
+            let (id, _, client) = world.somebody(names).await;
+            Done { reply: client.call(operation.method.clone(), &path, &[], None).await, author: Some(json!(id)) }
+        }
+        (_, "auth/sessions/{id}") => {
+            let (_, email, client) = world.somebody(names).await;
+            log_in(nobody, Some("acme"), &email).await;
+            let sessions = client.get("/api/v1/auth/sessions").await.expect(200).json();
+            let other = sessions["items"].as_array().unwrap().iter().find(|one| one["current"] == false);
+            let path = format!("/api/v1/auth/sessions/{}", text(&other.unwrap()["id"]));
+            call(&client, operation, &path, None).await
+        }
+        (_, "auth/step-up") => {
+            let (_, _, client) = world.somebody(names).await;
+            call(&client, operation, &path, Some(&json!({ "password": PASSWORD }))).await
+        }
+        (_, "auth/password") => {
+            let (_, _, client) = world.somebody(names).await;
+            let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
+            call(&client, operation, &path, Some(&body)).await
+        }
+        ("POST", "auth/totp") => {
+            let (_, _, client) = world.somebody(names).await;
+            call(&client, operation, &path, Some(&json!({}))).await
+        }
+        (_, "auth/totp/confirm") => {
+            let (_, _, client) = world.somebody(names).await;
+            let shown = client.post("/api/v1/auth/totp", &json!({})).await.expect(200).json();
+            call(&client, operation, &path, Some(&json!({ "otp": world.code(&shown["secret"]) }))).await
+        }
+        ("DELETE", "auth/totp") | (_, "auth/recovery-codes") => {
+            let (_, _, client, _) = world.enrolled(names).await;
+            call(&client, operation, &path, None).await
+        }
+        (_, "auth/second-factor") => {
+            let (id, email, _, codes) = world.enrolled(names).await;
+            let (half, _) = log_in(nobody, Some("acme"), &email).await;
+            let reply = half.post(&path, &json!({ "recovery_code": codes[0] })).await;
+            Done { reply, author: Some(json!(id)) }
+        }
+        (_, "users/{id}/second-factor") => {
+            let (id, ..) = world.enrolled(names).await;
+            call(acme, operation, &format!("/api/v1/users/{id}/second-factor"), None).await
+        }
+        ("DELETE", "users/{id}") => {
+            let (id, ..) = world.somebody(names).await;
+            call(acme, operation, &format!("/api/v1/users/{id}"), None).await
+        }
+        (_, "imports") => {
+            let path = format!("{path}?kind=designations");
+            let reply = acme.upload(&path, "text/csv", b"code,name\nY,Y\n".into()).await;
+            Done { reply, author: Some(me(acme).await) }
+        }
+        (_, "jobs/{id}/cancel") => {
+            let file = b"code,name\nZ,Z\n".to_vec();
+            let made = acme.upload("/api/v1/imports?kind=designations", "text/csv", file).await.expect(202);
+            let path = format!("{}/cancel", made.header("location").unwrap());
+            call(acme, operation, &path, None).await
+        }
+        (_, "leave-requests/{id}/approve" | "leave-requests/{id}/reject" | "leave-requests/{id}/cancel") => {
+            let days = [("approve", "2026-12-02"), ("reject", "2026-12-03"), ("cancel", "2026-12-04")];
+            let (_, day) = days.iter().find(|(end, _)| template.ends_with(end)).unwrap();
+            let id = world.leave_request(day).await;
+            call(acme, operation, &operation.path_with(&id), Some(&json!({}))).await
+        }
+        (_, "leave-requests") => {
+            let mut body = body_of(operation, &world.acme);
+            body["employee_id"] = json!(world.acme.referenced("employee_id"));
+            call(acme, operation, &path, Some(&body)).await
+        }
+        (_, "employees/{id}/end") => {
+            let new = json!({ "given_name": "Short", "hired_on": "2020-01-01" });
+            let made = acme.post("/api/v1/employees", &new).await.expect(201).json();
+            let body = json!({ "last_day": "2026-01-31" });
+            call(acme, operation, &operation.path_with(&text(&made["id"])), Some(&body)).await
+        }
+        (_, "employees/{id}/corrections") => {
+            let body = json!({ "from": "2020-01-01", "employment_type": "part_time" });
+            call(acme, operation, &path, Some(&body)).await
+        }
+        ("DELETE", "departments/{id}" | "designations/{id}" | "locations/{id}" | "roles/{id}") => {
+            let path = world.spare(template.split('/').next().unwrap(), names).await;
+            call(acme, operation, &path, None).await
+        }
+        ("DELETE", "policies/{id}" | "service-accounts/{id}") => {
+            let path = world.spare(template.split('/').next().unwrap(), names).await;
+            call(acme, operation, &path, None).await
+        }
+        ("DELETE", "api-keys/{id}") => {
+            let body = json!({ "service_account_id": world.acme.ids["service-accounts"], "name": "K", "permissions": [] });
+            let made = acme.post("/api/v1/api-keys", &body).await.expect(201).json();
+            call(acme, operation, &operation.path_with(&text(&made["id"])), None).await
+        }
+        (_, "platform/organizations") => {
+            let admin = json!({ "email": "a@third.example", "name": "Ada", "password": PASSWORD });
+            let body = json!({ "slug": "third", "name": "Third", "admin": admin });
+            call(by, operation, &path, Some(&body)).await
+        }
+        (
+            _,
+            "platform/organizations/{id}/close"
+            | "platform/organizations/{id}/reopen"
+            | "platform/organizations/{id}/suspend"
+            | "platform/organizations/{id}/resume",
+        ) => {
+            let slug = names.next();
+            let admin = json!({ "email": format!("a@{slug}.example"), "name": "Ada", "password": PASSWORD });
+            let body = json!({ "slug": slug, "name": slug, "admin": admin });
+            let made = by.post("/api/v1/platform/organizations", &body).await.expect(201).json();
+            let at = format!("/api/v1/platform/organizations/{}", text(&made["id"]));
+            match template.rsplit('/').next().unwrap() {
+                "reopen" => drop(by.post(&format!("{at}/close"), &json!({ "reason": "left us" })).await.expect(200)),
+                "resume" => drop(by.call(Method::POST, &format!("{at}/suspend"), &[], None).await.expect(200)),
+                _ => {}
+            }
+            let body = template.ends_with("close").then(|| json!({ "reason": "left us" }));
+            call(by, operation, &operation.path_with(&text(&made["id"])), body.as_ref()).await
+        }
+        (_, "platform/operators/{id}/disable" | "platform/operators/{id}/enable") => {
+            let email = format!("{}@service.example", names.next());
+            let new = json!({ "email": email, "name": "Orla", "password": PASSWORD });
+            let made = by.post("/api/v1/platform/operators", &new).await.expect(201).json();
+            let id = text(&made["id"]);
+            if template.ends_with("enable") {
+                let path = format!("/api/v1/platform/operators/{id}/disable");
+                by.call(Method::POST, &path, &[], None).await.expect(200);
+            }
+            call(by, operation, &operation.path_with(&id), None).await
+        }
+        (_, "platform/operators/{id}/sessions/{session_id}") => {
+            let (_, token) = log_in(nobody, None, "otto@service.example").await;
+            let claims = super::sweep::world::claims(&token);
+            let (user, session) = (text(&claims["sub"]), text(&claims["sid"]));
+            let path = format!("/api/v1/platform/operators/{user}/sessions/{session}");
+            call(by, operation, &path, None).await
+        }
+        (_, "platform/organizations/{id}/support-grants/{grant_id}/end")
+        | (_, "platform/organizations/{id}/support-grants/{grant_id}/token") => {
+            let path = path.replace(&world.acme.ids["support-access"], &world.access().await);
+            call(by, operation, &path, None).await
+        }
+        (_, "support-access/{id}/end") => {
+            call(by, operation, &operation.path_with(&world.access().await), None).await
+        }
+        ("POST", "designations" | "leave-types" | "locations") => {
+            let mut body = json!({ "code": "C", "name": "C" });
+            if template == "locations" {
+                body["time_zone"] = json!("UTC");
+            }
+            call(acme, operation, &path, Some(&body)).await
+        }
+        ("PATCH", _) => call(by, operation, &path, Some(&patch_of(operation))).await,
+        _ => {
+            let body = operation.takes_json().then(|| body_of(operation, &world.acme));
+            call(by, operation, &path, body.as_ref()).await
+        }
+    }
+}
+
+/// The entries that a request left: in the log of the organisation, or of the platform.
+async fn left(world: &World, request: &str) -> Vec<Value> {
+    let query = format!("audit-log?request_id={request}");
+    let mut entries = Vec::new();
+    for (client, path) in [
+        (&world.acme.client, format!("/api/v1/{query}")),
+        (&world.operator, format!("/api/v1/platform/{query}")),
+    ] {
+        let page = client.get(&path).await.expect(200).json();
+        entries.extend(page["items"].as_array().unwrap().iter().cloned());
+    }
+    entries
+}
+
+async fn every_change_is_on_record_with_its_request(store: &Fresh) {
+    let mut world = World::new(store).await;
+    let mut names = Names(0);
+    let mut exempt: Vec<&str> = NOTHING_TO_RECORD.iter().map(|(name, _)| *name).collect();
+    for operation in world.operations.clone() {
+        let name = operation.name();
+        if operation.method == Method::GET {
+            continue;
+        }
+        if exempt.contains(&name.as_str()) {
+            exempt.retain(|one| *one != name);
+            continue;
+        }
+        // The log-ins stay fresh: a step for codes that are good once, and the proofs that dangerous things want.
+        world.clock.advance(SignedDuration::from_millis(10));
+        let Done { reply, author } = succeed(&world, &operation, &mut names).await;
+        if !reply.status.is_success() {
+            world.fault(format!("{name}: say in `succeed` how: {} {}", reply.status, reply.text()));
+            continue;
+        }
+        let request = reply.header("x-request-id").unwrap();
+        let mut entries = left(&world, request).await;
+        if operation.path == "/api/v1/auth/password-resets" {
+            // The message goes out after the answer, which tells nothing.
+            entries.retain(|entry| entry["author"]["kind"] == "anonymous");
+        }
+        if entries.is_empty() {
+            world.fault(format!("{name}: nothing on record"));
+        }
+        for entry in entries {
+            let by = [&entry["author"]["id"], &entry["operator_id"], &entry["on_behalf_of"]];
+            if author.as_ref().is_some_and(|author| !by.contains(&author)) {
+                world.fault(format!("{name}: another author than {author:?}: {entry}"));
+            }
+            if entry["address"] != "127.0.0.1" || entry["outcome"] != "succeeded" {
+                world.fault(format!("{name}: not where from, or another end: {entry}"));
+            }
+        }
+    }
+    assert!(exempt.is_empty(), "no such endpoints: {exempt:?}");
+    world.done();
+}
+
+/// Exports are GETs, and yet they carry everything away.
+async fn exports_are_on_record(store: &Fresh) {
+    let mut world = World::new(store).await;
+    for operation in world.operations.clone().iter().filter(|one| one.path.starts_with("/api/v1/exports/")) {
+        let reply = world.acme.client.get(&operation.path_in(&world.acme)).await.expect(200);
+        let entries = left(&world, reply.header("x-request-id").unwrap()).await;
+        if entries.len() != 1 || entries[0]["action"] != "export.made" {
+            world.fault(format!("{}: {entries:?}", operation.name()));
+        }
+    }
+    world.done();
+}
+
+/// A reset by link shows in the log of each organisation that the account is a member of, and in the platform's.
+async fn a_reset_is_on_record_everywhere(store: &Fresh) {
+    let world = World::new(store).await;
+    let token = world.invited("other@other.example").await;
+    let (other, _) = log_in(&world.nobody, Some("other"), "other@other.example").await;
+    other.post("/api/v1/auth/invitations/join", &json!({ "token": token })).await.expect(200);
+    let ask = json!({ "email": "other@other.example" });
+    world.nobody.post("/api/v1/auth/password-resets", &ask).await.expect(202);
+    let mut message = world.letterbox.last_to("other@other.example").await;
+    while !message.text.contains("forgotten") {
+        tokio::task::yield_now().await;
+        message = world.letterbox.last_to("other@other.example").await;
+    }
+    let token = world.token_to("other@other.example").await;
+    let body = json!({ "token": token, "new_password": NEW_PASSWORD });
+    let reset = world.nobody.post("/api/v1/auth/password-resets/confirm", &body).await.expect(204);
+    let query = format!("audit-log?request_id={}", reset.header("x-request-id").unwrap());
+    for (client, path) in [
+        (&world.acme.client, format!("/api/v1/{query}")),
+        (&world.other.client, format!("/api/v1/{query}")),
+        (&world.operator, format!("/api/v1/platform/{query}")),
+    ] {
+        let page = client.get(&path).await.expect(200).json();
+        let entry = &page["items"][0];
+        assert_eq!(entry["action"], "auth.password-reset", "{path}: {page}");
+        assert_eq!(entry["address"], "127.0.0.1");
+    }
+    assert!(world.hrms.audit().verify(None, &[]).await.unwrap().intact);
+    world.done();
+}
+
+/// Waits until a log has this many entries of an action: denials are written a moment later.
+async fn wait_for(client: &Client, query: &str, count: usize) -> Vec<Value> {
+    let mut items = Vec::new();
+    for _ in 0..1000 {
+        let page = client.get(&format!("/api/v1/audit-log?{query}")).await.expect(200).json();
+        items = page["items"].as_array().unwrap().clone();
+        if items.len() >= count {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(items.len(), count, "{query}: {items:?}");
+    items
+}
+
+/// Whoever asks for what they may not see is told that there is nothing, and it is on record. Whoever asks for what
+/// isn't there leaves nothing; and many denials are one entry, and then a number.
+async fn what_is_hidden_is_on_record_as_denied(store: &Fresh) {
+    let world = World::new(store).await;
+    let hired = json!({ "given_name": "Jane", "hired_on": "2020-01-01" });
+    let hired = world.acme.client.post("/api/v1/employees", &hired).await.expect(201).json();
+    let new = json!({
+        "email": "jane@acme.example", "name": "Jane", "roles": ["employee"], "password": PASSWORD,
+        "employee_id": hired["id"],
+    });
+    let id = text(&world.acme.client.post("/api/v1/users", &new).await.expect(201).json()["id"]);
+    let (jane, _) = log_in(&world.nobody, Some("acme"), "jane@acme.example").await;
+    let employee = world.acme.referenced("employee_id");
+    let nothing = jane.get(&format!("/api/v1/leave-requests/{}", hrms_core::contract::id())).await.expect(404);
+    let request = world.acme.ids["leave-requests"].clone();
+    let mut hidden = Vec::new();
+    for _ in 0..5 {
+        hidden.push(jane.get(&format!("/api/v1/leave-requests/{request}")).await.expect(404));
+    }
+    let first = wait_for(&world.acme.client, &format!("author_id={id}&outcome=denied"), 1).await;
+    assert_eq!(first[0]["subject"], "GET /api/v1/leave-requests/{id}");
+    assert_eq!(first[0]["request_id"], hidden[0].header("x-request-id").unwrap());
+    assert!(!first[0].to_string().contains(&request), "not what was asked for");
+    let none = format!("request_id={}", nothing.header("x-request-id").unwrap());
+    wait_for(&world.acme.client, &none, 0).await;
+    // A minute later, the number of the others.
+    world.clock.advance(SignedDuration::from_secs(61));
+    jane.get(&format!("/api/v1/leave-balances/{employee}/{}", world.acme.referenced("leave_type_id")))
+        .await
+        .expect(404);
+    let all = wait_for(&world.acme.client, &format!("author_id={id}&outcome=denied"), 3).await;
+    assert!(all.iter().any(|entry| entry["why"] == "4 times more in the same minute"), "{all:?}");
+    world.done();
+}
+
+/// A log-in that was turned away untried is on record, once for an address and a minute.
+async fn throttled_log_ins_are_on_record(store: &Fresh) {
+    let world = World::new(store).await;
+    let body = json!({ "organization": "acme", "email": "all@acme.example", "password": "wrong wrong wrong" });
+    let mut throttled = Vec::new();
+    for _ in 0..40 {
+        let reply = world.nobody.post("/api/v1/auth/login", &body).await;
+        if reply.status == 429 {
+            throttled.push(reply);
+        }
+    }
+    assert!(throttled.len() > 3, "{}", throttled.len());
+    let entries = wait_for(&world.acme.client, "action=auth.throttled", 1).await;
+    assert_eq!(entries[0]["request_id"], throttled[0].header("x-request-id").unwrap());
+    assert_eq!((&entries[0]["outcome"], &entries[0]["address"]), (&json!("denied"), &json!("127.0.0.1")));
+    world.done();
+}
+
+hrms_tests::on_every_engine!(
+    every_change_is_on_record_with_its_request,
+    exports_are_on_record,
+    a_reset_is_on_record_everywhere,
+    what_is_hidden_is_on_record_as_denied,
+    throttled_log_ins_are_on_record,
+);
