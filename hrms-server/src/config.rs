@@ -38,7 +38,7 @@ pub struct Config {
     /// `migration_database_url` (or `…_file`): the same PostgreSQL database as the owner of its tables;
     /// only migrations use it.
     pub migration_database_url: Option<Secret>,
-    /// `redis_url` (or `redis_url_file`): `redis://…` or `unix://…`, where nodes share rate limits. Default: none,
+    /// `redis_url` (or `redis_url_file`): `redis://…`, `rediss://…` (TLS) or `unix://…`, where nodes share rate limits. Default: none,
     /// and each node counts for itself.
     pub redis_url: Option<Secret>,
     /// `redis_namespace`: what the keys in Redis begin with. Default `hrms`.
@@ -342,9 +342,9 @@ fn parse_postgres(text: &str) -> Result<Secret, Fault> {
 }
 
 fn parse_redis(text: &str) -> Result<Secret, Fault> {
-    let fix = "write redis://HOST:PORT/ or unix:///path/to/socket";
+    let fix = "write redis://HOST:PORT/, rediss://HOST:PORT/ or unix:///path/to/socket";
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "redis" | "unix" | "redis+unix") => Ok(Secret(text.to_owned())),
+        Ok(url) if matches!(url.scheme(), "redis" | "rediss" | "unix" | "redis+unix") => Ok(Secret(text.to_owned())),
         Ok(_) => Err(("this kind of Redis address is not supported".to_owned(), fix)),
         Err(error) => Err((format!("not a Redis address: {error}"), fix)),
     }

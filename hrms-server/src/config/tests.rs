@@ -87,7 +87,7 @@ fn each_wrong_value_is_refused() {
         ("HRMS_DATABASE_URL", "sqlite::memory:"),
         ("HRMS_DATABASE_URL", "sqlite:"),
         ("HRMS_REDIS_URL", "http://u:hunter2@h"),
-        ("HRMS_REDIS_URL", "rediss://u:hunter2@h"),
+        ("HRMS_REDIS_URL", "redys://u:hunter2@h"),
         ("HRMS_REDIS_NAMESPACE", "a b"),
         ("HRMS_ALLOWED_HOSTS", "https://example.com"),
         ("HRMS_ALLOWED_HOSTS", "user@example.com"),
