@@ -324,3 +324,47 @@ fn only_ed25519_keys_are_keys() {
     der.extend_from_slice(&[2; 32]);
     assert_eq!(Tokens::from_pkcs8(&der, ISSUER).unwrap().key_set(), tokens(1).key_set());
 }
+
+#[test]
+fn who_acts_is_said_in_one_way() {
+    let tokens = tokens(1);
+    let (_, plain, _) = parts(&tokens.issue(&subject(), at(0), id()).unwrap());
+    let with = |act: Value, grant: Value| {
+        let mut claims = plain.clone();
+        for (claim, value) in [("act", act), ("support_grant", grant)] {
+            if !value.is_null() {
+                claims[claim] = value;
+            }
+        }
+        claims
+    };
+    let (operator, grant) = (json!(id()), json!(id()));
+    let good = with(json!({ "sub": operator }), grant.clone());
+    assert!(tokens.verify(&sign(&tokens, &good), at(0)).unwrap().support.is_some());
+    let nested = json!({ "sub": operator, "act": { "sub": json!(id()) } });
+    for (what, claims) in [
+        ("nobody's grant", with(Value::Null, grant.clone())),
+        ("an actor without a grant", with(json!({ "sub": operator }), Value::Null)),
+        ("an actor through an actor", with(nested, grant.clone())),
+        ("an actor with more than a name", with(json!({ "sub": operator, "roles": ["owner"] }), grant.clone())),
+        ("the user through themselves", with(json!({ "sub": plain["sub"] }), grant.clone())),
+        ("an actor without a name", with(json!({}), grant.clone())),
+        ("an actor that is a text", with(operator.clone(), grant.clone())),
+        ("several actors", with(json!([{ "sub": operator }]), grant.clone())),
+        ("an actor that is no id", with(json!({ "sub": "operator" }), grant.clone())),
+        ("a grant that is no id", with(json!({ "sub": operator }), json!("*"))),
+        ("a grant that is a list", with(json!({ "sub": operator }), json!([grant]))),
+    ] {
+        assert_eq!(tokens.verify(&sign(&tokens, &claims), at(0)), Err(Refusal::Invalid), "{what}: {claims}");
+    }
+    let mut nowhere = good.clone();
+    nowhere.as_object_mut().unwrap().remove("tenant");
+    assert!(tokens.verify(&sign(&tokens, &nowhere), at(0)).is_err(), "acting in no organisation");
+    // What is signed can't be exchanged for another one's.
+    let token = sign(&tokens, &good);
+    let (_, _, signature) = parts(&token);
+    let header = token.split('.').next().unwrap();
+    let other = with(json!({ "sub": json!(id()) }), grant);
+    let forged = format!("{header}.{}.{signature}", encode(&other));
+    assert_eq!(tokens.verify(&forged, at(0)), Err(Refusal::Invalid));
+}

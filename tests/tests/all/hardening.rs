@@ -5,3 +5,4 @@ mod limits;
 mod pages;
 mod secrets;
 mod sockets;
+mod tls;

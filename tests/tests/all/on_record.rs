@@ -328,6 +328,11 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let path = path.replace(&world.acme.ids["support-access"], &world.access().await);
             call(by, operation, &path, None).await
         }
+        (_, "platform/second-factor-resets") => {
+            let (_, email, ..) = world.enrolled(names).await;
+            let body = json!({ "email": email, "reason": "ticket 4711: lost the phone" });
+            call(by, operation, &path, Some(&body)).await
+        }
         (_, "support-access/{id}/end") => {
             call(by, operation, &operation.path_with(&world.access().await), None).await
         }

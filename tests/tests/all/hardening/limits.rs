@@ -215,3 +215,31 @@ async fn a_redis_that_does_not_answer_is_not_waited_for() {
         assert!(matches!(refused, hrms_core::StoreError::Unavailable(_)), "{refused:?}");
     }
 }
+
+/// Two keys of one program: what one has used up, the other hasn't.
+#[tokio::test]
+async fn each_api_key_has_a_limit_of_its_own() {
+    let store = hrms_tests::sqlite_memory().await;
+    let world = crate::all::sweep::world::World::new(&store).await;
+    let account = &world.acme.ids["service-accounts"];
+    let new = json!({ "service_account_id": account, "name": "Key", "permissions": ["location.read"] });
+    let mut config = Config::new([7; 32]);
+    config.rates.user = Some(Quota::new(3, 36_000));
+    let auth = BearerAuth::new(world.hrms.clone(), Tokens::with_new_key("hrms").unwrap());
+    let server = Server::new(world.hrms.clone(), auth, config).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(server.serve(listener, std::future::pending()));
+    let mut programs = Vec::new();
+    for _ in 0..2 {
+        let made = world.acme.client.post("/api/v1/api-keys", &new).await.expect(201).json();
+        programs.push(here.with_token(made["secret"].as_str().unwrap()));
+    }
+    for _ in 0..3 {
+        let taken = programs[0].get("/api/v1/locations").await.expect(200);
+        assert!(taken.header("ratelimit-policy").unwrap().contains("\"api-key\";q=3"), "{:?}", taken.headers);
+    }
+    let refused = programs[0].get("/api/v1/locations").await.expect(429);
+    assert!(refused.header("retry-after").is_some());
+    programs[1].get("/api/v1/locations").await.expect(200);
+}
