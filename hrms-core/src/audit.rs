@@ -17,11 +17,11 @@ mod verify;
 
 pub use anchor::{Anchor, AnchorSigner};
 pub(crate) use backlog::Backlog;
-pub(crate) use record::Record;
 pub use backlog::Log;
 pub use change::{Audited, Change};
 pub use draft::{Author, AuthorKind, Draft, Outcome};
 pub use export::{AuditExport, verify_export};
+pub(crate) use record::Record;
 pub use repo::{AuditDirectory, AuditFilter, AuditLog, AuditSort, Head, PlatformTx};
 pub use service::{AuditEntry, AuditService, EntryAuthor};
 pub(crate) use verify::Growth;

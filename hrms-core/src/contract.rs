@@ -112,6 +112,8 @@ macro_rules! store_contract {
             operators_stand_outside_tenants,
             a_refresh_token_is_used_once,
             reuse_ends_the_session,
+            a_session_is_switched_once,
+            an_address_is_changed_once,
             sessions_expire,
             log_ins_are_remembered_by_address,
             standing_follows_membership_and_organization,

@@ -5,11 +5,14 @@
 //! [`IdentityService::standing`] says at that moment.
 
 mod credential;
+mod email_change;
+mod error;
 mod new_password;
 mod proof;
 mod refresh;
 mod second_factor;
 mod session;
+mod switch;
 mod throttle;
 mod totp;
 
@@ -26,7 +29,7 @@ use uuid::Uuid;
 use crate::actor::Actor;
 use crate::audit::{Act, Author, Change, Log, Outcome};
 use crate::email;
-use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
+use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
 use crate::id::{EmployeeId, RequestId, SessionId, TenantId, UserId};
 use crate::operator::{Operator, OperatorAccount};
@@ -45,9 +48,14 @@ pub use credential::{
     AccountFacts, CONFIRMED_FOR, CredentialDirectory, Demands, INCOMPLETE_FOR, MOST_FAILURES, NewPassword,
     Pending, SessionInfo, SessionState, StoredTotp, is_confirmed,
 };
+pub use email_change::{
+    EmailChange, EmailChangeDirectory, EmailConfirmation, NewEmailChange, WaitingEmailChange,
+};
+pub use error::IdentityError;
 pub use new_password::{PasswordChange, PasswordForgotten, PasswordReset};
 pub use second_factor::{FirstCode, RecoveryCodes, SecondFactor, SecondFactorReset, TotpEnrolment};
 pub use session::{SessionStatus, Sessions, StepUp};
+pub use switch::{Switch, Switched};
 pub use totp::RECOVERY_CODES;
 
 /// A session ends when it isn't refreshed for this long…
@@ -173,118 +181,6 @@ pub struct MyPermission {
     pub scope: Scope,
 }
 
-/// Why a log-in or a refresh was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IdentityError {
-    /// Organisation, address or password is wrong, or log-in isn't possible; nobody is told which.
-    #[error("the organisation, the e-mail address or the password is wrong")]
-    InvalidCredentials,
-    /// Too many failed attempts from there, or for that account.
-    #[error("too many failed attempts; try again in {seconds} seconds")]
-    TooManyAttempts {
-        /// How long to wait.
-        seconds: u32,
-    },
-    /// The refresh token isn't good, or not any more.
-    #[error("this refresh token is not valid any more; log in again")]
-    RefreshRefused,
-    /// The password is right, but the one-time code isn't.
-    #[error("the one-time code isn't good, or was used already")]
-    InvalidOtp,
-    /// A one-time code was sent for an account without second factor.
-    #[error("no second factor is set up for this account")]
-    OtpNotEnrolled,
-    /// The session has ended, just now or before.
-    #[error("the session has ended; log in again")]
-    SessionEnded,
-    /// There is nothing that the session lacks.
-    #[error("this session has passed the second factor, or needs none")]
-    NothingPending,
-    /// Second factors can't be set up here: there is no key to keep their secrets with.
-    #[error("second factors can't be set up on this installation")]
-    TotpUnavailable,
-    /// No second factor is being set up, or not any more.
-    #[error("start to set up the second factor first")]
-    TotpNotStarted,
-    /// An organisation requires the second factor, or the service does of its operators.
-    #[error(
-        "an organisation that you belong to, or the service that you operate, requires the second factor"
-    )]
-    SecondFactorRequired,
-    /// The password is too short without a second factor.
-    #[error("your password is long enough only with a second factor; change it first")]
-    PasswordNeedsFactor,
-    /// One's own second factor is removed in another way.
-    #[error("somebody else has to reset your second factor")]
-    OwnSecondFactor,
-    /// The account belongs to other organisations, too.
-    #[error("this account is used elsewhere too; an operator of the service has to do that")]
-    AccountShared,
-    /// The reset token isn't good, or not any more.
-    #[error("this token is not valid any more; ask for a new one")]
-    ResetRefused,
-    /// A failure that any feature can have.
-    #[error(transparent)]
-    Common(CommonError),
-}
-
-crate::lift_common_errors!(IdentityError);
-
-impl DomainError for IdentityError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::InvalidCredentials | Self::InvalidOtp | Self::RefreshRefused | Self::SessionEnded => {
-                ErrorKind::Unauthenticated
-            }
-            Self::TooManyAttempts { .. } => ErrorKind::Throttled,
-            Self::OtpNotEnrolled | Self::ResetRefused => ErrorKind::Invalid,
-            Self::NothingPending
-            | Self::TotpUnavailable
-            | Self::TotpNotStarted
-            | Self::SecondFactorRequired
-            | Self::PasswordNeedsFactor
-            | Self::AccountShared => ErrorKind::Conflict,
-            Self::OwnSecondFactor => ErrorKind::Forbidden,
-            Self::Common(common) => common.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidCredentials => "auth.invalid-credentials",
-            Self::TooManyAttempts { .. } => "auth.too-many-attempts",
-            Self::RefreshRefused => "auth.invalid-refresh-token",
-            Self::InvalidOtp => "auth.invalid-otp",
-            Self::OtpNotEnrolled => "auth.otp-not-enrolled",
-            Self::SessionEnded => "auth.session-ended",
-            Self::NothingPending => "auth.nothing-pending",
-            Self::TotpUnavailable => "auth.totp-unavailable",
-            Self::TotpNotStarted => "auth.totp-not-started",
-            Self::SecondFactorRequired => "auth.second-factor-needed",
-            Self::PasswordNeedsFactor => "auth.password-needs-factor",
-            Self::OwnSecondFactor => "user.own-second-factor",
-            Self::AccountShared => "user.account-shared",
-            Self::ResetRefused => "auth.invalid-reset-token",
-            Self::Common(common) => common.code(),
-        }
-    }
-
-    fn fields(&self) -> &[FieldError] {
-        match self {
-            Self::Common(common) => common.fields(),
-            _ => &[],
-        }
-    }
-
-    fn retry_after(&self) -> Option<u32> {
-        match self {
-            Self::TooManyAttempts { seconds } => Some(*seconds),
-            _ => None,
-        }
-    }
-}
-
 /// Somebody who could log in, if the password is right.
 #[derive(Clone)]
 pub struct Candidate {
@@ -396,6 +292,11 @@ pub trait IdentityDirectory: Send + Sync {
 
     /// Ends the session if the token belongs to it but isn't its present one; whether it did.
     async fn end_reused_session(&self, rotation: &Rotation) -> Result<bool, StoreError>;
+
+    /// Ends a member's session, if the presented token is its present one, and opens another one of the same account
+    /// in its place, in one transaction: never are there two. What the one has proved and when it began is true of the
+    /// other. Of any number of callers one gets it. Whether it was done.
+    async fn switch_session(&self, from: &Rotation, to: &Switched) -> Result<bool, StoreError>;
 
     /// Ends a session of this subject; whether there is one, ended before or not.
     async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<bool, StoreError>;
@@ -620,13 +521,21 @@ impl IdentityService<'_> {
             let pending = self.living(&subject).await?.pending();
             return Ok(Opened { subject, refresh_token: next.to_secret(), pending });
         }
-        let author = Author::anonymous(self.request(&client), client.address);
-        let act = act("auth.refresh-reused", "sessions", token.session.as_uuid());
-        let record = self.0.audit().record(author).entry_ended(token.tenant, act, Outcome::Denied);
-        if !place.was_overtaken() && record.directory().end_reused_session(&rotation).await? {
-            tracing::warn!(session = %token.session, "an old refresh token was presented: the session is ended");
+        if !place.was_overtaken() {
+            self.end_reused(&rotation, &client).await?;
         }
         Err(IdentityError::RefreshRefused)
+    }
+
+    /// Ends a session whose token was once good and is presented again.
+    async fn end_reused(&self, rotation: &Rotation, client: &Client) -> Result<(), IdentityError> {
+        let author = Author::anonymous(self.request(client), client.address);
+        let act = act("auth.refresh-reused", "sessions", rotation.session.as_uuid());
+        let record = self.0.audit().record(author).entry_ended(rotation.tenant, act, Outcome::Denied);
+        if record.directory().end_reused_session(rotation).await? {
+            tracing::warn!(session = %rotation.session, "an old refresh token was presented: the session is ended");
+        }
+        Ok(())
     }
 
     /// Ends a session. Ending one that has ended does nothing.

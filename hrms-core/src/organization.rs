@@ -335,7 +335,7 @@ impl Hrms {
     }
 }
 
-const NOT_FOUND: CommonError = CommonError::NotFound { what: "organization" };
+const NOT_FOUND: CommonError = CommonError::NotFound { what: "organisation" };
 
 impl OrganizationService<'_> {
     /// The actor's own organisation.

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::event::EventLog;
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
-use crate::identity::{CredentialDirectory, IdentityDirectory};
+use crate::identity::{CredentialDirectory, EmailChangeDirectory, IdentityDirectory};
 use crate::import::ImportRepo;
 use crate::invitation::InvitationRepo;
 use crate::job::{JobDirectory, JobQueue};
@@ -138,6 +138,7 @@ pub trait Directory:
     + JobDirectory
     + IdentityDirectory
     + CredentialDirectory
+    + EmailChangeDirectory
     + MembershipDirectory
     + OperatorDirectory
     + AuditDirectory
@@ -149,6 +150,7 @@ impl<T> Directory for T where
         + JobDirectory
         + IdentityDirectory
         + CredentialDirectory
+        + EmailChangeDirectory
         + MembershipDirectory
         + OperatorDirectory
         + AuditDirectory

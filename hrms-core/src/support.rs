@@ -202,7 +202,7 @@ impl Hrms {
 }
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "support grant" };
-const NO_ORGANIZATION: CommonError = CommonError::NotFound { what: "organization" };
+const NO_ORGANIZATION: CommonError = CommonError::NotFound { what: "organisation" };
 const NO_OPERATOR: CommonError = CommonError::NotFound { what: "operator" };
 
 /// What the organisation sees.

@@ -501,7 +501,8 @@ impl UserService<'_> {
         check.done()?;
         let same_reach = (&user.roles, user.status, user.employee_id)
             == (&before.roles, before.status, before.employee_id);
-        if !same_reach || must_change.is_some() {
+        // The name too: people know by it who the most powerful are.
+        if !same_reach || must_change.is_some() || user.name != before.name {
             rights::require_reach(&mut work, actor, &before, &user).await?;
         }
         if before.is_active_owner() && !user.is_active_owner() {

@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn what_people_write_is_fine() {
-        let names = ["Zoë", "می\u{200c}خواهم", "ශ්\u{200d}රී", "👩\u{200d}💻 Team", "❤\u{fe0f}", "עברית", "名前"];
+        let names =
+            ["Zoë", "می\u{200c}خواهم", "ශ්\u{200d}රී", "👩\u{200d}💻 Team", "❤\u{fe0f}", "עברית", "名前"];
         for good in names {
             assert_eq!(codes(|check| check.text("/name", good, 1..=99)), [""; 0], "{good}");
         }

@@ -16,7 +16,9 @@ use hrms_core::audit::{Act, Author, Change, Log};
 use hrms_core::identity::is_confirmed;
 use hrms_core::trace::Trace;
 use hrms_core::{Actor, CommonError, FieldError, Hrms, RequestId, Who};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPECT, IF_NONE_MATCH, STRICT_TRANSPORT_SECURITY,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::Body;

@@ -1,12 +1,13 @@
 //! `/api/v1/auth`: log-in, refresh, log-out, who am I.
 
+pub(crate) mod email_change;
 pub(crate) mod member;
 pub(crate) mod password;
 pub(crate) mod second_factor;
 pub(crate) mod session;
 
-use hrms_core::identity::{Client, IdentityError, LogIn, Me, Opened, Pending};
-use hrms_core::{CommonError, Secret};
+use hrms_core::identity::{Client, IdentityError, LogIn, Me, Opened, Pending, Switch};
+use hrms_core::{CommonError, Hrms, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +16,7 @@ use crate::auth::Caller;
 use crate::endpoints;
 use crate::extract::Json;
 use crate::problem::Problem;
-use crate::request::{AnyCx, PublicCx, credential_missing, incomplete};
+use crate::request::{AnyCx, PublicCx, credential_missing, incomplete, wrong_caller};
 use crate::token::{KeySet, Tokens};
 
 endpoints! {
@@ -37,6 +38,13 @@ endpoints! {
     /// session; so does repeating a request whose answer was lost on the way: log in again then.
     /// A session ends when it isn't refreshed for 30 days, and after 90 days in any case.
     POST "/api/v1/auth/refresh" => refresh, public;
+
+    /// Change to another organisation of mine, with the session that I have: `GET /api/v1/auth/organizations` names them.
+    ///
+    /// The present session ends, and the answer is one there: it lasts no longer than the present one would have. Its
+    /// refresh token is asked for and used up, as by a refresh. `pending` names what the other organisation asks for
+    /// beyond that. Where I can't log in is answered like what doesn't exist.
+    POST "/api/v1/auth/switch" => switch, known;
 
     /// Log out: end the session that the access token belongs to.
     POST "/api/v1/auth/logout" => log_out, incomplete LogOut;
@@ -77,9 +85,8 @@ fn tokens(cx: &PublicCx) -> Result<&Tokens, Problem> {
     cx.shared.authenticate.tokens().ok_or_else(Problem::not_found)
 }
 
-fn issue(cx: &PublicCx, opened: &Opened) -> Result<Issued<SessionTokens>, Problem> {
-    let tokens = tokens(cx)?;
-    let access_token = tokens.issue(&opened.subject, cx.hrms.clock().now(), cx.hrms.ids().next());
+fn issue(hrms: &Hrms, tokens: &Tokens, opened: &Opened) -> Result<Issued<SessionTokens>, Problem> {
+    let access_token = tokens.issue(&opened.subject, hrms.clock().now(), hrms.ids().next());
     Ok(Issued(SessionTokens {
         access_token: access_token.map_err(Problem::internal)?,
         token_type: "Bearer",
@@ -95,18 +102,27 @@ pub(crate) fn client(cx: &PublicCx) -> Client {
 }
 
 async fn log_in(cx: PublicCx, Json(with): Json<LogIn>) -> Result<Issued<SessionTokens>, Problem> {
-    tokens(&cx)?;
+    let tokens = tokens(&cx)?;
     let opened = cx.hrms.identity().log_in(with, client(&cx)).await?;
-    issue(&cx, &opened)
+    issue(&cx.hrms, tokens, &opened)
 }
 
 async fn refresh(
     cx: PublicCx,
     Json(request): Json<RefreshRequest>,
 ) -> Result<Issued<SessionTokens>, Problem> {
-    tokens(&cx)?;
+    let tokens = tokens(&cx)?;
     let opened = cx.hrms.identity().refresh(&request.refresh_token, client(&cx)).await?;
-    issue(&cx, &opened)
+    issue(&cx.hrms, tokens, &opened)
+}
+
+async fn switch(cx: AnyCx, Json(with): Json<Switch>) -> Result<Issued<SessionTokens>, Problem> {
+    let Caller::User(_) = &cx.caller else { return Err(wrong_caller()) };
+    let tokens = cx.shared.authenticate.tokens().ok_or_else(Problem::not_found)?;
+    let subject = cx.subject()?;
+    let opened = cx.hrms.identity().switch(&subject, with, cx.client()).await;
+    cx.forget(&subject);
+    issue(&cx.hrms, tokens, &opened?)
 }
 
 async fn log_out(cx: AnyCx) -> Result<Done, Problem> {

@@ -34,7 +34,7 @@ endpoints! {
     ///
     /// The link of the former message is worthless from now on; the new one is good for another seven days. The caller
     /// counts as whoever invited.
-    POST "/api/v1/invitations/{id}/resend" => resend, requires UserManage;
+    POST "/api/v1/invitations/{id}/resend" => resend, requires UserManage, confirmed;
 
     /// Take an invitation back.
     POST "/api/v1/invitations/{id}/revoke" => revoke, requires UserManage;

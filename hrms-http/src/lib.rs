@@ -71,6 +71,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     event::ENDPOINTS,
     export::ENDPOINTS,
     identity::ENDPOINTS,
+    identity::email_change::ENDPOINTS,
     identity::member::ENDPOINTS,
     identity::password::ENDPOINTS,
     identity::second_factor::ENDPOINTS,

@@ -5,6 +5,7 @@ mod catalogue;
 
 use std::borrow::Cow;
 
+use hrms_core::identity::Pending;
 use hrms_core::{CommonError, DomainError, ErrorKind, FieldError, RequestId};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -31,6 +32,7 @@ struct Inner {
     code: &'static str,
     detail: Cow<'static, str>,
     fields: Vec<FieldError>,
+    pending: Vec<Pending>,
     headers: HeaderMap,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     /// It is there, and this caller may not know. Nothing in the answer says so.
@@ -45,6 +47,7 @@ impl Problem {
             code,
             detail: detail.into(),
             fields: Vec::new(),
+            pending: Vec::new(),
             headers: HeaderMap::new(),
             cause: None,
             hidden: false,
@@ -107,6 +110,12 @@ impl Problem {
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// The same problem, naming what the session lacks.
+    pub(crate) fn with_pending(mut self, pending: &[Pending]) -> Self {
+        self.0.pending = pending.to_vec();
+        self
+    }
+
     /// The same problem, after which an HTTP/1.1 connection is closed.
     pub(crate) fn closing(self) -> Self {
         self.with_header(CONNECTION, HeaderValue::from_static("close"))
@@ -138,6 +147,7 @@ impl Problem {
             code: inner.code,
             request_id: request,
             errors: &inner.fields,
+            pending: &inner.pending,
         };
         // Text and numbers only: writing them can't fail.
         let body = serde_json::to_vec(&body).unwrap_or_default();
@@ -227,6 +237,8 @@ struct ProblemBody<'a> {
     request_id: RequestId,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pending: &'a [Pending],
 }
 
 /// An error (RFC 9457).
@@ -250,4 +262,6 @@ pub(crate) struct ProblemSchema {
     request_id: RequestId,
     /// The fields at fault, when the input is.
     errors: Option<Vec<FieldError>>,
+    /// What the session lacks, when that is why.
+    pending: Option<Vec<Pending>>,
 }

@@ -124,10 +124,11 @@ pub(crate) fn wrong_caller() -> Problem {
 pub(crate) fn incomplete(pending: &[Pending]) -> Problem {
     if pending.contains(&Pending::Otp) {
         let detail = "pass the second factor first: POST /api/v1/auth/second-factor";
-        return Problem::new(http::StatusCode::FORBIDDEN, "auth.second-factor-required", detail);
+        let problem = Problem::new(http::StatusCode::FORBIDDEN, "auth.second-factor-required", detail);
+        return problem.with_pending(pending);
     }
-    let detail = "do first what the log-in named as pending";
-    Problem::new(http::StatusCode::FORBIDDEN, "auth.incomplete", detail)
+    let detail = "do first what `pending` names";
+    Problem::new(http::StatusCode::FORBIDDEN, "auth.incomplete", detail).with_pending(pending)
 }
 
 impl AnyCx {

@@ -344,7 +344,9 @@ fn parse_postgres(text: &str) -> Result<Secret, Fault> {
 fn parse_redis(text: &str) -> Result<Secret, Fault> {
     let fix = "write redis://HOST:PORT/, rediss://HOST:PORT/ or unix:///path/to/socket";
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "redis" | "rediss" | "unix" | "redis+unix") => Ok(Secret(text.to_owned())),
+        Ok(url) if matches!(url.scheme(), "redis" | "rediss" | "unix" | "redis+unix") => {
+            Ok(Secret(text.to_owned()))
+        }
         Ok(_) => Err(("this kind of Redis address is not supported".to_owned(), fix)),
         Err(error) => Err((format!("not a Redis address: {error}"), fix)),
     }

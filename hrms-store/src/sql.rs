@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod credential;
 mod department;
 mod designation;
+mod email_change;
 mod employee;
 mod employment;
 mod event;

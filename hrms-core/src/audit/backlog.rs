@@ -155,8 +155,7 @@ impl AuditService<'_> {
 
     /// Puts on record how often denials came again, although their minute may not be over: for a server that stops.
     pub fn end_minute(&self) {
-        let mut denials =
-            self.0.audit_backlog().denials.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut denials = self.0.audit_backlog().denials.lock().unwrap_or_else(PoisonError::into_inner);
         let past = std::mem::take(&mut denials.again);
         drop(denials);
         self.tell_of(past);

@@ -22,6 +22,12 @@ impl<'a> AuditService<'a> {
 }
 
 impl Record<'_> {
+    /// Somebody else for the entries to come.
+    pub(crate) fn by(mut self, author: Author) -> Self {
+        self.author = author;
+        self
+    }
+
     /// The author's reason, for the entries to come.
     pub(crate) fn because(mut self, why: Option<&str>) -> Self {
         self.why = why.map(str::to_owned);

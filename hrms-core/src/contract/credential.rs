@@ -3,8 +3,9 @@
 use crate::contract::fixture::{Subject as Store, all_at_once, at, id, tenant};
 use crate::contract::identity::{stored_session, stored_user};
 use crate::id::{SessionId, TenantId, UserId};
-use crate::identity::{Demands, NewPassword, NewSession, Pending, Proof, Subject};
+use crate::identity::{Demands, NewEmailChange, NewPassword, NewSession, Pending, Proof, Subject};
 use crate::policy::Role;
+use crate::user::{User, UserStatus};
 
 const NEW: NewPassword<'static> = NewPassword { hash: "another", needs_factor: false };
 
@@ -245,4 +246,58 @@ pub async fn sessions_belong_to_their_user(store: &impl Store) {
     store.end_account_sessions(user.id, at(3)).await.unwrap();
     assert!(store.session(&mine, at(3)).await.unwrap().is_none());
     assert!(store.session(&theirs, at(3)).await.unwrap().is_some());
+}
+
+/// A change of address is confirmed once, in every organisation that isn't left, and never to one that is taken.
+pub async fn an_address_is_changed_once(store: &impl Store) {
+    let (one, two, left) = (tenant(store).await, tenant(store).await, tenant(store).await);
+    let user = stored_user(store, one, &[Role::Employee]).await;
+    let other = stored_user(store, one, &[Role::Employee]).await;
+    for tenant in [two, left] {
+        let mut tx = store.begin(tenant).await.unwrap();
+        tx.users().insert_membership(&user).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let gone = User { status: UserStatus::Removed, version: user.version.next(), ..user.clone() };
+    let mut tx = store.begin(left).await.unwrap();
+    tx.users().update(&gone, user.version).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut both = vec![one, two];
+    both.sort_unstable();
+    assert_eq!(store.memberships_of(user.id).await.unwrap(), both);
+    let keep = stored_session(store, Some(one), user.id).await;
+    let end = stored_session(store, Some(two), user.id).await;
+    let change = |email: &str, token: u8, seconds: i64| NewEmailChange {
+        user: user.id,
+        email: email.to_owned(),
+        session: keep.session,
+        token_hash: [token; 32],
+        created_at: at(seconds),
+        expires_at: at(seconds + 60),
+    };
+    // To one that is taken: nothing changes, and the token isn't used up.
+    assert!(store.start_email_change(&change(&other.email, 1, 0), at(-10)).await.unwrap());
+    let refused = store.change_email([1; 32], at(1)).await.unwrap_err();
+    assert_eq!(refused.constraint(), Some("user_account_email_key"));
+    assert!(store.waiting_email_change([1; 32], at(1)).await.unwrap().is_some());
+    // Not again at once; then the former token is good no more.
+    assert!(!store.start_email_change(&change("new@example.com", 2, 5), at(-5)).await.unwrap());
+    assert!(store.start_email_change(&change("new@example.com", 2, 10), at(0)).await.unwrap());
+    assert_eq!(store.waiting_email_change([1; 32], at(11)).await.unwrap(), None);
+    assert_eq!(store.waiting_email_change([2; 32], at(70)).await.unwrap(), None, "expired");
+    assert!(!store.change_email([2; 32], at(70)).await.unwrap());
+    let waiting = store.waiting_email_change([2; 32], at(69)).await.unwrap().unwrap();
+    assert_eq!(
+        (waiting.user, waiting.from, waiting.to.as_str()),
+        (user.id, user.email.clone(), "new@example.com")
+    );
+    assert!(store.change_email([2; 32], at(69)).await.unwrap());
+    assert!(!store.change_email([2; 32], at(69)).await.unwrap());
+    assert!(store.account_by_email(&user.email).await.unwrap().is_none());
+    for (tenant, email) in [(one, "new@example.com"), (two, "new@example.com"), (left, user.email.as_str())] {
+        let mut tx = store.read(tenant).await.unwrap();
+        assert_eq!(tx.users().get(user.id).await.unwrap().unwrap().email, email);
+    }
+    assert!(store.session(&keep, at(70)).await.unwrap().is_some());
+    assert!(store.session(&end, at(70)).await.unwrap().is_none());
 }

@@ -3,7 +3,7 @@
 use crate::contract::fixture::{Subject as Store, all_at_once, at, id, tenant};
 use crate::error::StoreError;
 use crate::id::{EmployeeId, SessionId, TenantId, UserId};
-use crate::identity::{NewSession, Proof, Rotation, Subject};
+use crate::identity::{NewSession, Proof, Rotation, Subject, Switched};
 use crate::organization::{Organization, OrganizationFilter, OrganizationSort, OrganizationStatus};
 use crate::page::PageRequest;
 use crate::policy::Role;
@@ -259,6 +259,40 @@ pub async fn reuse_ends_the_session(store: &impl Store) {
     assert!(store.end_reused_session(&rotation(&session, 1, 3, 2)).await.unwrap());
     assert_eq!(standing(store, &session, 2).await, None);
     assert_eq!(store.rotate_session(&rotation(&session, 2, 3, 3)).await.unwrap(), None);
+}
+
+/// A session takes another one's place once, with what that has proved, and lasts no longer.
+pub async fn a_session_is_switched_once(store: &impl Store) {
+    let (one, two) = (tenant(store).await, tenant(store).await);
+    let user = stored_user(store, one, &[Role::Employee]).await;
+    let mut tx = store.begin(two).await.unwrap();
+    tx.users().insert_membership(&user).await.unwrap();
+    tx.commit().await.unwrap();
+    let session = stored_session(store, Some(one), user.id).await;
+    let to = || Switched {
+        tenant: two,
+        user: user.id,
+        session: SessionId::from_uuid(id()),
+        family_hash: [7; 32],
+        refresh_hash: [1; 32],
+        expires_at: at(500),
+        ends_at: at(600),
+        address: None,
+    };
+    let stale = rotation(&session, 2, 3, 1);
+    assert!(!store.switch_session(&stale, &to()).await.unwrap(), "not its present token");
+    let (first, second) = (to(), to());
+    let from = rotation(&session, 1, 2, 1);
+    let tries = [&first, &second].map(|to| store.switch_session(&from, to));
+    let done: Vec<bool> = all_at_once(tries).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
+    assert_eq!(standing(store, &session, 2).await, None);
+    let of = |to: &Switched| Subject { tenant: Some(two), user: user.id, session: to.session };
+    let new = of(if done == [true, false] { &first } else { &second });
+    let state = store.session(&new, at(2)).await.unwrap().unwrap();
+    assert_eq!((state.created_at, state.confirmed_at), (at(0), Some(at(0))));
+    assert!(standing(store, &new, 149).await.is_some());
+    assert!(standing(store, &new, 150).await.is_none(), "the former one's last day");
 }
 
 /// A session ends when it isn't refreshed in time, and on its last day in any case.

@@ -29,7 +29,7 @@ const RESET_SPACING: SignedDuration = SignedDuration::from_mins(2);
 /// Requests for a reset that are worked on or wait; more are dropped.
 const RESETS_AT_ONCE: usize = 64;
 
-const TOKEN: usize = 32;
+pub(super) const TOKEN: usize = 32;
 
 /// A change of one's own password.
 #[derive(Clone, Debug, Deserialize)]
@@ -77,7 +77,7 @@ impl Default for ResetQueue {
 }
 
 /// What is kept of a reset token: it has 256 random bits, so one pass will do.
-fn token_hash(token: &Secret) -> Option<[u8; 32]> {
+pub(super) fn token_hash(token: &Secret) -> Option<[u8; 32]> {
     let mut bytes = [0; TOKEN];
     let length = URL_SAFE_NO_PAD.decode_slice(token.expose(), &mut bytes).ok()?;
     (length == TOKEN).then(|| Sha256::digest(bytes).into())

@@ -34,10 +34,15 @@ impl IdentityService<'_> {
         let facts = self.0.directory().account(account.id).await?;
         match (otp, facts.is_some_and(|facts| facts.enrolled)) {
             (None, false) => {}
+            (None, true) => {
+                // The password is right: nothing was guessed.
+                attempt.forgive(self.0).await;
+                return Err(IdentityError::OtpRequired);
+            }
             (Some(_), false) => return Err(IdentityError::OtpNotEnrolled),
             (Some(otp), true) if self.take_otp(account.id, &otp).await? => {}
-            // Missing or wrong: it counts like a wrong password.
-            (_, true) => return Err(IdentityError::InvalidOtp),
+            // It counts like a wrong password.
+            (Some(_), true) => return Err(IdentityError::InvalidOtp),
         }
         attempt.forgive(self.0).await;
         Ok(())

@@ -343,8 +343,7 @@ impl IdentityService<'_> {
             return Err(IdentityError::OwnSecondFactor);
         }
         let (author, why) = (Author::from(by), Some(reset.reason.as_str()));
-        let directory =
-            self.account_record_everywhere(author, user, "user.second-factor-reset", why).await?;
+        let directory = self.account_record_everywhere(author, user, "user.second-factor-reset", why).await?;
         if !directory.reset_totp(user, self.0.clock().now()).await? {
             return Err(IdentityError::OtpNotEnrolled);
         }

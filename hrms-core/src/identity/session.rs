@@ -92,7 +92,7 @@ impl IdentityService<'_> {
     pub(super) async fn settle(&self, of: &Subject) -> Result<SessionStatus, IdentityError> {
         let state = self.living(of).await?;
         if state.pending().is_empty() {
-            let expires_at = self.0.clock().now() + IDLE_FOR;
+            let expires_at = state.ends_at().min(self.0.clock().now() + IDLE_FOR);
             self.0.directory().prolong_session(of, expires_at, state.ends_at()).await?;
         }
         Ok(state.into())

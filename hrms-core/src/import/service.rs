@@ -101,7 +101,11 @@ impl ImportService<'_> {
         }
         let forbidden =
             actor.rules().is_some_and(|rules| rules.judge(actor, permission, &whole) == Verdict::Forbid);
-        if mine && !forbidden && !seen.is_nothing() { Ok(()) } else { Err(CommonError::Hidden { what: "import" }) }
+        if mine && !forbidden && !seen.is_nothing() {
+            Ok(())
+        } else {
+            Err(CommonError::Hidden { what: "import" })
+        }
     }
 }
 

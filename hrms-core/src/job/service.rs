@@ -127,7 +127,11 @@ impl JobService<'_> {
     }
 
     fn require_seen(&self, actor: &Actor, job: &JobRecord) -> Result<(), CommonError> {
-        if self.sees_all(actor)? || asked_for(actor, job) { Ok(()) } else { Err(CommonError::Hidden { what: "job" }) }
+        if self.sees_all(actor)? || asked_for(actor, job) {
+            Ok(())
+        } else {
+            Err(CommonError::Hidden { what: "job" })
+        }
     }
 
     /// Whether the actor may see every job, or only their own; refused when not even those.

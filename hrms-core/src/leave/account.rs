@@ -158,7 +158,6 @@ pub struct LeaveAccount {
     pub postings: Vec<LeavePosting>,
 }
 
-
 impl LeaveService<'_> {
     /// Grants leave by hand, never to oneself (P16). Leave that was taken in advance is paid from it first.
     ///

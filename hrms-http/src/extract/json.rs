@@ -184,8 +184,24 @@ pub(super) fn fault(message: &str, path: &serde_path_to_error::Path) -> FieldErr
 /// What was expected. What came instead may be a password in the wrong place, and errors are kept in many places.
 fn without_value(message: &str) -> String {
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("expected {expected}"),
+        Some((_, expected)) => format!("expected {}", in_json(expected)),
         None => message.to_owned(),
+    }
+}
+
+/// What serde expects, in the words of JSON: how a type of ours is called says nothing to anybody else.
+fn in_json(expected: &str) -> &str {
+    match expected.split(' ').next().unwrap_or_default() {
+        "struct" | "unit" | "newtype" => "an object",
+        "tuple" => "an array",
+        "enum" | "variant" => "one of its values",
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
+            "a whole number that isn't too large"
+        }
+        "f32" | "f64" => "a number",
+        _ if expected == "a map" => "an object",
+        _ if expected == "a sequence" => "an array",
+        _ => expected,
     }
 }
 

@@ -26,14 +26,16 @@ catalogue! {
     "api-key.not-yours": "The API key could do more than the caller holds.";
     "auth.api-key-invalid": "This is not a valid API key, or not any more.";
     "auth.credential-missing": "The request needs a bearer token.";
-    "auth.incomplete": "The session lacks something that its log-in named as `pending`; it can do nothing else.";
+    "auth.incomplete": "The session lacks what `pending` names; it can do nothing else.";
     "auth.invalid-credentials": "Organisation, e-mail address or password is wrong, or log-in isn't possible.";
+    "auth.invalid-email-token": "The token of the message isn't good, or not any more; ask for the change again.";
     "auth.invalid-otp": "The password is right, but the one-time code isn't, or was used already.";
     "auth.invalid-refresh-token": "The refresh token isn't good, or not any more; log in again.";
     "auth.invalid-reset-token": "The token of the message isn't good, or not any more; ask for a new one.";
     "auth.no-session": "The credential has no session.";
     "auth.nothing-pending": "The session has passed the second factor, or needs none.";
     "auth.otp-not-enrolled": "The account has no second factor.";
+    "auth.otp-required": "The password is right, and the account has a second factor: send a one-time code too.";
     "auth.password-needs-factor": "The password is long enough only with a second factor; change it first.";
     "auth.second-factor-needed": "An organisation requires the second factor of the caller.";
     "auth.second-factor-required": "The session has to pass the second factor first.";
@@ -41,7 +43,7 @@ catalogue! {
     "auth.step-up-required": "The caller has to prove anew who they are: `POST /api/v1/auth/step-up`.";
     "auth.token-expired": "The access token has expired; refresh it.";
     "auth.token-invalid": "The access token isn't one of ours, or was changed.";
-    "auth.too-many-attempts": "Too many attempts to log in failed; wait as long as `Retry-After` says.";
+    "auth.too-many-attempts": "Too many attempts; wait as long as `Retry-After` says.";
     "auth.totp-not-started": "No second factor is being set up, or not any more.";
     "auth.totp-unavailable": "Second factors can't be set up on this installation.";
     "common.busy": "The service has as much to do as it can; try again.";

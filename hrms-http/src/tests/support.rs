@@ -41,15 +41,13 @@ impl Authenticate for Believes {
             "Bearer hr" => actor(TENANT, Role::Hr),
             "Bearer employee" => actor(TENANT, Role::Employee),
             "Bearer other" => actor(OTHER_TENANT, Role::Hr),
-            "Bearer operator" => {
-                Ok(Caller::Operator(OperatorCaller {
-                    user,
-                    session: None,
-                    confirmed_at: None,
-                    request,
-                    address: None,
-                }))
-            }
+            "Bearer operator" => Ok(Caller::Operator(OperatorCaller {
+                user,
+                session: None,
+                confirmed_at: None,
+                request,
+                address: None,
+            })),
             _ => Err(AuthError::Refused { code: "auth.invalid-token", detail: "the token isn't good" }),
         }
     }

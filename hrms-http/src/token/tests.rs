@@ -346,7 +346,10 @@ fn who_acts_is_said_in_one_way() {
         ("nobody's grant", with(Value::Null, grant.clone())),
         ("an actor without a grant", with(json!({ "sub": operator }), Value::Null)),
         ("an actor through an actor", with(nested, grant.clone())),
-        ("an actor with more than a name", with(json!({ "sub": operator, "roles": ["owner"] }), grant.clone())),
+        (
+            "an actor with more than a name",
+            with(json!({ "sub": operator, "roles": ["owner"] }), grant.clone()),
+        ),
         ("the user through themselves", with(json!({ "sub": plain["sub"] }), grant.clone())),
         ("an actor without a name", with(json!({}), grant.clone())),
         ("an actor that is a text", with(operator.clone(), grant.clone())),

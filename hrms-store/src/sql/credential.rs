@@ -113,7 +113,7 @@ pub(crate) const REMOVE_CODES: &str = "DELETE FROM account_recovery_code WHERE u
 pub(crate) const REMOVE_TOTP: &str = "DELETE FROM account_totp WHERE user_id = $1 AND secret IS NOT NULL";
 
 /// Ends an account's sessions in every organisation and as an operator, apart from one.
-async fn end_sessions(
+pub(crate) async fn end_sessions(
     conn: &mut Conn,
     user: UserId,
     keep: Option<SessionId>,
@@ -333,7 +333,11 @@ impl CredentialDirectory for SqlStore {
         };
         let ended = row.is_none_or(|(failures,)| failures >= most);
         // What is on record is the end.
-        if ended { conn.commit().await? } else { conn.commit_unrecorded().await? }
+        if ended {
+            conn.commit().await?
+        } else {
+            conn.commit_unrecorded().await?
+        }
         Ok(ended)
     }
 

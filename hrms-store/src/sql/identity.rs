@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use hrms_core::identity::{Candidate, IdentityDirectory, NewSession, Proof, Rotation, Subject};
+use hrms_core::identity::{Candidate, IdentityDirectory, NewSession, Proof, Rotation, Subject, Switched};
 use hrms_core::operator::OperatorAccount;
 use hrms_core::user::Account;
 use hrms_core::{SessionId, StoreError, TenantId, UserId};
@@ -242,6 +242,51 @@ impl IdentityDirectory for SqlStore {
             conn.commit().await?;
         }
         Ok(ended > 0)
+    }
+
+    async fn switch_session(&self, from: &Rotation, to: &Switched) -> Result<bool, StoreError> {
+        let mut conn = self.directory().await?;
+        let Some(tenant) = from.tenant else { return Ok(false) };
+        let [family, presented, to_family, to_refresh] =
+            [from.family_hash, from.presented, to.family_hash, to.refresh_hash].map(|hash| hash.to_vec());
+        let ended = conn
+            .execute(
+                "UPDATE auth_session SET revoked_at = $6 WHERE tenant_id = $1 AND id = $2 AND user_id = $3 \
+                 AND family_hash = $4 AND refresh_hash = $5 AND revoked_at IS NULL AND expires_at > $6",
+                params![tenant, from.session, to.user, family, presented, from.now],
+            )
+            .await?;
+        if ended == 0 {
+            return Ok(false);
+        }
+        let opened = conn
+            .execute(
+                "INSERT INTO auth_session (tenant_id, id, user_id, family_hash, refresh_hash, generation, \
+                   created_at, last_used_at, expires_at, ends_at, address, user_agent, confirmed_at, \
+                   second_factor_at, failures) \
+                 SELECT $3, $4, user_id, $5, $6, 1, created_at, $7, \
+                   CASE WHEN ends_at < $8 THEN ends_at ELSE $8 END, \
+                   CASE WHEN ends_at < $9 THEN ends_at ELSE $9 END, $10, user_agent, confirmed_at, \
+                   second_factor_at, failures \
+                 FROM auth_session WHERE tenant_id = $1 AND id = $2",
+                params![
+                    tenant,
+                    from.session,
+                    to.tenant,
+                    to.session,
+                    to_family,
+                    to_refresh,
+                    from.now,
+                    to.expires_at,
+                    to.ends_at,
+                    to.address.map(|address| address.to_string()),
+                ],
+            )
+            .await?;
+        if opened > 0 {
+            conn.commit().await?;
+        }
+        Ok(opened > 0)
     }
 
     async fn end_session(&self, subject: &Subject, now: Timestamp) -> Result<bool, StoreError> {

@@ -77,12 +77,17 @@ async fn opens_nothing(world: &mut World, what: &str, token: &str, code: &str) {
 
 /// A body that would be good; of what the sweep has none for, an empty object: it mustn't be looked at.
 fn body_of_any(world: &World, operation: &super::sweep::operation::Operation) -> String {
-    if operation.variables().is_empty() { "{}".to_owned() } else { body_of(operation, &world.acme).to_string() }
+    if operation.variables().is_empty() {
+        "{}".to_owned()
+    } else {
+        body_of(operation, &world.acme).to_string()
+    }
 }
 
 /// How many changes are on record, and the last events' ids: what nobody may add to.
 async fn written(world: &World) -> Value {
-    let page = world.acme.client.get("/api/v1/audit-log?outcome=succeeded&limit=200").await.expect(200).json();
+    let page =
+        world.acme.client.get("/api/v1/audit-log?outcome=succeeded&limit=200").await.expect(200).json();
     let own = |entry: &&Value| {
         let action = entry["action"].as_str().unwrap();
         !action.starts_with("organization.") && !action.starts_with("auth.")
@@ -187,7 +192,9 @@ async fn a_half_session_opens_nothing(store: &Fresh) {
 /// The types of the events that come within a time.
 async fn heard(socket: &mut Socket, until: Instant) -> Vec<String> {
     let mut kinds = Vec::new();
-    while let Ok(next) = tokio::time::timeout(until.saturating_duration_since(Instant::now()), socket.next()).await {
+    while let Ok(next) =
+        tokio::time::timeout(until.saturating_duration_since(Instant::now()), socket.next()).await
+    {
         if let tokio_tungstenite::tungstenite::Message::Text(text) = next.unwrap().unwrap() {
             let event: Value = serde_json::from_str(&text).unwrap();
             kinds.push(event["type"].as_str().unwrap().to_owned());

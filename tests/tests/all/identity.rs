@@ -1,8 +1,11 @@
 //! Identity through the services, on every engine; and what the database itself refuses.
 
+mod account;
 pub(super) mod endurance;
 mod http;
+mod passwords;
 mod sign_in;
+mod world;
 
 use std::collections::HashSet;
 

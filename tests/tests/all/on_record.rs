@@ -18,7 +18,10 @@ const NEW_PASSWORD: &str = "nine kettles in a row";
 /// What leaves no entry although it isn't a GET, and why.
 const NOTHING_TO_RECORD: [(&str, &str); 6] = [
     ("POST /api/v1/auth/invitations/preview", "shows what an invitation says, and changes nothing"),
-    ("POST /api/v1/auth/refresh", "each session does it every few minutes; its log-in and its reuse are on record"),
+    (
+        "POST /api/v1/auth/refresh",
+        "each session does it every few minutes; its log-in and its reuse are on record",
+    ),
     ("POST /api/v1/events/tickets", "good for one connection within seconds, as the caller"),
     ("POST /api/v1/leave-requests/preview", "counts days, and changes nothing"),
     ("POST /api/v1/policies/dry-run", "compares, and changes nothing"),
@@ -86,6 +89,15 @@ impl World {
         (text(&made["id"]), email, client)
     }
 
+    /// Somebody new in the other organisation: their address, and a client of theirs.
+    async fn outsider(&self, names: &mut Names) -> (String, Client) {
+        let email = format!("{}@other.example", names.next());
+        let new = json!({ "email": email, "name": "Omar", "roles": ["employee"], "password": PASSWORD });
+        self.other.client.post("/api/v1/users", &new).await.expect(201);
+        let (client, _) = log_in(&self.nobody, Some("other"), &email).await;
+        (email, client)
+    }
+
     /// Somebody new with a second factor, and their recovery codes.
     async fn enrolled(&self, names: &mut Names) -> (String, String, Client, Value) {
         let (id, email, client) = self.somebody(names).await;
@@ -122,7 +134,8 @@ impl World {
             "/api/v1/platform/organizations/{}/support-grants",
             self.acme.ids["platform/organizations"]
         );
-        let body = json!({ "user_id": self.acme.ids["users"], "reason": "ticket 3: look again", "minutes": 30 });
+        let body =
+            json!({ "user_id": self.acme.ids["users"], "reason": "ticket 3: look again", "minutes": 30 });
         text(&self.operator.post(&path, &body).await.expect(201).json()["id"])
     }
 
@@ -140,7 +153,9 @@ impl World {
         let name = names.next();
         let text_of = "forbid (principal is ServiceAccount, action, resource);";
         let body = match collection {
-            "roles" => json!({ "code": name, "name": name, "grants": [{ "permission": "leave.read", "scope": "reports" }] }),
+            "roles" => {
+                json!({ "code": name, "name": name, "grants": [{ "permission": "leave.read", "scope": "reports" }] })
+            }
             "policies" => json!({ "name": name, "text": text_of }),
             "locations" => json!({ "code": name, "name": name, "time_zone": "UTC" }),
             "service-accounts" => json!({ "name": name, "permissions": [] }),
@@ -183,13 +198,16 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             Done { reply, author }
         }
         (_, "auth/invitations/join") => {
-            let token = world.invited("other@other.example").await;
-            let (other, _) = log_in(nobody, Some("other"), "other@other.example").await;
+            let (email, other) = world.outsider(names).await;
+            let token = world.invited(&email).await;
             call(&other, operation, &path, Some(&json!({ "token": token }))).await
         }
         (_, "auth/logout" | "auth/sessions") => {
             let (id, _, client) = world.somebody(names).await;
-            Done { reply: client.call(operation.method.clone(), &path, &[], None).await, author: Some(json!(id)) }
+            Done {
+                reply: client.call(operation.method.clone(), &path, &[], None).await,
+                author: Some(json!(id)),
+            }
         }
         (_, "auth/sessions/{id}") => {
             let (_, email, client) = world.somebody(names).await;
@@ -198,6 +216,29 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let other = sessions["items"].as_array().unwrap().iter().find(|one| one["current"] == false);
             let path = format!("/api/v1/auth/sessions/{}", text(&other.unwrap()["id"]));
             call(&client, operation, &path, None).await
+        }
+        (_, "auth/switch") => {
+            let (email, other) = world.outsider(names).await;
+            let token = world.invited(&email).await;
+            other.post("/api/v1/auth/invitations/join", &json!({ "token": token })).await.expect(200);
+            let author = Some(me(&other).await);
+            let of = json!({ "organization": "other", "email": email, "password": PASSWORD });
+            let tokens = nobody.post("/api/v1/auth/login", &of).await.expect(200).json();
+            let body = json!({ "organization": "acme", "refresh_token": tokens["refresh_token"] });
+            let reply = nobody.with_token(tokens["access_token"].as_str().unwrap()).post(&path, &body).await;
+            Done { reply, author }
+        }
+        (_, "auth/email-changes" | "auth/email-changes/confirm") => {
+            let (id, _, client) = world.somebody(names).await;
+            let to = format!("{}@new.example", names.next());
+            let body = json!({ "new_email": to, "current_password": PASSWORD });
+            let reply = client.post("/api/v1/auth/email-changes", &body).await;
+            if template == "auth/email-changes" {
+                return Done { reply, author: Some(json!(id)) };
+            }
+            reply.expect(202);
+            let body = json!({ "token": world.token_to(&to).await });
+            Done { reply: nobody.post(&path, &body).await, author: Some(json!(id)) }
         }
         (_, "auth/step-up") => {
             let (_, _, client) = world.somebody(names).await;
@@ -298,8 +339,12 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let made = by.post("/api/v1/platform/organizations", &body).await.expect(201).json();
             let at = format!("/api/v1/platform/organizations/{}", text(&made["id"]));
             match template.rsplit('/').next().unwrap() {
-                "reopen" => drop(by.post(&format!("{at}/close"), &json!({ "reason": "left us" })).await.expect(200)),
-                "resume" => drop(by.call(Method::POST, &format!("{at}/suspend"), &[], None).await.expect(200)),
+                "reopen" => {
+                    drop(by.post(&format!("{at}/close"), &json!({ "reason": "left us" })).await.expect(200))
+                }
+                "resume" => {
+                    drop(by.call(Method::POST, &format!("{at}/suspend"), &[], None).await.expect(200))
+                }
                 _ => {}
             }
             let body = template.ends_with("close").then(|| json!({ "reason": "left us" }));
@@ -480,7 +525,8 @@ async fn what_is_hidden_is_on_record_as_denied(store: &Fresh) {
     let id = text(&world.acme.client.post("/api/v1/users", &new).await.expect(201).json()["id"]);
     let (jane, _) = log_in(&world.nobody, Some("acme"), "jane@acme.example").await;
     let employee = world.acme.referenced("employee_id");
-    let nothing = jane.get(&format!("/api/v1/leave-requests/{}", hrms_core::contract::id())).await.expect(404);
+    let nothing =
+        jane.get(&format!("/api/v1/leave-requests/{}", hrms_core::contract::id())).await.expect(404);
     let request = world.acme.ids["leave-requests"].clone();
     let mut hidden = Vec::new();
     for _ in 0..5 {
@@ -505,7 +551,8 @@ async fn what_is_hidden_is_on_record_as_denied(store: &Fresh) {
 /// A log-in that was turned away untried is on record, once for an address and a minute.
 async fn throttled_log_ins_are_on_record(store: &Fresh) {
     let world = World::new(store).await;
-    let body = json!({ "organization": "acme", "email": "all@acme.example", "password": "wrong wrong wrong" });
+    let body =
+        json!({ "organization": "acme", "email": "all@acme.example", "password": "wrong wrong wrong" });
     let mut throttled = Vec::new();
     for _ in 0..40 {
         let reply = world.nobody.post("/api/v1/auth/login", &body).await;

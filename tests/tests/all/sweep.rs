@@ -17,8 +17,9 @@ use operation::Operation;
 use world::{Tenant, World};
 
 /// What anybody may call. Adding to it opens a door: it has to be a decision.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 8] = [
     "GET /api/v1/auth/jwks",
+    "POST /api/v1/auth/email-changes/confirm",
     "POST /api/v1/auth/invitations/accept",
     "POST /api/v1/auth/invitations/preview",
     "POST /api/v1/auth/login",

@@ -36,8 +36,7 @@ async fn redis_by_tls_is_spoken_to_by_tls() {
     let url = format!("rediss://:canary@{}/", listener.local_addr().unwrap());
     let limiter = RedisLimiter::new(&url, "test").unwrap();
     let asking = tokio::spawn(async move {
-        let charge =
-            Charge { key: RateKey::LogInTo(AccountDigest::of(None, "a")), quota: Quota::new(1, 60) };
+        let charge = Charge { key: RateKey::LogInTo(AccountDigest::of(None, "a")), quota: Quota::new(1, 60) };
         limiter.take(&[charge], at(0)).await.map(|_| ())
     });
     let (mut stream, _) = listener.accept().await.unwrap();

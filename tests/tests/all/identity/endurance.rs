@@ -16,9 +16,10 @@ use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::sign_in::{OTHER, PASSWORD, World, change, node};
+use super::world::{OTHER, PASSWORD, World, change, node};
 
-pub(in crate::all) type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub(in crate::all) type Socket =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 pub(in crate::all) async fn socket(at: &Client, tokens: &Value) -> Socket {
     let address = at.url("/api/v1/events").replace("http://", "ws://");

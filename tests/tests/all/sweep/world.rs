@@ -203,7 +203,11 @@ fn key() -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
 }
 
-pub(in crate::all) async fn log_in(nobody: &Client, organization: Option<&str>, email: &str) -> (Client, String) {
+pub(in crate::all) async fn log_in(
+    nobody: &Client,
+    organization: Option<&str>,
+    email: &str,
+) -> (Client, String) {
     let body = json!({ "organization": organization, "email": email, "password": PASSWORD });
     let tokens = nobody.post("/api/v1/auth/login", &body).await.expect(200).json();
     let token = tokens["access_token"].as_str().unwrap().to_owned();
