@@ -25,6 +25,7 @@ mod people;
 mod platform;
 mod policy;
 mod role;
+mod schedule;
 
 pub use access::*;
 pub use api_key::*;
@@ -40,6 +41,7 @@ pub use people::*;
 pub use platform::*;
 pub use policy::*;
 pub use role::*;
+pub use schedule::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -82,6 +84,11 @@ macro_rules! store_contract {
             p35_slots_are_kept_for_tenants_that_hold_none,
             ends_are_recorded_together_under_their_leases,
             jobs_of_another_tenant_are_out_of_reach,
+            schedules_read_back_as_written,
+            p35_a_due_schedule_ticks_once,
+            schedules_of_another_tenant_are_out_of_reach,
+            a_failed_job_is_queued_again,
+            ended_jobs_are_removed_in_time,
             job_lists_filter_and_sort,
             people_are_read_back_with_their_records,
             a_record_of_another_tenants_thing_is_refused,

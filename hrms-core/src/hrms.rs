@@ -19,6 +19,7 @@ use crate::hint::{Fanout, Hint};
 use crate::id::{IdSource, RandomIds};
 use crate::idempotency::KEPT_FOR;
 use crate::identity;
+use crate::job::JobRegistry;
 use crate::mail::{Mailer, NoMailer};
 use crate::password::HashingPool;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, Visibility, written};
@@ -40,6 +41,7 @@ struct Parts {
     policy: Arc<dyn Policy>,
     bus: EventBus,
     job_bell: Notify,
+    job_registry: JobRegistry,
     fanout: Option<Arc<dyn Fanout>>,
     rate_limits: RateLimits,
     identity: identity::State,
@@ -90,6 +92,13 @@ impl Builder {
     #[must_use]
     pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
         self.parts.policy = Arc::new(policy);
+        self
+    }
+
+    /// Knows these kinds of jobs: what may be put on a schedule. Without it, [`JobRegistry::standard`].
+    #[must_use]
+    pub fn jobs(mut self, registry: JobRegistry) -> Self {
+        self.parts.job_registry = registry;
         self
     }
 
@@ -172,6 +181,7 @@ impl Hrms {
                 policy: Arc::new(RolePolicy),
                 bus: EventBus::default(),
                 job_bell: Notify::new(),
+                job_registry: JobRegistry::standard(),
                 fanout: None,
                 rate_limits: RateLimits::default(),
                 identity: identity::State::default(),
@@ -298,6 +308,12 @@ impl Hrms {
     #[must_use]
     pub fn bus(&self) -> &EventBus {
         &self.0.bus
+    }
+
+    /// The kinds of jobs that are known.
+    #[must_use]
+    pub fn job_registry(&self) -> &JobRegistry {
+        &self.0.job_registry
     }
 
     /// Rings when a job was enqueued in this process.

@@ -33,7 +33,7 @@ pub use kind::{JobKind, Priority};
 pub use record::*;
 pub use registry::JobRegistry;
 pub use requester::Requester;
-pub use service::{JobService, JobServiceError};
+pub use service::{JobQueueView, JobQueuesView, JobService, JobServiceError, Retention};
 pub use slots::{Bucket, Shares, Slots};
 pub use worker::{LEASE, Worker, run_until_idle};
 

@@ -40,6 +40,7 @@ pub mod period;
 pub mod policy;
 pub mod rate_limit;
 pub mod role;
+pub mod schedule;
 pub mod sealed;
 pub mod secret;
 pub mod service_account;

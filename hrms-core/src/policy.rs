@@ -145,7 +145,7 @@ permissions! {
     ExportRun = "export.run";
     /// See background jobs.
     JobRead = "job.read";
-    /// Cancel background jobs of others; everybody may cancel what they asked for.
+    /// Cancel and re-queue background jobs of others, which everybody may do with what they asked for; set up schedules.
     JobManage = "job.manage";
 }
 

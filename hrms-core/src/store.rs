@@ -25,6 +25,7 @@ use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
 use crate::policy::written::PolicyRepo;
 use crate::role::RoleRepo;
+use crate::schedule::ScheduleRepo;
 use crate::service_account::ServiceAccountRepo;
 use crate::support::SupportGrantRepo;
 use crate::user::UserRepo;
@@ -122,6 +123,8 @@ pub trait Tx: Send {
     fn idempotency(&mut self) -> &mut dyn IdempotencyRepo;
     /// Background jobs: enqueued if and only if we commit.
     fn jobs(&mut self) -> &mut dyn JobQueue;
+    /// What is to happen again and again.
+    fn schedules(&mut self) -> &mut dyn ScheduleRepo;
     /// Imports and their files.
     fn imports(&mut self) -> &mut dyn ImportRepo;
 

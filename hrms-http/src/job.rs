@@ -27,6 +27,12 @@ endpoints! {
     /// One that waits is cancelled at once; one that runs stops at its next safe point, and what it has
     /// committed until then stays.
     POST "/api/v1/jobs/{id}/cancel" => cancel, requires JobRead;
+
+    /// Put a job that failed, or was cancelled, back into the queue.
+    ///
+    /// It has all of its attempts before it again, and acts for whoever asked for it in the first place, with the rights they
+    /// have now. Why it failed stays to be read until it ends again.
+    POST "/api/v1/jobs/{id}/requeue" => requeue, requires JobRead;
 }
 
 /// The filters of the list.
@@ -69,4 +75,8 @@ async fn get(cx: Cx, Id(id): Id<JobId>) -> Result<Found<JobView>, JobServiceErro
 
 async fn cancel(cx: Cx, Id(id): Id<JobId>) -> Result<Found<JobView>, JobServiceError> {
     cx.hrms.jobs().cancel(&cx.actor, id).await.map(Found)
+}
+
+async fn requeue(cx: Cx, Id(id): Id<JobId>) -> Result<Found<JobView>, JobServiceError> {
+    cx.hrms.jobs().requeue(&cx.actor, id).await.map(Found)
 }

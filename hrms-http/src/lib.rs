@@ -41,6 +41,7 @@ mod problem;
 mod rate;
 mod request;
 mod role;
+mod schedule;
 mod server;
 mod service_account;
 mod site;
@@ -88,6 +89,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     platform::ENDPOINTS,
     policy::ENDPOINTS,
     role::ENDPOINTS,
+    schedule::ENDPOINTS,
     service_account::ENDPOINTS,
     operator::ENDPOINTS,
     support::ENDPOINTS,

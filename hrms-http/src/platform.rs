@@ -1,11 +1,12 @@
 //! `/api/v1/platform`: what operators of the service do.
 
-use hrms_core::TenantId;
 use hrms_core::jiff::Timestamp;
+use hrms_core::job::JobQueuesView;
 use hrms_core::organization::{
     CloseOrganization, CreatedOrganization, NewOrganization, Organization, OrganizationError,
     OrganizationFilter, OrganizationSort, OrganizationStatus,
 };
+use hrms_core::{CommonError, TenantId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -41,6 +42,11 @@ endpoints! {
 
     /// Let a suspended organisation in again.
     POST "/api/v1/platform/organizations/{id}/resume" => resume, platform, confirmed;
+
+    /// Read how the queues of background jobs stand: how much waits, runs, has failed and was done of late.
+    ///
+    /// Numbers for each kind of job, of all organisations together.
+    GET "/api/v1/platform/queues" => queues, platform;
 }
 
 /// The filters of the list.
@@ -103,4 +109,8 @@ async fn close(
 
 async fn reopen(cx: PlatformCx, Id(id): Id<TenantId>) -> Result<Found<Organization>, OrganizationError> {
     cx.hrms.organizations().reopen(&cx.operator.operator(), id).await.map(Found)
+}
+
+async fn queues(cx: PlatformCx) -> Result<Found<JobQueuesView>, CommonError> {
+    cx.hrms.jobs().queues(&cx.operator.operator()).await.map(Found)
 }

@@ -15,6 +15,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use hrms_core::job::Retention;
 use hrms_core::rate_limit::Quota;
 use hrms_http::Rates;
 use ipnet::IpNet;
@@ -70,6 +71,9 @@ pub struct Config {
     pub max_sockets_per_organization: usize,
     /// `workers`: background jobs run at the same time by this process, 0 to 256. Default 4.
     pub workers: u16,
+    /// `job_retention_days`, `failed_job_retention_days`: for how long jobs are kept after they ended. Default 7, and 90 for
+    /// those that failed.
+    pub job_retention: Retention,
     /// `closing_hold_days`: for how many days a closed organisation can be reopened when nobody says, 1 to 365.
     /// Default 30.
     pub closing_hold_days: u16,
@@ -88,7 +92,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 34] = [
     "bind",
     "data_dir",
     "database_url",
@@ -111,6 +115,8 @@ const KEYS: [&str; 32] = [
     "max_sockets_per_user",
     "max_sockets_per_organization",
     "workers",
+    "job_retention_days",
+    "failed_job_retention_days",
     "closing_hold_days",
     "operators_need_second_factor",
     "allow_unsafe_database_role",
@@ -264,6 +270,10 @@ impl Config {
             trusted_proxies: reader.list("trusted_proxies", parse_network).unwrap_or_default(),
             cors_origins: reader.list("cors_origins", parse_origin).unwrap_or_default(),
             workers: reader.value("workers", parse_workers).unwrap_or(4),
+            job_retention: Retention {
+                days: reader.value("job_retention_days", parse_retention).unwrap_or(7),
+                failed_days: reader.value("failed_job_retention_days", parse_retention).unwrap_or(90),
+            },
             closing_hold_days: reader.value("closing_hold_days", parse_hold_days).unwrap_or(30),
             operators_need_second_factor: reader
                 .value("operators_need_second_factor", parse_bool)
@@ -415,6 +425,16 @@ fn parse_hold_days(text: &str) -> Result<u16, Fault> {
         _ => Err((
             format!("'{text}' is not a number from 1 to 365"),
             "write for how many days a closed organisation can be reopened",
+        )),
+    }
+}
+
+fn parse_retention(text: &str) -> Result<u16, Fault> {
+    match text.parse() {
+        Ok(days) if (1..=3650).contains(&days) => Ok(days),
+        _ => Err((
+            format!("'{text}' is not a number from 1 to 3650"),
+            "write for how many days ended jobs are kept",
         )),
     }
 }

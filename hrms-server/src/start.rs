@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use hrms_core::Hrms;
 use hrms_core::id::{IdSource, RandomIds};
-use hrms_core::import::ImportJob;
-use hrms_core::invitation::InvitationMail;
 use hrms_core::job::JobRegistry;
 use hrms_core::sealed::KeyBox;
 use hrms_http::{BearerAuth, Tokens};
@@ -144,6 +142,7 @@ pub async fn hrms_trusting(
     let mut builder = Hrms::builder(store.clone())
         .anchor_signer(signer)
         .hold_days(config.closing_hold_days)
+        .jobs(jobs())
         .operators_need_second_factor(config.operators_need_second_factor);
     if let Some(url) = &config.public_url {
         builder = builder.public_url(url.as_str());
@@ -204,7 +203,7 @@ pub fn signing_key(config: &Config) -> Result<SigningKey, StartError> {
 /// Every kind of background job that the server runs.
 #[must_use]
 pub fn jobs() -> JobRegistry {
-    JobRegistry::empty().with::<ImportJob>().with::<InvitationMail>()
+    JobRegistry::standard()
 }
 
 /// What proves who calls: tokens signed with the signing key, over `hrms`.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hrms_core::Hrms;
-use hrms_core::job::{ClaimedJob, Ended, JobRegistry, LEASE, Lease, Slots, Worker};
+use hrms_core::job::{ClaimedJob, Ended, JobRegistry, LEASE, Lease, Retention, Slots, Worker};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -39,13 +39,13 @@ pub struct Background {
 }
 
 impl Background {
-    /// Starts it, with so many jobs at a time.
+    /// Starts it, with so many jobs at a time; ended ones are kept as long as `retention` says.
     #[must_use]
-    pub fn start(hrms: Hrms, registry: JobRegistry, slots: u16) -> Self {
+    pub fn start(hrms: Hrms, registry: JobRegistry, slots: u16, retention: Retention) -> Self {
         let (stopping, stopped) = watch::channel(false);
         let (last, at_last) = watch::channel(false);
         let anchoring = tokio::spawn(anchor(hrms.clone(), at_last));
-        let workers = tokio::spawn(run(hrms, registry, slots, stopped));
+        let workers = tokio::spawn(run(hrms, registry, slots, retention, stopped));
         Self { stopping, workers, last, anchoring }
     }
 
@@ -66,13 +66,19 @@ impl Background {
 /// Runs at most `slots` jobs at a time until `stopping` says so, then drains.
 ///
 /// With no slots it returns at once.
-pub async fn run(hrms: Hrms, registry: JobRegistry, slots: u16, mut stopping: watch::Receiver<bool>) {
+pub async fn run(
+    hrms: Hrms,
+    registry: JobRegistry,
+    slots: u16,
+    retention: Retention,
+    mut stopping: watch::Receiver<bool>,
+) {
     if slots == 0 {
         return;
     }
     let name = format!("process {}", std::process::id());
     let worker = Arc::new(Worker::new(hrms.clone(), registry, name));
-    let upkeep = tokio::spawn(upkeep::run(hrms.clone(), Arc::clone(&worker), stopping.clone()));
+    let upkeep = tokio::spawn(upkeep::run(hrms.clone(), Arc::clone(&worker), retention, stopping.clone()));
     let mut running = Running::new(worker, Slots::new(slots));
     let jobs = hrms.jobs();
     while !*stopping.borrow() {

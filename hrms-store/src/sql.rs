@@ -23,6 +23,7 @@ mod organization;
 mod policy;
 mod purge;
 mod role;
+mod schedule;
 mod service_account;
 mod support;
 mod user;
@@ -47,6 +48,7 @@ use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::policy::written::PolicyRepo;
 use hrms_core::role::RoleRepo;
+use hrms_core::schedule::ScheduleRepo;
 use hrms_core::service_account::ServiceAccountRepo;
 use hrms_core::support::SupportGrantRepo;
 use hrms_core::user::UserRepo;
@@ -149,6 +151,10 @@ impl Tx for SqlTx {
     }
 
     fn jobs(&mut self) -> &mut dyn JobQueue {
+        self
+    }
+
+    fn schedules(&mut self) -> &mut dyn ScheduleRepo {
         self
     }
 

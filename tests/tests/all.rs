@@ -35,6 +35,7 @@ mod all {
     mod policies;
     mod real_people;
     mod roles;
+    mod schedules;
     mod story;
     mod support;
     mod sweep;

@@ -49,7 +49,7 @@ pub fn job(kind: &str) -> JobRecord {
     }
 }
 
-async fn enqueue(store: &impl Subject, tenant: TenantId, jobs: &[JobRecord]) {
+pub(super) async fn enqueue(store: &impl Subject, tenant: TenantId, jobs: &[JobRecord]) {
     let mut tx = store.begin(tenant).await.unwrap();
     for job in jobs {
         assert_eq!(tx.jobs().insert(job, None).await.unwrap(), None);
@@ -57,7 +57,12 @@ async fn enqueue(store: &impl Subject, tenant: TenantId, jobs: &[JobRecord]) {
     tx.commit().await.unwrap();
 }
 
-async fn claim(store: &impl Subject, kinds: &[&'static str], limit: u16, now: i64) -> Vec<ClaimedJob> {
+pub(super) async fn claim(
+    store: &impl Subject,
+    kinds: &[&'static str],
+    limit: u16,
+    now: i64,
+) -> Vec<ClaimedJob> {
     let kinds: Vec<_> = kinds.iter().copied().map(JobKind::unlimited).collect();
     claim_kinds(store, &kinds, &Slots::unreserved(limit), now).await
 }
@@ -67,17 +72,21 @@ async fn claim_kinds(store: &impl Subject, kinds: &[JobKind], slots: &Slots, now
     store.claim_jobs(&claim).await.unwrap()
 }
 
-async fn read(store: &impl Subject, tenant: TenantId, id: JobId) -> JobRecord {
+pub(super) async fn read(store: &impl Subject, tenant: TenantId, id: JobId) -> JobRecord {
     store.read(tenant).await.unwrap().jobs().get(id).await.unwrap().unwrap()
 }
 
-async fn finish(store: &impl Subject, claimed: &ClaimedJob, end: &Finish) -> Result<(), StoreError> {
+pub(super) async fn finish(
+    store: &impl Subject,
+    claimed: &ClaimedJob,
+    end: &Finish,
+) -> Result<(), StoreError> {
     let mut tx = store.begin(claimed.lease.tenant).await.unwrap();
     tx.jobs().finish(&claimed.lease, end, at(30)).await?;
     tx.commit().await
 }
 
-fn fault() -> JobFault {
+pub(super) fn fault() -> JobFault {
     JobFault { code: "test.fault".into(), detail: "it broke".into() }
 }
 

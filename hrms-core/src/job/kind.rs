@@ -48,6 +48,10 @@ pub struct JobKind {
     pub name: &'static str,
     /// The newest version of its payload that is understood.
     pub version: u16,
+    /// How often a job is tried before it counts as failed.
+    pub max_attempts: u16,
+    /// Which jobs of the tenant it goes before.
+    pub priority: Priority,
     /// After so long a run is stopped.
     pub timeout: SignedDuration,
     /// So many run at the same time, on all nodes together.
@@ -65,6 +69,8 @@ impl JobKind {
         Self {
             name: J::KIND,
             version: J::VERSION,
+            max_attempts: J::MAX_ATTEMPTS,
+            priority: J::PRIORITY,
             timeout: J::TIMEOUT,
             concurrency: J::CONCURRENCY,
             rate: J::RATE,
@@ -72,12 +78,14 @@ impl JobKind {
         }
     }
 
-    /// A kind of this name as far as the first version of a queue needs to know it: no limits.
+    /// A kind of this name with the defaults of [`Job`]: no limits.
     #[must_use]
     pub const fn unlimited(name: &'static str) -> Self {
         Self {
             name,
             version: 1,
+            max_attempts: 5,
+            priority: Priority::Normal,
             timeout: SignedDuration::from_mins(15),
             concurrency: None,
             rate: None,

@@ -270,6 +270,36 @@ pub struct Ended {
     pub finish: Finish,
 }
 
+/// Which ended jobs to remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedBefore {
+    /// Those that succeeded or were cancelled before this instant.
+    pub well: Timestamp,
+    /// Those that failed before this instant.
+    pub failed: Timestamp,
+}
+
+/// What there is of one kind of job, of all tenants together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobCounts {
+    /// The kind.
+    pub kind: String,
+    /// Due, and not claimed yet.
+    pub waiting: u64,
+    /// Not due yet: delayed, or to be tried again.
+    pub scheduled: u64,
+    /// Since when the oldest that waits is due.
+    pub oldest: Option<Timestamp>,
+    /// At work.
+    pub running: u64,
+    /// The dead letters.
+    pub failed: u64,
+    /// Ended of late, one way or another.
+    pub ended: u64,
+    /// Of these, failed.
+    pub ended_failed: u64,
+}
+
 /// Which jobs to list.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {
@@ -333,6 +363,14 @@ pub trait JobQueue: Send {
     /// # Errors
     /// [`StoreError::Stale`] when it has ended already or isn't there.
     async fn cancel(&mut self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
+    /// Puts a failed or cancelled job back into the queue, all of its attempts before it; why it failed stays on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when it is in another state or isn't there; `job_unique_key` when another job of its kind
+    /// has its key by now.
+    async fn requeue(&mut self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
+    /// Removes at most `limit` jobs that ended before these instants and that nothing refers to; how many.
+    async fn remove_ended(&mut self, before: &EndedBefore, limit: u16) -> Result<u64, StoreError>;
 }
 
 /// What workers need across tenants.
@@ -352,4 +390,14 @@ pub trait JobDirectory: Send + Sync {
     /// Puts jobs whose lease ran out back into the queue, or among the failed when their attempts
     /// are used up; how many.
     async fn rescue_jobs(&self, now: Timestamp) -> Result<u64, StoreError>;
+    /// Schedules of organisations in use that are due, longest first, with when they were.
+    async fn due_schedules(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, ScheduleId, Timestamp)>, StoreError>;
+    /// Tenants that have jobs which ended before this instant.
+    async fn tenants_with_ended_jobs(&self, before: Timestamp) -> Result<Vec<TenantId>, StoreError>;
+    /// How much of each kind waits, runs and has failed, and how much ended since `since`.
+    async fn job_counts(&self, now: Timestamp, since: Timestamp) -> Result<Vec<JobCounts>, StoreError>;
 }

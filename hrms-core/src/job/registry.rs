@@ -25,7 +25,10 @@ impl JobRegistry {
     /// Every kind that this library brings along.
     #[must_use]
     pub fn standard() -> Self {
-        Self::empty().with::<crate::import::ImportJob>().with::<crate::invitation::InvitationMail>()
+        Self::empty()
+            .with::<crate::audit::AuditVerifyJob>()
+            .with::<crate::import::ImportJob>()
+            .with::<crate::invitation::InvitationMail>()
     }
 
     /// No kinds; for those who want to choose.

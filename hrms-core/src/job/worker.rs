@@ -228,7 +228,7 @@ impl Worker {
     }
 }
 
-/// Runs whatever is due, one job after the other, until nothing is; how many runs that took.
+/// Runs whatever is due, jobs of schedules too, one job after the other, until nothing is; how many runs that took.
 ///
 /// For tests, commands and embedders without a worker of their own.
 ///
@@ -240,6 +240,7 @@ pub async fn run_until_idle(hrms: &Hrms, registry: &JobRegistry) -> Result<usize
     worker.requesters = Requesters::keeping(SignedDuration::ZERO);
     let mut runs = 0;
     loop {
+        hrms.schedules().run_due().await?;
         worker.rescue().await?;
         let claimed = worker.claim(1).await?;
         if claimed.is_empty() {

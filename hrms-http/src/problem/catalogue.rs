@@ -106,7 +106,9 @@ catalogue! {
     "invitation.other-account": "The invitation is for another account than the caller's.";
     "invitation.proof-required": "The address has an account: send its password, or accept while logged in.";
     "invitation.too-soon": "The invitation was sent a moment ago; wait as long as `Retry-After` says.";
+    "job.duplicate": "Another job for the same thing waits or runs.";
     "job.ended": "The job has ended.";
+    "job.not-failed": "The job neither failed nor was cancelled.";
     "leave-type.code-taken": "Another leave type has this code.";
     "leave.insufficient-balance": "More leave was asked for than is left.";
     "leave.no-working-day": "There is no working day in the period.";
@@ -134,6 +136,8 @@ catalogue! {
     "role.code-taken": "Another role has this code.";
     "role.in-use": "Somebody still has the role.";
     "role.not-yours": "The role holds, or would hold, more than the caller does.";
+    "schedule.name-taken": "Another schedule has this name.";
+    "schedule.too-many": "The organisation has as many schedules as there may be.";
     "service-account.not-yours": "The service account could do more than the caller holds.";
     "support.barred": "This isn't open to operators who act through a user's rights.";
     "support.ended": "The grant of support access has ended.";

@@ -72,7 +72,7 @@ pub async fn serve(
         let store = ping.clone();
         async move { Ok(store.ping().await?) }
     });
-    let background = Background::start(hrms, start::jobs(), config.workers);
+    let background = Background::start(hrms, start::jobs(), config.workers, config.job_retention);
     server.serve(listener, stop).await;
     background.stop().await;
     store.close().await;

@@ -17,7 +17,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let (hrms, store) = start::hrms(&config).await?;
     // Before anybody can know that it runs: a signal from now on ends it in order.
     let stop = stopped();
-    let background = Background::start(hrms, start::jobs(), config.workers);
+    let background = Background::start(hrms, start::jobs(), config.workers, config.job_retention);
     tracing::info!("running background jobs, {} at a time", config.workers);
     stop.await;
     background.stop().await;

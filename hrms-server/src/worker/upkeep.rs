@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hrms_core::job::Worker;
+use hrms_core::job::{Retention, Worker};
+use hrms_core::organization::OrganizationError;
 use hrms_core::{Hrms, Operator, RequestId};
 use tokio::sync::watch;
 
@@ -13,39 +14,80 @@ const RESCUE: Duration = Duration::from_secs(10);
 /// How often closed organisations whose hold is over are looked for.
 const PURGE: Duration = Duration::from_secs(60 * 60);
 
+/// How often schedules are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often it is looked for jobs that ended long ago.
+const REMOVE: Duration = Duration::from_secs(60 * 60);
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug)]
+enum Chore {
+    /// Bring back jobs whose workers went silent.
+    Rescue,
+    /// Start what is on schedule.
+    Start,
+    /// Remove jobs that ended long ago.
+    Remove,
+    /// Purge closed organisations whose hold is over.
+    Purge,
+}
+
 /// Does all of it until `stopping` says so.
-pub(super) async fn run(hrms: Hrms, worker: Arc<Worker>, stopping: watch::Receiver<bool>) {
-    tokio::join!(rescue(&worker, stopping.clone()), purge(hrms, stopping));
+pub(super) async fn run(
+    hrms: Hrms,
+    worker: Arc<Worker>,
+    retention: Retention,
+    stopping: watch::Receiver<bool>,
+) {
+    let upkeep = Upkeep { hrms, worker, retention };
+    tokio::join!(
+        upkeep.every(RESCUE, Chore::Rescue, stopping.clone()),
+        upkeep.every(TICK, Chore::Start, stopping.clone()),
+        upkeep.every(REMOVE, Chore::Remove, stopping.clone()),
+        upkeep.every(PURGE, Chore::Purge, stopping),
+    );
 }
 
-/// Brings back jobs whose workers went silent.
-async fn rescue(worker: &Worker, mut stopping: watch::Receiver<bool>) {
-    while !*stopping.borrow() {
-        if let Err(error) = worker.rescue().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "can't look for lost jobs");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RESCUE) => {}
-            _ = stopping.changed() => {}
-        }
-    }
+struct Upkeep {
+    hrms: Hrms,
+    worker: Arc<Worker>,
+    retention: Retention,
 }
 
-/// Purges closed organisations whose hold is over, now and then.
-async fn purge(hrms: Hrms, mut stopping: watch::Receiver<bool>) {
-    while !*stopping.borrow() {
-        let by = Operator::command(RequestId::from_uuid(hrms.ids().next()));
-        match hrms.organizations().purge_due(&by).await {
-            Ok(purged) if !purged.is_empty() => continue,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "can't purge closed organisations");
+impl Upkeep {
+    /// Does something now and then until `stopping` says so.
+    async fn every(&self, pause: Duration, chore: Chore, mut stopping: watch::Receiver<bool>) {
+        while !*stopping.borrow() {
+            if let Err(error) = self.once(chore).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, ?chore, "can't look after the jobs");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stopping.changed() => {}
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(PURGE) => {}
-            _ = stopping.changed() => {}
+    }
+
+    async fn once(&self, chore: Chore) -> Result<(), OrganizationError> {
+        match chore {
+            Chore::Rescue => {
+                self.worker.rescue().await?;
+            }
+            Chore::Start => {
+                self.hrms.schedules().run_due().await?;
+            }
+            Chore::Remove => {
+                self.hrms.jobs().remove_ended(&self.retention).await?;
+            }
+            Chore::Purge => loop {
+                let by = Operator::command(RequestId::from_uuid(self.hrms.ids().next()));
+                if self.hrms.organizations().purge_due(&by).await?.is_empty() {
+                    break;
+                }
+            },
         }
+        Ok(())
     }
 }
 

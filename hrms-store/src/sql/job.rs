@@ -1,6 +1,7 @@
 //! Jobs in SQL: the tenant's queue, and what workers do across tenants.
 
 mod claim;
+mod count;
 mod worker;
 
 use async_trait::async_trait;
@@ -10,7 +11,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::job::{
-    Ended, Finish, JobFault, JobFilter, JobQueue, JobRecord, JobSort, JobState, Lease, Priority, Progress,
+    Ended, EndedBefore, Finish, JobFault, JobFilter, JobQueue, JobRecord, JobSort, JobState, Lease, Priority,
+    Progress,
 };
 use hrms_core::{JobId, PageRequest, RequestId, ScheduleId, StoreError};
 
@@ -219,6 +221,30 @@ impl JobQueue for SqlTx {
                  state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END \
                  WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running')",
                 params![self.tenant, id, true, now],
+            )
+            .await
+    }
+
+    async fn requeue(&mut self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+        self.conn
+            .execute_expecting_one(
+                "UPDATE job SET state = 'queued', attempts = 0, run_at = $3, cancel_requested = $4, result = NULL, \
+                 done = 0, message = NULL, finished_at = NULL, updated_at = $3 \
+                 WHERE tenant_id = $1 AND id = $2 AND state IN ('failed', 'cancelled')",
+                params![self.tenant, id, now, false],
+            )
+            .await
+    }
+
+    async fn remove_ended(&mut self, before: &EndedBefore, limit: u16) -> Result<u64, StoreError> {
+        self.conn
+            .execute(
+                "DELETE FROM job WHERE tenant_id = $1 AND id IN ( \
+                   SELECT j.id FROM job AS j WHERE j.tenant_id = $1 \
+                   AND j.finished_at < CASE WHEN j.state = 'failed' THEN $3 ELSE $2 END \
+                   AND NOT EXISTS (SELECT 1 FROM import AS i WHERE i.tenant_id = j.tenant_id AND i.job_id = j.id) \
+                   ORDER BY j.created_at LIMIT $4)",
+                params![self.tenant, before.well, before.failed, limit],
             )
             .await
     }

@@ -1,5 +1,9 @@
 //! Jobs through the worker: rights, retries, the dead letter, and effects that happen once.
 
+mod model;
+mod process;
+mod running;
+
 use std::sync::Arc;
 
 use hrms_core::actor::{Actor, Cause, Who};
@@ -159,6 +163,121 @@ async fn jobs_are_shown_to_those_who_asked_and_to_the_organisation(fresh: Fresh)
     assert_eq!(run_until_idle(&setting.hrms, &registry()).await.unwrap(), 0);
 }
 
+/// Waits for something; then it is done.
+#[derive(Serialize, Deserialize)]
+struct Awaits {
+    ready_at: Timestamp,
+}
+
+impl Job for Awaits {
+    const KIND: &'static str = "test.awaits";
+    const MAX_ATTEMPTS: u16 = 2;
+
+    async fn run(&self, cx: &JobContext) -> Result<Outcome, JobError> {
+        let now = cx.hrms().clock().now();
+        if now < self.ready_at {
+            return Ok(Outcome::Snooze(SignedDuration::from_secs(10)));
+        }
+        if cx.attempt() == 1 {
+            let busy = std::io::Error::other("come back in a minute");
+            return Err(JobError::retry(busy).after(SignedDuration::from_mins(1)));
+        }
+        Outcome::done(cx.attempt())
+    }
+}
+
+async fn a_snooze_is_no_attempt_and_a_job_chooses_its_own_wait(fresh: Fresh) {
+    let setting = setting(fresh).await;
+    let registry = JobRegistry::empty().with::<Awaits>();
+    let id = setting.enqueue(&Awaits { ready_at: at(45) }).await;
+    // More often than it may be tried.
+    for _ in 0..5 {
+        assert_eq!(run_until_idle(&setting.hrms, &registry).await.unwrap(), 1);
+        setting.clock.advance(SignedDuration::from_secs(10));
+    }
+    assert_eq!(run_until_idle(&setting.hrms, &registry).await.unwrap(), 1);
+    let waits = setting.hrms.jobs().get(&setting.actor, id).await.unwrap();
+    assert_eq!((waits.state, waits.attempts, waits.run_at), (JobState::Queued, 1, at(50 + 60)));
+    setting.clock.set(at(110));
+    assert_eq!(run_until_idle(&setting.hrms, &registry).await.unwrap(), 1);
+    let done = setting.hrms.jobs().get(&setting.actor, id).await.unwrap();
+    assert_eq!((done.state, done.result), (JobState::Succeeded, Some(serde_json::json!(2))));
+}
+
+/// A kind as it was, and as it is now.
+#[derive(Serialize, Deserialize)]
+struct Greet1 {
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Greet3 {
+    names: Vec<String>,
+}
+
+impl Job for Greet1 {
+    const KIND: &'static str = "test.greet";
+
+    async fn run(&self, _: &JobContext) -> Result<Outcome, JobError> {
+        Outcome::done(&self.name)
+    }
+}
+
+impl Job for Greet3 {
+    const KIND: &'static str = "test.greet";
+    const VERSION: u16 = 3;
+
+    fn upgrade(payload: serde_json::Value, from: u16) -> Result<serde_json::Value, JobError> {
+        assert_eq!(from, 1);
+        Ok(serde_json::json!({ "names": [payload["name"]] }))
+    }
+
+    async fn run(&self, _: &JobContext) -> Result<Outcome, JobError> {
+        Outcome::done(&self.names)
+    }
+}
+
+async fn old_payloads_are_upgraded_and_new_ones_wait_for_new_nodes(fresh: Fresh) {
+    let setting = setting(fresh).await;
+    let (old, new) = (JobRegistry::empty().with::<Greet1>(), JobRegistry::empty().with::<Greet3>());
+    let second = setting.enqueue(&Greet3 { names: vec!["Bo".into(), "Cy".into()] }).await;
+    assert_eq!(run_until_idle(&setting.hrms, &old).await.unwrap(), 0, "an old node leaves it");
+    let first = setting.enqueue(&Greet1 { name: "Al".into() }).await;
+    assert_eq!(run_until_idle(&setting.hrms, &new).await.unwrap(), 2);
+    let result = async |id| setting.hrms.jobs().get(&setting.actor, id).await.unwrap().result.unwrap();
+    assert_eq!(result(first).await, serde_json::json!(["Al"]));
+    assert_eq!(result(second).await, serde_json::json!(["Bo", "Cy"]));
+}
+
+async fn a_dead_letter_is_found_and_queued_again(fresh: Fresh) {
+    let setting = setting(fresh).await;
+    let id = setting.enqueue(&Open { code: "a".into(), works_from: at(0), forbidden: true }).await;
+    assert_eq!(run_until_idle(&setting.hrms, &registry()).await.unwrap(), 1);
+    let jobs = setting.hrms.jobs();
+    let failed = JobFilter { state: Some(JobState::Failed), ..Default::default() };
+    let page = jobs.list(&setting.actor, failed, &PageRequest::default()).await.unwrap();
+    assert_eq!(page.items.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
+    let again = jobs.requeue(&setting.actor, id).await.unwrap();
+    assert_eq!((again.state, again.attempts), (JobState::Queued, 0));
+    assert_eq!(again.error.unwrap().code, "common.forbidden");
+    assert!(jobs.requeue(&setting.actor, id).await.is_err(), "it waits already");
+    assert_eq!(run_until_idle(&setting.hrms, &registry()).await.unwrap(), 1);
+
+    // A week for what went well, longer for what failed.
+    let good = setting.enqueue(&Open { code: "b".into(), works_from: at(0), forbidden: false }).await;
+    assert_eq!(run_until_idle(&setting.hrms, &registry()).await.unwrap(), 1);
+    let retention = hrms_core::job::Retention::default();
+    setting.clock.advance(SignedDuration::from_hours(7 * 24));
+    assert_eq!(jobs.remove_ended(&retention).await.unwrap(), 0);
+    setting.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(jobs.remove_ended(&retention).await.unwrap(), 1);
+    assert!(jobs.get(&setting.actor, good).await.is_err());
+    setting.clock.advance(SignedDuration::from_hours(83 * 24));
+    assert_eq!(jobs.remove_ended(&retention).await.unwrap(), 1);
+    assert!(jobs.get(&setting.actor, id).await.is_err());
+}
+
 macro_rules! on_every_engine {
     ($($story:ident),+ $(,)?) => {
         mod on_sqlite_memory { $(#[tokio::test] async fn $story() { super::$story(super::sqlite_memory().await).await; })+ }
@@ -171,4 +290,7 @@ on_every_engine!(
     retries_back_off_and_end_in_success_or_failure,
     a_worker_that_lost_its_lease_leaves_no_trace,
     jobs_are_shown_to_those_who_asked_and_to_the_organisation,
+    a_snooze_is_no_attempt_and_a_job_chooses_its_own_wait,
+    old_payloads_are_upgraded_and_new_ones_wait_for_new_nodes,
+    a_dead_letter_is_found_and_queued_again,
 );

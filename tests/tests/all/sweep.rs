@@ -74,6 +74,7 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
                 "permissions": ["location.read"],
             })
         }
+        "/api/v1/schedules" => json!({ "name": "C", "kind": "audit.verify", "cron": "0 3 * * *" }),
         "/api/v1/service-accounts" => json!({ "name": "C", "permissions": ["location.read"] }),
         "/api/v1/auth/invitations/join" => json!({ "token": "x" }),
         "/api/v1/invitations" => json!({ "email": "d@acme.example", "name": "D", "roles": ["employee"] }),

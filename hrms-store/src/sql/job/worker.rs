@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use hrms_core::StoreError;
-use hrms_core::job::{Claim, ClaimedJob, Ended, Finish, JobDirectory, JobState, Lease};
+use hrms_core::job::{Claim, ClaimedJob, Ended, Finish, JobCounts, JobDirectory, JobState, Lease};
+use hrms_core::{ScheduleId, StoreError, TenantId};
 
 use crate::engine::Conn;
+use crate::instant::Instant;
 use crate::query::{Param, Query, params};
 use crate::store::SqlStore;
 
@@ -68,6 +70,34 @@ impl JobDirectory for SqlStore {
         let rescued = query.execute(&mut conn).await?;
         conn.commit().await?;
         Ok(rescued)
+    }
+
+    async fn due_schedules(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, ScheduleId, Timestamp)>, StoreError> {
+        let mut conn = self.directory_read().await?;
+        let rows: Vec<(Uuid, Uuid, Instant)> = conn
+            .all(
+                "SELECT tenant_id, id, next_at FROM job_schedule WHERE next_at <= $1 \
+                 AND EXISTS (SELECT 1 FROM organization AS o WHERE o.id = tenant_id AND o.status = 'active') \
+                 ORDER BY next_at LIMIT $2",
+                params![now, limit],
+            )
+            .await?;
+        let ids = |(tenant, id, at): (Uuid, Uuid, Instant)| {
+            (TenantId::from_uuid(tenant), ScheduleId::from_uuid(id), at.0)
+        };
+        Ok(rows.into_iter().map(ids).collect())
+    }
+
+    async fn tenants_with_ended_jobs(&self, before: Timestamp) -> Result<Vec<TenantId>, StoreError> {
+        super::count::tenants_with_ended(&mut self.directory_read().await?, before).await
+    }
+
+    async fn job_counts(&self, now: Timestamp, since: Timestamp) -> Result<Vec<JobCounts>, StoreError> {
+        super::count::counts(&mut self.directory_read().await?, now, since).await
     }
 }
 

@@ -285,6 +285,7 @@ impl Tenant {
         tenant.leave().await;
         tenant.imports().await;
         tenant.invitations().await;
+        tenant.schedules().await;
         let entries = tenant.client.get("/api/v1/audit-log?limit=1").await.expect(200).json();
         tenant.ids.insert("audit-log", text(&entries["items"][0]["id"]));
         tenant.support(operator).await;
@@ -336,6 +337,15 @@ impl Tenant {
         }
     }
 
+    /// Two schedules.
+    async fn schedules(&mut self) {
+        let Self { client, ids, .. } = self;
+        for name in ["b", "a"] {
+            let new = json!({ "name": name, "kind": "audit.verify", "cron": "0 3 * * *" });
+            create(ids, client, "schedules", &new).await;
+        }
+    }
+
     /// Two imports, and with them two jobs.
     async fn imports(&mut self) {
         for _ in 0..2 {
@@ -382,6 +392,7 @@ impl Tenant {
             "location_id" => "locations",
             "leave_type_id" => "leave-types",
             "leave_request_id" => "leave-requests",
+            "schedule_id" => "schedules",
             "user_id" => "users",
             "service_account_id" => "service-accounts",
             _ => panic!("say in `referenced` of sweep/world.rs what `{field}` refers to"),
