@@ -24,6 +24,7 @@ pub use draft::{Author, AuthorKind, Draft, Outcome};
 pub use export::{AuditExport, verify_export};
 pub(crate) use record::Record;
 pub use job::AuditVerifyJob;
+pub(crate) use record::Record;
 pub use repo::{AuditDirectory, AuditFilter, AuditLog, AuditSort, Head, PlatformTx};
 pub use service::{AuditEntry, AuditService, EntryAuthor};
 pub(crate) use verify::Growth;

@@ -168,6 +168,9 @@ fn body(operation: &Operation, tenant: &Tenant) -> String {
         }
         "/api/v1/designations" | "/api/v1/leave-types" => json!({ "code": "A", "name": "Taken" }),
         "/api/v1/locations" => json!({ "code": "A", "name": "Taken", "time_zone": "UTC" }),
+        "/api/v1/schedules" if operation.method == Method::POST => {
+            json!({ "name": "a", "kind": "audit.verify", "cron": "0 3 * * *" })
+        }
         "/api/v1/employees/{id}/end" => json!({ "last_day": "1950-01-01" }),
         _ if !operation.takes_json() => return "code,name\nX,X\n".to_owned(),
         // Of what names nothing, the permission is asked for before the body is read.

@@ -287,6 +287,18 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let path = format!("{}/cancel", made.header("location").unwrap());
             call(acme, operation, &path, None).await
         }
+        (_, "jobs/{id}/requeue") => {
+            let file = b"code,name\nZ,Z\n".to_vec();
+            let made = acme.upload("/api/v1/imports?kind=designations", "text/csv", file).await.expect(202);
+            let job = made.header("location").unwrap();
+            acme.call(Method::POST, &format!("{job}/cancel"), &[], None).await.expect(200);
+            call(acme, operation, &format!("{job}/requeue"), None).await
+        }
+        ("DELETE", "schedules/{id}") => {
+            let new = json!({ "name": names.next(), "kind": "audit.verify", "cron": "0 4 * * *" });
+            let made = acme.post("/api/v1/schedules", &new).await.expect(201).json();
+            call(acme, operation, &operation.path_with(&text(&made["id"])), None).await
+        }
         (_, "leave-requests/{id}/approve" | "leave-requests/{id}/reject" | "leave-requests/{id}/cancel") => {
             let days = [("approve", "2026-12-02"), ("reject", "2026-12-03"), ("cancel", "2026-12-04")];
             let (_, day) = days.iter().find(|(end, _)| template.ends_with(end)).unwrap();

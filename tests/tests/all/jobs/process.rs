@@ -52,9 +52,6 @@ impl Drop for WorkerProcess {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
-        if std::thread::panicking() {
-            eprintln!("log of the worker:\n{}", self.log());
-        }
     }
 }
 
