@@ -22,7 +22,6 @@ pub use backlog::Log;
 pub use change::{Audited, Change};
 pub use draft::{Author, AuthorKind, Draft, Outcome};
 pub use export::{AuditExport, verify_export};
-pub(crate) use record::Record;
 pub use job::AuditVerifyJob;
 pub(crate) use record::Record;
 pub use repo::{AuditDirectory, AuditFilter, AuditLog, AuditSort, Head, PlatformTx};
