@@ -15,6 +15,7 @@ mod access;
 mod api_key;
 mod audit;
 mod credential;
+mod event_consumer;
 mod fixture;
 mod foundation;
 mod identity;
@@ -31,6 +32,7 @@ pub use access::*;
 pub use api_key::*;
 pub use audit::*;
 pub use credential::*;
+pub use event_consumer::*;
 pub use fixture::*;
 pub use foundation::*;
 pub use identity::*;
@@ -58,6 +60,10 @@ macro_rules! store_contract {
             read_work_refuses_writes,
             instants_and_text_survive_unchanged,
             events_are_numbered_in_commit_order_without_gaps,
+            consumers_keep_their_positions,
+            a_log_that_grew_is_marked_until_consumers_are_told,
+            consumers_that_lag_are_found,
+            old_events_are_forgotten_once_everybody_read_them,
             kept_answers_are_found_once_and_expire,
             audit_entries_form_one_chain,
             dropped_work_leaves_no_audit_entry,

@@ -164,6 +164,9 @@ pub enum CommonError {
     /// An answer couldn't be written as JSON.
     #[error("internal error")]
     Encode(#[from] serde_json::Error),
+    /// An event was to be written that isn't as declared: a defect of the code that emits it.
+    #[error("an event isn't as declared: {0}")]
+    UndeclaredEvent(String),
 }
 
 fn summary(fields: &[FieldError]) -> String {
@@ -210,7 +213,7 @@ impl DomainError for CommonError {
             Self::IdempotencyKeyTaken => ErrorKind::Conflict,
             Self::Busy | Self::Store(StoreError::Unavailable(_)) => ErrorKind::Unavailable,
             Self::Store(StoreError::Conflict { .. }) => ErrorKind::Conflict,
-            Self::Store(_) | Self::Encode(_) => ErrorKind::Internal,
+            Self::Store(_) | Self::Encode(_) | Self::UndeclaredEvent(_) => ErrorKind::Internal,
         }
     }
 
@@ -225,7 +228,7 @@ impl DomainError for CommonError {
             Self::Busy => "common.busy",
             Self::Store(StoreError::Unavailable(_)) => "common.unavailable",
             Self::Store(StoreError::Conflict { .. }) => "common.conflict",
-            Self::Store(_) | Self::Encode(_) => "common.internal",
+            Self::Store(_) | Self::Encode(_) | Self::UndeclaredEvent(_) => "common.internal",
         }
     }
 

@@ -1,5 +1,9 @@
 //! Domain events: written in the transaction of the change, ordered per tenant, delivered afterwards.
 
+mod kind;
+pub(crate) mod relay;
+pub(crate) mod subscriber;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -16,6 +20,10 @@ use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
 use crate::id::{EventId, IdSource, RequestId, TenantId, UserId};
 use crate::policy::{Decision, Grant, Permission, Resource, Scope};
+
+pub use kind::{COMMON_DATA, DataField, DataForm, EVENT_TYPES, EventType, EventTypes};
+pub use relay::Relay;
+pub use subscriber::{EventConsumers, EventDirectory, Growth, Start, Subscriber};
 
 /// Something that happened, as the service that did it says it.
 #[derive(Clone, Debug)]

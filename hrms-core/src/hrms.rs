@@ -14,7 +14,7 @@ use crate::actor::{Actor, Who};
 use crate::audit::{self, Act, AnchorSigner, Author, Draft};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{CommonError, StoreError};
-use crate::event::{EventBus, NewEvent};
+use crate::event::{EventBus, EventType, EventTypes, NewEvent};
 use crate::hint::{Fanout, Hint};
 use crate::id::{IdSource, RandomIds};
 use crate::idempotency::KEPT_FOR;
@@ -40,6 +40,7 @@ struct Parts {
     ids: Arc<dyn IdSource>,
     policy: Arc<dyn Policy>,
     bus: EventBus,
+    event_types: EventTypes,
     job_bell: Notify,
     job_registry: JobRegistry,
     fanout: Option<Arc<dyn Fanout>>,
@@ -161,6 +162,13 @@ impl Builder {
         self
     }
 
+    /// Declares a type of event of one's own. An event of a type that nobody declared can't be committed.
+    #[must_use]
+    pub fn event_type(mut self, event_type: EventType) -> Self {
+        self.parts.event_types.add(event_type);
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Hrms {
@@ -180,6 +188,7 @@ impl Hrms {
                 ids: Arc::new(RandomIds),
                 policy: Arc::new(RolePolicy),
                 bus: EventBus::default(),
+                event_types: EventTypes::default(),
                 job_bell: Notify::new(),
                 job_registry: JobRegistry::standard(),
                 fanout: None,
@@ -314,6 +323,12 @@ impl Hrms {
     #[must_use]
     pub fn job_registry(&self) -> &JobRegistry {
         &self.0.job_registry
+    }
+
+    /// The types of events that can be emitted.
+    #[must_use]
+    pub fn event_types(&self) -> &EventTypes {
+        &self.0.event_types
     }
 
     /// Rings when a job was enqueued in this process.
@@ -517,9 +532,13 @@ impl Work {
     /// `answer` is what the front end will show; it is handed back.
     ///
     /// # Errors
-    /// [`CommonError::IdempotencyKeyTaken`] when the same request was accepted meanwhile; any
-    /// storage failure. Nothing is written then.
+    /// [`CommonError::IdempotencyKeyTaken`] when the same request was accepted meanwhile;
+    /// [`CommonError::UndeclaredEvent`]; any storage failure. Nothing is written then.
     pub async fn commit<T: Serialize>(mut self, answer: T) -> Result<T, CommonError> {
+        let types = self.hrms.event_types();
+        if let Some(fault) = self.events.iter().find_map(|event| types.fault(event.kind, &event.data)) {
+            return Err(CommonError::UndeclaredEvent(fault));
+        }
         if let (Some(key), Some(principal)) = (self.actor.idempotency(), self.actor.principal()) {
             let stored = serde_json::to_string(&answer)?;
             let expired = self.now - KEPT_FOR;

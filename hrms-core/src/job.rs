@@ -188,23 +188,42 @@ impl Work {
     ///
     /// # Errors
     /// When the payload can't be written as JSON, or storage fails.
-    pub async fn enqueue<J: Job>(&mut self, job: &J, options: EnqueueOptions) -> Result<JobId, CommonError> {
+    pub async fn enqueue<J: Job>(
+        &mut self,
+        job: &J,
+        mut options: EnqueueOptions,
+    ) -> Result<JobId, CommonError> {
+        options.max_attempts.get_or_insert(J::MAX_ATTEMPTS);
+        options.priority.get_or_insert(J::PRIORITY);
+        let requester = Requester::of(self.actor());
+        self.enqueue_as(requester, J::KIND, J::VERSION, serde_json::to_value(job)?, options).await
+    }
+
+    /// Writes a job of some kind that acts for somebody.
+    pub(crate) async fn enqueue_as(
+        &mut self,
+        requester: Requester,
+        kind: &'static str,
+        version: u16,
+        payload: Value,
+        options: EnqueueOptions,
+    ) -> Result<JobId, CommonError> {
         let now = self.now();
         let unique_since = options.unique_for.and_then(|window| now.checked_sub(window).ok());
         let record = JobRecord {
             id: JobId::from_uuid(self.hrms().ids().next()),
-            kind: J::KIND.to_owned(),
-            version: J::VERSION,
-            payload: serde_json::to_value(job)?,
-            priority: options.priority.unwrap_or(J::PRIORITY),
-            requester: Requester::of(self.actor()),
+            kind: kind.to_owned(),
+            version,
+            payload,
+            priority: options.priority.unwrap_or_default(),
+            requester,
             request: self.actor().request(),
             trace: self.actor().context().trace,
             schedule: None,
             unique_key: options.unique_key,
             state: JobState::Queued,
             attempts: 0,
-            max_attempts: options.max_attempts.unwrap_or(J::MAX_ATTEMPTS).max(1),
+            max_attempts: options.max_attempts.unwrap_or(1).max(1),
             run_at: now.checked_add(options.delay).unwrap_or(now),
             cancel_requested: false,
             progress: Progress { done: 0, total: options.total, message: None },
@@ -315,13 +334,23 @@ impl JobContext {
     }
 
     async fn commit_finish(&self, mut work: Work, finish: &Finish) -> Result<Outcome, JobError> {
-        let now = work.now();
-        match work.jobs().finish(&self.lease, finish, now).await {
-            Ok(()) => {}
-            Err(StoreError::Stale) => return Err(JobError::LeaseLost),
-            Err(other) => return Err(other.into()),
-        }
+        self.finish_in(&mut work, finish).await?;
         work.commit(()).await?;
         Ok(Outcome::Recorded)
+    }
+
+    /// Records in `work` how the job ended. Fails when the lease was lost.
+    pub(crate) async fn finish_in(&self, work: &mut Work, finish: &Finish) -> Result<(), JobError> {
+        let now = work.now();
+        match work.jobs().finish(&self.lease, finish, now).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Stale) => Err(JobError::LeaseLost),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Makes sure, until `work` ends, that no other worker has the job. Fails when one has, or somebody cancelled it.
+    pub(crate) async fn hold_in(&self, work: &mut Work) -> Result<(), JobError> {
+        self.progress_in(work, &Progress::default()).await
     }
 }

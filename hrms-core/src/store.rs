@@ -10,7 +10,7 @@ use crate::designation::DesignationRepo;
 use crate::employee::{DetailRepo, EmployeeRepo};
 use crate::employment::EmploymentRepo;
 use crate::error::StoreError;
-use crate::event::EventLog;
+use crate::event::{EventConsumers, EventDirectory, EventLog};
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::identity::{CredentialDirectory, EmailChangeDirectory, IdentityDirectory};
@@ -117,6 +117,8 @@ pub trait Tx: Send {
     fn org_chart(&mut self) -> &mut dyn OrgChartRepo;
     /// The log of domain events: written if and only if we commit.
     fn events(&mut self) -> &mut dyn EventLog;
+    /// How far consumers have come in the log of events.
+    fn event_consumers(&mut self) -> &mut dyn EventConsumers;
     /// The audit log: written if and only if we commit.
     fn audit(&mut self) -> &mut dyn AuditLog;
     /// Answers kept for repeated requests.
@@ -145,6 +147,7 @@ pub trait Directory:
     + MembershipDirectory
     + OperatorDirectory
     + AuditDirectory
+    + EventDirectory
 {
 }
 
@@ -157,5 +160,6 @@ impl<T> Directory for T where
         + MembershipDirectory
         + OperatorDirectory
         + AuditDirectory
+        + EventDirectory
 {
 }

@@ -1,6 +1,7 @@
 //! Runs background jobs in this process: timers, tasks and shutdown around core's worker.
 
 mod finisher;
+mod relay;
 mod upkeep;
 
 use std::collections::HashMap;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hrms_core::Hrms;
+use hrms_core::event::Relay;
 use hrms_core::job::{ClaimedJob, Ended, JobRegistry, LEASE, Lease, Retention, Slots, Worker};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
@@ -77,6 +79,7 @@ pub async fn run(
         return;
     }
     let name = format!("process {}", std::process::id());
+    let relaying = tokio::spawn(relay::run(Relay::new(hrms.clone(), &registry), stopping.clone()));
     let worker = Arc::new(Worker::new(hrms.clone(), registry, name));
     let upkeep = tokio::spawn(upkeep::run(hrms.clone(), Arc::clone(&worker), retention, stopping.clone()));
     let mut running = Running::new(worker, Slots::new(slots));
@@ -97,6 +100,7 @@ pub async fn run(
     running.drain().await;
     // What isn't finished is undone, and done again at the next start.
     upkeep.abort();
+    relaying.abort();
 }
 
 /// The jobs at work, by task.

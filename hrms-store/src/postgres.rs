@@ -93,8 +93,13 @@ impl PostgresEngine {
         self.begin("BEGIN; SET LOCAL ROLE hrms_directory".to_owned()).await
     }
 
+    /// In a task of its own, so that it isn't dropped halfway with whoever waits for it: the driver would put the
+    /// connection back into the pool with the transaction open, for the next unit of work to run in.
     async fn begin(&self, statement: String) -> Result<Conn, StoreError> {
-        Ok(Conn::Postgres(self.pool.begin_with(AssertSqlSafe(statement)).await.map_err(error)?))
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await });
+        let begun = begun.await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        Ok(Conn::Postgres(begun.map_err(error)?))
     }
 }
 

@@ -9,6 +9,7 @@ mod email_change;
 mod employee;
 mod employment;
 mod event;
+mod event_consumer;
 mod idempotency;
 mod identity;
 mod import;
@@ -37,7 +38,7 @@ use hrms_core::department::DepartmentRepo;
 use hrms_core::designation::DesignationRepo;
 use hrms_core::employee::{DetailRepo, EmployeeRepo};
 use hrms_core::employment::EmploymentRepo;
-use hrms_core::event::EventLog;
+use hrms_core::event::{EventConsumers, EventLog};
 use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::import::ImportRepo;
 use hrms_core::invitation::InvitationRepo;
@@ -139,6 +140,10 @@ impl Tx for SqlTx {
     }
 
     fn events(&mut self) -> &mut dyn EventLog {
+        self
+    }
+
+    fn event_consumers(&mut self) -> &mut dyn EventConsumers {
         self
     }
 

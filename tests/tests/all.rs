@@ -18,6 +18,7 @@ mod all {
     mod chaos;
     mod contract;
     mod ended;
+    mod events;
     mod golden;
     mod hardening;
     mod identity;

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::event::Subscriber;
+use crate::event::subscriber::Consumer;
 use crate::job::{Job, JobContext, JobError, JobFault, JobKind, Outcome};
 
 /// From a kind's name to what runs it. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct JobRegistry {
     runners: Arc<BTreeMap<&'static str, Arc<dyn Runner>>>,
+    consumers: Arc<Vec<Arc<dyn Consumer>>>,
 }
 
 impl fmt::Debug for JobRegistry {
@@ -42,6 +45,20 @@ impl JobRegistry {
     pub fn with<J: Job>(mut self) -> Self {
         Arc::make_mut(&mut self.runners).insert(J::KIND, Arc::new(Typed::<J>(std::marker::PhantomData)));
         self
+    }
+
+    /// Adds a subscriber to events, and the kind of job that it runs as.
+    #[must_use]
+    pub fn with_subscriber(mut self, subscriber: impl Subscriber) -> Self {
+        let consumer: Arc<dyn Consumer> = Arc::new(subscriber);
+        Arc::make_mut(&mut self.runners).insert(consumer.name(), Arc::new(Consuming(Arc::clone(&consumer))));
+        Arc::make_mut(&mut self.consumers).push(consumer);
+        self
+    }
+
+    /// The subscribers to events.
+    pub(crate) fn consumers(&self) -> &[Arc<dyn Consumer>] {
+        &self.consumers
     }
 
     /// The kinds, in the order of their names.
@@ -117,5 +134,22 @@ impl<J: Job> Runner for Typed<J> {
     async fn run(&self, version: u16, payload: Value, cx: &JobContext) -> Result<Outcome, JobError> {
         let payload = if version < J::VERSION { J::upgrade(payload, version)? } else { payload };
         decoded::<J>(payload)?.run(cx).await
+    }
+}
+
+struct Consuming(Arc<dyn Consumer>);
+
+#[async_trait]
+impl Runner for Consuming {
+    fn kind(&self) -> JobKind {
+        JobKind::unlimited(self.0.name())
+    }
+
+    fn check(&self, _: Value) -> Result<(), JobError> {
+        Ok(())
+    }
+
+    async fn run(&self, _: u16, _: Value, cx: &JobContext) -> Result<Outcome, JobError> {
+        self.0.run(cx).await
     }
 }

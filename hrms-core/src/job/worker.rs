@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{CommonError, StoreError};
+use crate::event::Relay;
 use crate::hrms::Hrms;
 use crate::id::TenantId;
 use crate::job::requester::Requesters;
@@ -229,6 +230,7 @@ impl Worker {
 }
 
 /// Runs whatever is due, jobs of schedules too, one job after the other, until nothing is; how many runs that took.
+/// Subscribers to events are given theirs.
 ///
 /// For tests, commands and embedders without a worker of their own.
 ///
@@ -238,9 +240,11 @@ pub async fn run_until_idle(hrms: &Hrms, registry: &JobRegistry) -> Result<usize
     let mut worker = Worker::new(hrms.clone(), registry.clone(), "inline");
     // One job may change the rights of the next one's requester, while the clock stands still.
     worker.requesters = Requesters::keeping(SignedDuration::ZERO);
+    let relay = Relay::new(hrms.clone(), registry);
     let mut runs = 0;
     loop {
         hrms.schedules().run_due().await?;
+        relay.pass().await?;
         worker.rescue().await?;
         let claimed = worker.claim(1).await?;
         if claimed.is_empty() {

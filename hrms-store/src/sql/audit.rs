@@ -155,15 +155,20 @@ impl Log<'_> {
                 query
             }
             Some(tenant) => {
-                query.push("tenant_counter (tenant_id, name, value) VALUES ");
+                query.push("tenant_counter (tenant_id, name, value, pending) VALUES ");
                 if events > 0 {
-                    query.push("(").bind(tenant).push(", 'event', ").bind(events).push(")");
+                    query.push("(").bind(tenant).push(", 'event', ").bind(events).push(", ");
+                    // The consumers of events are to be told.
+                    query.bind(true).push(")");
                 }
                 if drafts > 0 {
                     query.push(if events > 0 { ", (" } else { "(" });
-                    query.bind(tenant).push(", 'audit', ").bind(drafts).push(")");
+                    query.bind(tenant).push(", 'audit', ").bind(drafts).push(", ").bind(false).push(")");
                 }
-                query.push(" ON CONFLICT (tenant_id, name) DO UPDATE SET value = tenant_counter.value");
+                query.push(
+                    " ON CONFLICT (tenant_id, name) DO UPDATE SET pending = excluded.pending, \
+                     value = tenant_counter.value",
+                );
                 query
             }
         };

@@ -1,0 +1,3 @@
+//! Events and those who listen to them: declared, emitted once, and handled once in effect.
+
+mod subscribers;
