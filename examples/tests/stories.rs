@@ -72,3 +72,17 @@ fn whole_server() {
     assert!(told.contains("organisation acme"), "{told}");
     assert!(told.ends_with("log-in: HTTP/1.1 200 OK\n"), "{told}");
 }
+
+#[test]
+fn custom_subscriber() {
+    let told = run(env!("CARGO_BIN_EXE_custom_subscriber"), &[]);
+    assert_eq!(
+        told,
+        "two offices:\n  \
+         event 1: location.created\n  \
+         event 2: location.created\n  \
+         one plant ordered\n  \
+         one plant ordered\n\
+         nothing new: 0 runs\n"
+    );
+}

@@ -27,6 +27,7 @@ mod platform;
 mod policy;
 mod role;
 mod schedule;
+mod webhook;
 
 pub use access::*;
 pub use api_key::*;
@@ -44,6 +45,7 @@ pub use platform::*;
 pub use policy::*;
 pub use role::*;
 pub use schedule::*;
+pub use webhook::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -160,6 +162,9 @@ macro_rules! store_contract {
             policies_are_read_back_as_written,
             the_history_of_a_policy_outlives_it,
             policies_never_cross_tenants,
+            webhooks_read_back_as_written,
+            deliveries_wait_in_the_order_of_events,
+            webhooks_of_tenants_never_meet,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

@@ -1,5 +1,6 @@
 //! Domain events: written in the transaction of the change, ordered per tenant, delivered afterwards.
 
+mod feed;
 mod kind;
 pub(crate) mod relay;
 pub(crate) mod subscriber;
@@ -8,7 +9,6 @@ use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -19,8 +19,9 @@ use crate::audit::{Act, Change};
 use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
 use crate::id::{EventId, IdSource, RequestId, TenantId, UserId};
-use crate::policy::{Decision, Grant, Permission, Resource, Scope};
+use crate::policy::{Permission, Resource};
 
+pub use feed::{FeedPage, FeedQuery, Since};
 pub use kind::{COMMON_DATA, DataField, DataForm, EVENT_TYPES, EventType, EventTypes};
 pub use relay::Relay;
 pub use subscriber::{EventConsumers, EventDirectory, Growth, Start, Subscriber};
@@ -101,31 +102,54 @@ pub struct Event {
     pub request: RequestId,
 }
 
-/// The wire form of an event (CloudEvents attribute names).
+/// The wire form of an event: a CloudEvent, version 1.0, as JSON.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventFrame {
+    /// The version of CloudEvents: `1.0`.
+    pub specversion: &'static str,
     /// The event's id; reconnect with `?since=<id>` to get what came after it.
     pub id: EventId,
+    /// The organisation that it happened in, as in `/organizations/<id>`.
+    pub source: String,
     /// Type such as `leave_request.approved`.
     pub r#type: String,
     /// When it happened.
     pub time: Timestamp,
     /// What it happened to, as in `leave-requests/<id>`.
     pub subject: String,
+    /// What the data is written in: `application/json`.
+    pub datacontenttype: &'static str,
     /// Ids and names of changed fields.
     pub data: Value,
+    /// Only in webhooks: the event's place in the organisation's log, in digits whose order as text is the order in
+    /// which things happened (the CloudEvents extension `sequence`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
 }
 
-impl From<&Event> for EventFrame {
-    fn from(event: &Event) -> Self {
+impl EventFrame {
+    /// The frame of a tenant's event for those who may see only part of the log: without its number, whose gaps
+    /// would tell them how much they don't see.
+    #[must_use]
+    pub fn new(tenant: TenantId, event: &Event) -> Self {
         Self {
+            specversion: "1.0",
             id: event.id,
+            source: format!("/organizations/{tenant}"),
             r#type: event.kind.clone(),
             time: event.time,
             subject: event.subject.clone(),
+            datacontenttype: "application/json",
             data: event.data.clone(),
+            sequence: None,
         }
+    }
+
+    /// The same with its number.
+    #[must_use]
+    pub fn numbered(tenant: TenantId, event: &Event) -> Self {
+        Self { sequence: Some(format!("{:019}", event.sequence)), ..Self::new(tenant, event) }
     }
 }
 
@@ -137,6 +161,9 @@ pub trait EventLog: Send {
 
     /// Up to `limit` events behind a sequence number, oldest first.
     async fn after(&mut self, sequence: i64, limit: u16) -> Result<Vec<Event>, StoreError>;
+
+    /// The sequence number of the oldest event that is kept, if any is.
+    async fn first(&mut self) -> Result<Option<i64>, StoreError>;
 
     /// The sequence number of an event, if it is in this tenant's log.
     async fn sequence_of(&mut self, event: EventId) -> Result<Option<i64>, StoreError>;
@@ -188,29 +215,6 @@ impl Hrms {
 }
 
 impl EventService<'_> {
-    /// Whether an actor may receive an event: when they may read what it is about.
-    ///
-    /// Asks storage only for an actor whose grants reach further than the event tells by itself.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn may_receive(&self, actor: &Actor, event: &Event) -> Result<bool, CommonError> {
-        let policy = self.0.policy();
-        let narrow = policy.decide(actor, event.permission, &event.resource);
-        let wide = |grant: &Grant| {
-            grant.permission == event.permission
-                && matches!(grant.scope, Scope::ReportsTree | Scope::DepartmentTree)
-        };
-        if narrow == Decision::Allow || !actor.grants().iter().any(wide) {
-            return Ok(narrow == Decision::Allow);
-        }
-        let mut resource = event.resource.clone();
-        let on = event.time.to_zoned(TimeZone::UTC).date();
-        let mut tx = self.0.read(actor).await?;
-        self.0.complete(&mut *tx, actor, [&mut resource], on).await?;
-        Ok(policy.decide(actor, event.permission, &resource) == Decision::Allow)
-    }
-
     /// Up to `limit` events of a tenant behind a sequence number, oldest first, unfiltered.
     ///
     /// # Errors

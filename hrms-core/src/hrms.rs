@@ -26,6 +26,7 @@ use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, V
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::sealed::{NoBox, SecretBox};
 use crate::store::{Directory, Store, Tx};
+use crate::webhook::{NoWebhookSender, WebhookSender};
 
 /// The HR system: hand it to a front end, or call its services from your own code.
 ///
@@ -51,9 +52,11 @@ struct Parts {
     audit_growth: audit::Growth,
     anchor_signer: Option<Arc<dyn AnchorSigner>>,
     mailer: Arc<dyn Mailer>,
+    webhook_sender: Arc<dyn WebhookSender>,
     public_url: Option<String>,
     secret_box: Arc<dyn SecretBox>,
     hold_days: u16,
+    event_days: Option<u16>,
     operators_need_second_factor: bool,
 }
 
@@ -110,6 +113,14 @@ impl Builder {
         self
     }
 
+    /// Sends webhooks with this. Without it, none can be added. Their secrets need a
+    /// [`secret_box`](Self::secret_box).
+    #[must_use]
+    pub fn webhook_sender(mut self, sender: impl WebhookSender + 'static) -> Self {
+        self.parts.webhook_sender = Arc::new(sender);
+        self
+    }
+
     /// Encrypts secrets that are stored, such as those of second factors, with this. Without it nobody can
     /// set up a second factor.
     #[must_use]
@@ -138,6 +149,14 @@ impl Builder {
     #[must_use]
     pub fn operators_need_second_factor(mut self, need: bool) -> Self {
         self.parts.operators_need_second_factor = need;
+        self
+    }
+
+    /// Keeps events in the logs for so many days, 30 at least, instead of for ever. What was removed can't be
+    /// replayed, nor sent again.
+    #[must_use]
+    pub fn keep_events(mut self, days: u16) -> Self {
+        self.parts.event_days = Some(days.max(30));
         self
     }
 
@@ -199,9 +218,11 @@ impl Hrms {
                 audit_growth: audit::Growth::default(),
                 anchor_signer: None,
                 mailer: Arc::new(NoMailer),
+                webhook_sender: Arc::new(NoWebhookSender),
                 public_url: None,
                 secret_box: Arc::new(NoBox),
                 hold_days: 30,
+                event_days: None,
                 operators_need_second_factor: false,
             },
         }
@@ -248,6 +269,12 @@ impl Hrms {
         &*self.0.mailer
     }
 
+    /// What sends webhooks.
+    #[must_use]
+    pub fn webhook_sender(&self) -> &dyn WebhookSender {
+        &*self.0.webhook_sender
+    }
+
     /// What encrypts secrets that are stored.
     #[must_use]
     pub fn secret_box(&self) -> &dyn SecretBox {
@@ -270,6 +297,12 @@ impl Hrms {
     #[must_use]
     pub fn operators_need_second_factor(&self) -> bool {
         self.0.operators_need_second_factor
+    }
+
+    /// For how many days events are kept; `None` for ever.
+    #[must_use]
+    pub fn event_days(&self) -> Option<u16> {
+        self.0.event_days
     }
 
     /// How often somebody may do something.

@@ -97,6 +97,10 @@ ids! {
     ImportId;
     /// A domain event in the tenant's log.
     EventId;
+    /// An endpoint that events are sent to.
+    WebhookId;
+    /// The sending of one event to one endpoint.
+    WebhookDeliveryId;
     /// One request to the API or one run of an internal cause; ties logs, events and jobs together.
     RequestId;
 }

@@ -50,6 +50,7 @@ mod threads;
 pub mod trace;
 pub mod user;
 pub mod validate;
+pub mod webhook;
 
 pub use actor::{Actor, Cause, Who};
 pub use clock::{Clock, FixedClock, SystemClock};

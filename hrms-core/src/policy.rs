@@ -83,6 +83,10 @@ permissions! {
     ApiKeyRead = "api-key.read";
     /// Add and revoke service accounts and API keys.
     ApiKeyManage = "api-key.manage";
+    /// See webhooks and what was sent to them.
+    WebhookRead = "webhook.read";
+    /// Have events sent to programs elsewhere.
+    WebhookManage = "webhook.manage";
     /// See when operators of the service acted inside the organisation.
     SupportAccessRead = "support-access.read";
     /// End the access of operators of the service.

@@ -29,6 +29,7 @@ use crate::schedule::ScheduleRepo;
 use crate::service_account::ServiceAccountRepo;
 use crate::support::SupportGrantRepo;
 use crate::user::UserRepo;
+use crate::webhook::{WebhookDeliveryRepo, WebhookRepo};
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +128,10 @@ pub trait Tx: Send {
     fn jobs(&mut self) -> &mut dyn JobQueue;
     /// What is to happen again and again.
     fn schedules(&mut self) -> &mut dyn ScheduleRepo;
+    /// Endpoints that events are sent to.
+    fn webhooks(&mut self) -> &mut dyn WebhookRepo;
+    /// What is, or was, sent to them.
+    fn webhook_deliveries(&mut self) -> &mut dyn WebhookDeliveryRepo;
     /// Imports and their files.
     fn imports(&mut self) -> &mut dyn ImportRepo;
 

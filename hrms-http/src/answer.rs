@@ -98,7 +98,8 @@ enum Address {
     None,
     BelowPath,
     Job,
-    ApiKey,
+    /// In the collection that the path begins with, as in `/api/v1/api-keys`.
+    InCollection,
 }
 
 /// Makes the answer with an object from its JSON.
@@ -111,7 +112,10 @@ fn object(status: StatusCode, address: Address, json: Bytes, path: &str) -> Resu
         (Address::Job, Some(Head { job_id: Some(id), .. } | Head { id: Some(id), .. })) => {
             Some(format!("/api/v1/jobs/{id}"))
         }
-        (Address::ApiKey, Some(Head { id: Some(id), .. })) => Some(format!("/api/v1/api-keys/{id}")),
+        (Address::InCollection, Some(Head { id: Some(id), .. })) => {
+            let collection: Vec<&str> = path.split('/').take(4).collect();
+            Some(format!("{}/{id}", collection.join("/")))
+        }
         _ => None,
     };
     let mut reply = json_reply(status, json);
@@ -215,7 +219,7 @@ impl<T: Serialize + ToSchema + Send + 'static> Answer for Issued<T> {
     }
 }
 
-/// 201 with a new API key and its secret, which no cache may keep: no `ETag`, `Cache-Control: no-store`.
+/// 201 with a new object and its secret, which no cache may keep: no `ETag`, `Cache-Control: no-store`.
 ///
 /// What is stored for a repeated request lacks the secret, and so does the answer to it.
 #[derive(Debug)]
@@ -240,7 +244,7 @@ impl<T: Serialize + ToSchema + Send + 'static> Answer for Shown<T> {
 }
 
 fn shown(json: Bytes, path: &str) -> Result<Reply, Problem> {
-    let mut reply = object(StatusCode::CREATED, Address::ApiKey, json, path)?;
+    let mut reply = object(StatusCode::CREATED, Address::InCollection, json, path)?;
     reply.headers_mut().remove(ETAG);
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)

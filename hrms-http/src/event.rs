@@ -5,6 +5,8 @@
 //! may read. What was missed while away is replayed from the log.
 
 mod hub;
+mod log;
+pub(crate) mod schema;
 mod seats;
 mod socket;
 mod ticket;
@@ -32,6 +34,7 @@ use crate::request::{Cx, Input};
 use crate::websocket::{Switching, Upgrade};
 
 use hub::Hub;
+use log::{log, types};
 use seats::Seats;
 use socket::Listening;
 use ticket::Tickets;
@@ -55,6 +58,18 @@ endpoints! {
     ///
     /// Good for one connection with `?ticket=` within 30 seconds, as the user who asked for it.
     POST "/api/v1/events/tickets" => take_ticket, signed_in;
+
+    /// Read what happened, page by page.
+    ///
+    /// The change feed: events in the order in which things happened, those only whose object the caller may read. Give
+    /// `next_cursor` as `since` to go on; when `more` is false, come back later with it. A place that isn't in the log, or
+    /// not any more, is answered with 410 `event.unknown-position`: read the state anew, and begin with `since=latest`.
+    GET "/api/v1/events/log" => log, insider;
+
+    /// List the types of events.
+    ///
+    /// With what their data holds. Their messages are in the section `webhooks` of this document.
+    GET "/api/v1/events/types" => types, insider;
 }
 
 /// The address that tickets are good for.
@@ -158,10 +173,7 @@ async fn listen(
         None => None,
         Some(event) => match cx.hrms.events().position(tenant, event).await? {
             Some(position) => Some(position),
-            None => {
-                let detail = "the event isn't in the log: read the state anew and connect without since";
-                return Err(Problem::new(StatusCode::GONE, "event.unknown-position", detail));
-            }
+            None => return Err(log::unknown_position()),
         },
     };
     let config = &credential.shared.config;

@@ -50,6 +50,7 @@ mod support;
 mod tests;
 mod token;
 mod user;
+mod webhook;
 mod websocket;
 
 pub use api::BuildError;
@@ -58,6 +59,7 @@ pub use bearer::BearerAuth;
 pub use config::{Config, Rates};
 pub use server::{Server, openapi};
 pub use token::{KeyError, Tokens};
+pub use webhook::{HttpWebhookSender, Resolve, SystemResolver, WebhookPolicy, WebhookSetupError};
 
 use endpoint::Endpoint;
 
@@ -94,4 +96,5 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     operator::ENDPOINTS,
     support::ENDPOINTS,
     user::ENDPOINTS,
+    webhook::ENDPOINTS,
 ];

@@ -49,6 +49,12 @@ pub(crate) struct Operation<'a> {
     websocket: bool,
 }
 
+impl<'a> Operation<'a> {
+    fn new(schemas: &'a mut Schemas) -> Self {
+        Self { schemas, parameters: Vec::new(), body: None, responses: Vec::new(), websocket: false }
+    }
+}
+
 impl Operation<'_> {
     /// A reference to the schema of `T`, which is added to the document with all that it refers to.
     pub(crate) fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
@@ -150,6 +156,8 @@ pub(crate) fn document(endpoints: &[&'static Endpoint]) -> Result<OpenApi, Build
         let method = http_method(&endpoint.method).ok_or(BuildError::Method { path: endpoint.path })?;
         paths.add_path_operation(endpoint.path, vec![method], operation);
     }
+    let mut described = Operation::new(&mut schemas);
+    let webhooks = crate::event::schema::webhooks(&mut described)?;
     if let Some(name) = schemas.ambiguous {
         return Err(BuildError::AmbiguousSchema { name });
     }
@@ -163,7 +171,8 @@ pub(crate) fn document(endpoints: &[&'static Endpoint]) -> Result<OpenApi, Build
         .build();
     let info =
         InfoBuilder::new().title("HRMS").version(env!("CARGO_PKG_VERSION")).description(Some(ABOUT)).build();
-    let document = OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build();
+    let document = OpenApiBuilder::new().info(info).paths(paths).webhooks(Some(webhooks));
+    let document = document.components(Some(components)).build();
     let json = serde_json::to_value(&document)?;
     check_references(&json, &json)?;
     Ok(document)
@@ -195,8 +204,7 @@ fn operation(
     endpoint: &Endpoint,
     schemas: &mut Schemas,
 ) -> Result<(String, utoipa::openapi::path::Operation), BuildError> {
-    let mut described =
-        Operation { schemas, parameters: Vec::new(), body: None, responses: Vec::new(), websocket: false };
+    let mut described = Operation::new(schemas);
     (endpoint.describe)(&mut described);
     if endpoint.takes_idempotency_key() {
         described.parameter(header("Idempotency-Key", false, ABOUT_KEY));

@@ -9,6 +9,7 @@ mod mail;
 mod read;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -24,6 +25,7 @@ use url::Url;
 use self::read::Reader;
 
 pub use self::mail::{Mail, MailTls, MailTransport};
+pub use self::webhook::Events;
 
 /// What the server needs to know; every field is checked.
 #[derive(Clone, Debug)]
@@ -85,6 +87,8 @@ pub struct Config {
     pub allow_unsafe_database_role: bool,
     /// `mail_url` and the other keys that begin with `mail_`: how messages leave. Default: not at all.
     pub mail: Option<Mail>,
+    /// The keys that begin with `webhook_` and `event_`: events that leave.
+    pub events: Events,
     /// `log_format`: `text` or `json`. Default `text`.
     pub log_format: LogFormat,
     /// `log_level`: a level, or `tracing` directives such as `info,hrms_store=debug`. Default `info`.
@@ -92,7 +96,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 38] = [
     "bind",
     "data_dir",
     "database_url",
@@ -125,6 +129,10 @@ const KEYS: [&str; 34] = [
     "mail_username",
     "mail_password",
     "mail_password_file",
+    "event_retention_days",
+    "webhook_allow_http",
+    "webhook_allow_private_networks",
+    "webhook_ports",
     "log_format",
     "log_level",
 ];
@@ -282,6 +290,7 @@ impl Config {
                 .value("allow_unsafe_database_role", parse_bool)
                 .unwrap_or(false),
             mail: mail::read(reader),
+            events: webhook::read(reader),
             log_format: reader.value("log_format", parse_log_format).unwrap_or(LogFormat::Text),
             log_level: reader.value("log_level", parse_log_level).unwrap_or_else(|| "info".to_owned()),
             data_dir,

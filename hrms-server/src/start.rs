@@ -7,7 +7,7 @@ use hrms_core::Hrms;
 use hrms_core::id::{IdSource, RandomIds};
 use hrms_core::job::JobRegistry;
 use hrms_core::sealed::KeyBox;
-use hrms_http::{BearerAuth, Tokens};
+use hrms_http::{BearerAuth, HttpWebhookSender, Tokens, WebhookPolicy, WebhookSetupError};
 use hrms_store::{OpenError, RedisFanout, RedisLimiter, RedisUrlError, SqlStore};
 use tracing_subscriber::EnvFilter;
 
@@ -44,6 +44,9 @@ pub enum StartError {
     /// Mail can't be set up.
     #[error("mail_url: {0}")]
     Mail(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Webhooks can't be set up.
+    #[error("webhooks: {0}")]
+    Webhooks(#[from] WebhookSetupError),
     /// No key can be derived from the signing key.
     #[error("no key can be derived from the signing key: {0}")]
     Derive(#[from] sha2::digest::InvalidLength),
@@ -155,6 +158,14 @@ pub async fn hrms_trusting(
     }
     if let Some(mail) = &config.mail {
         builder = builder.mailer(Post::new(mail).map_err(StartError::Mail)?);
+    }
+    let mut webhooks = WebhookPolicy::default();
+    webhooks.allow_http = config.events.allow_http;
+    webhooks.allow_private_networks = config.events.allow_private_networks;
+    webhooks.ports.clone_from(&config.events.ports);
+    builder = builder.webhook_sender(HttpWebhookSender::new(webhooks)?);
+    if let Some(days) = config.events.retention_days {
+        builder = builder.keep_events(days);
     }
     let mut sealed = KeyBox::new(keys.signing.derive(SEALED)?);
     if let Some(former) = &keys.former {

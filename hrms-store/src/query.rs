@@ -88,6 +88,8 @@ params_from_ids!(
     AuditEntryId,
     RequestId,
     SupportGrantId,
+    WebhookId,
+    WebhookDeliveryId,
 );
 
 impl From<hrms_core::Version> for Param {

@@ -29,6 +29,7 @@ mod service_account;
 mod support;
 mod user;
 mod visibility;
+mod webhook;
 
 use async_trait::async_trait;
 
@@ -53,6 +54,7 @@ use hrms_core::schedule::ScheduleRepo;
 use hrms_core::service_account::ServiceAccountRepo;
 use hrms_core::support::SupportGrantRepo;
 use hrms_core::user::UserRepo;
+use hrms_core::webhook::{WebhookDeliveryRepo, WebhookRepo};
 use hrms_core::{Period, StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
@@ -160,6 +162,14 @@ impl Tx for SqlTx {
     }
 
     fn schedules(&mut self) -> &mut dyn ScheduleRepo {
+        self
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookRepo {
+        self
+    }
+
+    fn webhook_deliveries(&mut self) -> &mut dyn WebhookDeliveryRepo {
         self
     }
 

@@ -7,10 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+
+use sqlx::{ConnectOptions as _, Sqlite, Transaction};
+use tokio::task::JoinHandle;
 
 use hrms_core::StoreError;
 
@@ -72,13 +74,23 @@ impl SqliteEngine {
     }
 
     pub(crate) async fn begin_write(&self) -> Result<Conn, StoreError> {
-        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        Ok(Conn::Sqlite(tx.map_err(|error| self::error(error, &self.names))?, self.names.clone()))
+        let pool = self.writer.clone();
+        self.begun(tokio::spawn(async move { pool.begin_with("BEGIN IMMEDIATE").await })).await
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Conn, StoreError> {
-        let tx = self.readers.begin().await;
-        Ok(Conn::Sqlite(tx.map_err(|error| self::error(error, &self.names))?, self.names.clone()))
+        let pool = self.readers.clone();
+        self.begun(tokio::spawn(async move { pool.begin().await })).await
+    }
+
+    /// Waits for a task that opens a transaction. It is a task of its own, so that it isn't dropped halfway with whoever
+    /// waits: the driver would close the connection, and a database in memory would be gone.
+    async fn begun(
+        &self,
+        opening: JoinHandle<Result<Transaction<'static, Sqlite>, sqlx::Error>>,
+    ) -> Result<Conn, StoreError> {
+        let begun = opening.await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        Ok(Conn::Sqlite(begun.map_err(|error| self::error(error, &self.names))?, self.names.clone()))
     }
 }
 

@@ -40,4 +40,5 @@ mod all {
     mod story;
     mod support;
     mod sweep;
+    mod webhooks;
 }

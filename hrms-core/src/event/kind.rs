@@ -45,6 +45,8 @@ pub enum DataForm {
     Date,
     /// An instant (RFC 3339, UTC).
     Instant,
+    /// A number.
+    Number,
     /// True or false.
     Flag,
     /// Several texts, such as the names of fields.
@@ -200,6 +202,20 @@ event_types! {
     "user.second-factor-reset" on "users/{user_id}" for UserRead { user_id: Id }
     /// Sessions of a user were ended by somebody else.
     "user.sessions-ended" on "users/{user_id}" for UserRead { user_id: Id, session_id: Id optional }
+    /// A webhook was changed.
+    "webhook.changed" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id, reason: Text optional }
+    /// A webhook was added.
+    "webhook.created" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id }
+    /// A webhook was disabled: by somebody, or because its endpoint is gone or fails for days, as `reason` says.
+    "webhook.disabled" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id, reason: Text }
+    /// A webhook was enabled.
+    "webhook.enabled" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id }
+    /// A webhook was removed.
+    "webhook.removed" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id, reason: Text optional }
+    /// The secret of a webhook was replaced.
+    "webhook.secret-rotated" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id, reason: Text optional }
+    /// Somebody tests a webhook. It is sent to that one, whatever types it asks for.
+    "webhook.tested" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id }
 }
 
 /// The types of events of one system: those of the library and those that were added.
@@ -253,6 +269,7 @@ impl DataForm {
     fn fits(self, value: &Value) -> bool {
         match self {
             Self::Id | Self::Text | Self::Date | Self::Instant => value.is_string(),
+            Self::Number => value.is_number(),
             Self::Flag => value.is_boolean(),
             Self::Texts => value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)),
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::sync::broadcast::Receiver;
 
 use crate::actor::{Actor, Cause};
@@ -10,9 +11,14 @@ use crate::event::subscriber::{Consumer, begin_at};
 use crate::hrms::Hrms;
 use crate::id::{RequestId, TenantId};
 use crate::job::JobRegistry;
+use crate::organization::{OrganizationFilter, OrganizationSort};
+use crate::page::{MAX_LIMIT, Page, PageRequest, Position};
 
 /// Tenants looked for at once.
 const PAGE: u16 = 500;
+
+/// Events of one log removed in one go.
+const FORGOTTEN_AT_ONCE: u16 = 1000;
 
 /// Tells the subscribers of a registry when logs have grown, as long as somebody drives it.
 ///
@@ -86,6 +92,42 @@ impl Relay {
             if tenants.len() < usize::from(PAGE) {
                 return Ok(relayed);
             }
+        }
+    }
+
+    /// Removes events that are older than they are to be kept and that every subscriber has read; how many.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn forget(&self) -> Result<u64, CommonError> {
+        let Some(days) = self.hrms.event_days() else { return Ok(0) };
+        let kept = SignedDuration::from_hours(24 * i64::from(days));
+        let Ok(before) = self.hrms.clock().now().checked_sub(kept) else { return Ok(0) };
+        let names: Vec<_> = self.consumers.iter().map(|consumer| consumer.name()).collect();
+        let directory = self.hrms.directory();
+        let mut page =
+            PageRequest { sort: OrganizationSort::Slug, descending: false, limit: MAX_LIMIT, after: None };
+        let mut forgotten = 0;
+        loop {
+            let rows = directory.organizations(&OrganizationFilter::default(), &page).await?;
+            let rows = Page::from_rows(rows, page.limit, |last| Position {
+                key: last.slug.clone(),
+                id: last.id.as_uuid(),
+            });
+            for organization in rows.items {
+                loop {
+                    let count =
+                        directory.forget_events(organization.id, &names, before, FORGOTTEN_AT_ONCE).await?;
+                    forgotten += count;
+                    if count < u64::from(FORGOTTEN_AT_ONCE) {
+                        break;
+                    }
+                }
+            }
+            if rows.next.is_none() {
+                return Ok(forgotten);
+            }
+            page.after = rows.next;
         }
     }
 

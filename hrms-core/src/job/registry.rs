@@ -32,6 +32,8 @@ impl JobRegistry {
             .with::<crate::audit::AuditVerifyJob>()
             .with::<crate::import::ImportJob>()
             .with::<crate::invitation::InvitationMail>()
+            .with::<crate::webhook::DeliverWebhooks>()
+            .with_subscriber(crate::webhook::Webhooks)
     }
 
     /// No kinds; for those who want to choose.

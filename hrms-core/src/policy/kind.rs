@@ -51,6 +51,8 @@ kinds! {
     Policies = "policy";
     /// Service accounts and their keys.
     ApiKeys = "api-key";
+    /// The webhooks.
+    Webhooks = "webhook";
     /// The access of operators of the service.
     SupportAccess = "support-access";
     /// The audit log.

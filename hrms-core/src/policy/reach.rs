@@ -51,6 +51,7 @@ impl Permission {
                 | Self::RoleManage
                 | Self::PolicyManage
                 | Self::ApiKeyManage
+                | Self::WebhookManage
                 | Self::SupportAccessManage
                 // What nobody does for themselves: a program has no self to compare with.
                 | Self::LeaveDecide
@@ -93,6 +94,7 @@ mod tests {
             "role.manage",
             "policy.manage",
             "api-key.manage",
+            "webhook.manage",
             "support-access.manage",
             "employee.manage-compensation",
             "employee.manage-bank",

@@ -195,6 +195,8 @@ const ACCOUNT: &[Permission] = &[
     Permission::PolicyManage,
     Permission::ApiKeyRead,
     Permission::ApiKeyManage,
+    Permission::WebhookRead,
+    Permission::WebhookManage,
     Permission::SupportAccessRead,
     Permission::SupportAccessManage,
     Permission::AuditRead,

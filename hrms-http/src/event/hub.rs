@@ -28,8 +28,8 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    fn new(event: Event) -> Result<Self, serde_json::Error> {
-        let frame = serde_json::to_string(&EventFrame::from(&event))?.into();
+    fn new(tenant: TenantId, event: Event) -> Result<Self, serde_json::Error> {
+        let frame = serde_json::to_string(&EventFrame::new(tenant, &event))?.into();
         Ok(Self { event, frame })
     }
 }
@@ -120,7 +120,7 @@ impl Reader {
             let more = events.len() == usize::from(BATCH);
             for event in events {
                 self.last = event.sequence;
-                let delivery = Arc::new(Delivery::new(event)?);
+                let delivery = Arc::new(Delivery::new(self.tenant, event)?);
                 // No receivers is not an error: they have just gone.
                 let _ = self.sender.send(delivery);
             }
@@ -222,7 +222,8 @@ impl Subscription {
         let events =
             self.hrms.events().after(self.tenant, self.position, BATCH).await.map_err(Ended::Failed)?;
         self.missed = events.len() == usize::from(BATCH);
-        let deliveries = events.into_iter().rev().map(|event| Delivery::new(event).map(Arc::new));
+        let deliveries =
+            events.into_iter().rev().map(|event| Delivery::new(self.tenant, event).map(Arc::new));
         self.replay = deliveries.collect::<Result<_, _>>().map_err(|error| Ended::Failed(error.into()))?;
         Ok(())
     }

@@ -153,6 +153,12 @@ catalogue! {
     "user.own-second-factor": "Somebody else has to reset the caller's second factor.";
     "user.removed": "The user was removed; they can be invited again.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
+    "webhook.delivery-waiting": "The delivery hasn't ended; it is tried again by itself.";
+    "webhook.disabled": "The webhook is disabled; enable it first.";
+    "webhook.event-gone": "The event is no longer kept in the log.";
+    "webhook.not-configured": "This service sends no webhooks.";
+    "webhook.not-wanted": "The webhook doesn't ask for events of this type any more.";
+    "webhook.too-many": "The organisation has as many webhooks as it can have.";
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";
     "websocket.origin-refused": "Pages of this origin may not open a WebSocket.";
     "websocket.upgrade-required": "The address is a WebSocket.";

@@ -4,9 +4,16 @@ use std::time::Duration;
 
 use hrms_core::event::Relay;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How often logs are looked at when nothing wakes the relay.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How long events are gathered, so that a log that grows fast isn't looked at for each of them.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How often events that are older than they are to be kept are removed.
+const FORGET: Duration = Duration::from_secs(60 * 60);
 
 /// Runs it until `stopping` says so.
 pub(super) async fn run(mut relay: Relay, mut stopping: watch::Receiver<bool>) {
@@ -16,12 +23,19 @@ pub(super) async fn run(mut relay: Relay, mut stopping: watch::Receiver<bool>) {
             "can't look for subscribers that are behind"
         );
     }
+    let mut forget_at = Instant::now();
     while !*stopping.borrow() {
+        if Instant::now() >= forget_at {
+            forget_at = Instant::now() + FORGET;
+            if let Err(error) = relay.forget().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "can't remove old events");
+            }
+        }
         if let Err(error) = relay.pass().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "can't give subscribers all their jobs");
         }
         tokio::select! {
-            () = relay.woken() => {}
+            () = relay.woken() => tokio::time::sleep(GATHER).await,
             () = tokio::time::sleep(POLL) => {}
             _ = stopping.changed() => {}
         }

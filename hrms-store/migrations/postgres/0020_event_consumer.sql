@@ -30,7 +30,24 @@ CREATE POLICY event_consumer_directory ON event_consumer TO hrms_directory USING
 GRANT SELECT, INSERT, UPDATE ON event_consumer TO hrms_app;
 GRANT SELECT (tenant_id, consumer, position) ON event_consumer TO hrms_directory;
 
--- The log is kept for as long as the operator of the service says: only the directory removes what is older, and it
--- sees of an event no more than which one it is, and when it was.
-CREATE POLICY event_directory ON event TO hrms_directory USING (true) WITH CHECK (false);
-GRANT SELECT (tenant_id, sequence, occurred_at), DELETE ON event TO hrms_directory;
+-- Removes those of an organisation's oldest events that happened before an instant and that all of these consumers (a
+-- list of names) have read; how many. Runs as the owner, bound to one tenant by the policies: the application's roles may
+-- neither change nor remove what happened, and the directory can't read it.
+CREATE FUNCTION forget_events(organization_id uuid, consumers jsonb, before timestamptz, at_most bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tenant_before text := coalesce(current_setting('hrms.tenant_id', true), '');
+    forgotten     bigint;
+BEGIN
+    PERFORM set_config('hrms.tenant_id', organization_id::text, true);
+    DELETE FROM public.event AS e WHERE e.tenant_id = organization_id AND e.sequence IN (
+        SELECT oldest.sequence FROM (SELECT o.sequence, o.occurred_at FROM public.event AS o
+            WHERE o.tenant_id = organization_id ORDER BY o.sequence LIMIT at_most) AS oldest
+        WHERE oldest.occurred_at < before AND NOT EXISTS (SELECT FROM public.event_consumer AS c
+            WHERE c.tenant_id = organization_id AND c.position < oldest.sequence AND consumers ? c.consumer));
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    PERFORM set_config('hrms.tenant_id', tenant_before, true);
+    RETURN forgotten;
+END $$;
+REVOKE ALL ON FUNCTION forget_events(uuid, jsonb, timestamptz, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_events(uuid, jsonb, timestamptz, bigint) TO hrms_directory;

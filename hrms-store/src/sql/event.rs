@@ -129,6 +129,17 @@ impl EventLog for SqlTx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    async fn first(&mut self) -> Result<Option<i64>, StoreError> {
+        let row: Option<(i64,)> = self
+            .conn
+            .optional(
+                "SELECT sequence FROM event WHERE tenant_id = $1 ORDER BY sequence LIMIT 1",
+                params![self.tenant],
+            )
+            .await?;
+        Ok(row.map(|(sequence,)| sequence))
+    }
+
     async fn sequence_of(&mut self, event: EventId) -> Result<Option<i64>, StoreError> {
         let row: Option<(i64,)> = self
             .conn

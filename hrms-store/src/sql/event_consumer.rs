@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::event::{EventConsumers, EventDirectory, Growth};
 use hrms_core::{StoreError, TenantId};
 
+use crate::engine::Conn;
 use crate::query::{Query, params};
 use crate::sql::SqlTx;
 use crate::store::SqlStore;
@@ -138,6 +140,14 @@ impl EventDirectory for SqlStore {
         limit: u16,
     ) -> Result<u64, StoreError> {
         let mut conn = self.directory().await?;
+        if let Conn::Postgres(_) = &*conn {
+            // No role of the application may remove events: a function of the owner does.
+            let names = Value::from(consumers.to_vec());
+            let sql = "SELECT forget_events($1, $2, $3, $4)";
+            let (forgotten,): (i64,) = conn.one(sql, params![tenant, names, before, limit]).await?;
+            conn.commit().await?;
+            return Ok(u64::try_from(forgotten).unwrap_or(0));
+        }
         let mut query = Query::with(
             "DELETE FROM event WHERE tenant_id = $1 AND sequence IN ( \
                SELECT oldest.sequence FROM (SELECT e.sequence, e.occurred_at FROM event AS e \

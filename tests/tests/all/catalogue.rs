@@ -42,7 +42,6 @@ const DIRECTORY: &[&str] = &[
     "job_schedule",
     "tenant_counter",
     "event_consumer",
-    "event",
     "platform_audit_entry",
     "platform_audit_anchor",
     "platform_counter",

@@ -59,7 +59,8 @@ pub(super) fn actor(tenant: TenantId, employee: Option<EmployeeId>, roles: &[Rol
 impl World {
     pub(super) async fn new(store: &SqlStore) -> Self {
         let tenant = tenant(store).await;
-        let hrms = Hrms::builder(store.clone()).clock(FixedClock::at(now())).build();
+        let hrms = Hrms::builder(store.clone()).clock(FixedClock::at(now()));
+        let hrms = hrms.event_type(crate::all::live::TEST_HAPPENED).build();
         let (office, people) = (location("pune"), [person("1"), person("2"), person("3")]);
         let [manager, asha, colleague] = people.each_ref().map(|person| person.id);
         let facts = |manager_id| Facts { location_id: Some(office.id), manager_id, ..Facts::default() };

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use hrms_core::audit::Change;
 use hrms_core::employment::Facts;
-use hrms_core::event::NewEvent;
+use hrms_core::event::{DataField, DataForm, EventType, NewEvent};
 use hrms_core::{Actor, EmployeeId, Hrms, Permission, RequestId, Resource, Role, TenantId};
 use hrms_http::{AuthError, Authenticate, Caller, Config, Server};
 use hrms_tests::Client;
@@ -121,6 +121,18 @@ async fn kinds<const N: usize>(socket: &mut Socket) -> [String; N] {
     }
     kinds
 }
+
+/// A type of event for tests, which nothing stands behind.
+pub(crate) const TEST_HAPPENED: EventType = EventType {
+    name: "test.happened",
+    about: "A test made it.",
+    subject: "tests/{n}",
+    permissions: &[Permission::LeaveRead],
+    data: &[
+        DataField { name: "n", form: DataForm::Number, optional: false },
+        DataField { name: "text", form: DataForm::Text, optional: true },
+    ],
+};
 
 /// An event without anything behind it.
 pub(crate) async fn emit(hrms: &Hrms, tenant: TenantId, owner: Option<EmployeeId>, n: i64) {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::all::leave::World;
-use crate::all::live::{Api, close_code, emit, frame};
+use crate::all::live::{Api, TEST_HAPPENED, close_code, emit, frame};
 
 /// What must happen, within a time that is only reached when it doesn't.
 async fn soon<T>(happens: impl Future<Output = T>) -> T {
@@ -106,7 +106,7 @@ async fn nodes_hear_each_other_and_not_themselves_whatever_redis_does() {
 /// An HR system like that of a node of its own, over the same database.
 fn node(store: &Fresh, redis: &Redis) -> (Hrms, JoinHandle<()>) {
     let (fanout, hints) = RedisFanout::new(&redis.url(), "nodes", id()).unwrap();
-    let hrms = Hrms::builder((**store).clone()).fanout(fanout).build();
+    let hrms = Hrms::builder((**store).clone()).fanout(fanout).event_type(TEST_HAPPENED).build();
     let hear = hrms.clone();
     (hrms, tokio::spawn(hints.run(move |hint| hear.hear(hint))))
 }

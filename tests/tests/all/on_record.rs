@@ -75,6 +75,7 @@ fn patch_of(operation: &Operation) -> Value {
         "bank" => json!({ "bank_name": "2" }),
         "identity" => json!({ "tax_number": "2" }),
         "medical" => json!({ "blood_group": "B" }),
+        "webhooks" => json!({ "description": "Changed" }),
         _ => json!({ "name": "Changed" }),
     }
 }
@@ -146,6 +147,19 @@ impl World {
             "leave_type_id": self.acme.referenced("leave_type_id"),
         });
         text(&self.acme.client.post("/api/v1/leave-requests", &body).await.expect(201).json()["id"])
+    }
+
+    /// A webhook of its own, with a delivery that has failed; its address, and the delivery's id.
+    async fn webhook(&self) -> (String, String) {
+        let acme = &self.acme.client;
+        let new = json!({ "url": "https://hooks.example.com/spare", "types": ["location.created"] });
+        let made = acme.post("/api/v1/webhooks", &new).await.expect(201);
+        let path = made.header("location").unwrap().to_owned();
+        acme.call(Method::POST, &format!("{path}/test"), &[], None).await.expect(200);
+        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
+        acme.call(Method::POST, &format!("{path}/disable"), &[], None).await.expect(200);
+        let deliveries = acme.get(&format!("{path}/deliveries")).await.expect(200).json();
+        (path, text(&deliveries["items"][0]["id"]))
     }
 
     /// Something new to be removed.
@@ -327,6 +341,17 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
         ("DELETE", "policies/{id}" | "service-accounts/{id}") => {
             let path = world.spare(template.split('/').next().unwrap(), names).await;
             call(acme, operation, &path, None).await
+        }
+        ("DELETE", "webhooks/{id}") | (_, "webhooks/{id}/enable") => {
+            let (path, _) = world.webhook().await;
+            let path = if template.ends_with("enable") { format!("{path}/enable") } else { path };
+            call(acme, operation, &path, None).await
+        }
+        (_, "webhooks/{id}/disable" | "webhooks/{id}/deliveries/{delivery_id}/resend") => {
+            let (path, delivery) = world.webhook().await;
+            acme.call(Method::POST, &format!("{path}/enable"), &[], None).await.expect(200);
+            let what = if template.ends_with("disable") { "disable".into() } else { format!("deliveries/{delivery}/resend") };
+            call(acme, operation, &format!("{path}/{what}"), None).await
         }
         ("DELETE", "api-keys/{id}") => {
             let body = json!({ "service_account_id": world.acme.ids["service-accounts"], "name": "K", "permissions": [] });

@@ -78,6 +78,9 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/service-accounts" => json!({ "name": "C", "permissions": ["location.read"] }),
         "/api/v1/auth/invitations/join" => json!({ "token": "x" }),
         "/api/v1/invitations" => json!({ "email": "d@acme.example", "name": "D", "roles": ["employee"] }),
+        "/api/v1/webhooks" => {
+            json!({ "url": "https://hooks.example.com/c", "types": ["location.created"] })
+        }
         "/api/v1/platform/operators" => {
             json!({ "email": "c@service.example", "name": "C", "password": "nine kettles in a row" })
         }
@@ -187,6 +190,19 @@ async fn a_key_opens_what_it_may_and_nothing_of_people(store: &Fresh) {
             continue;
         }
         let path = operation.path_in(&world.acme);
+        if operation.path.starts_with("/api/v1/events/") && operation.method == Method::GET {
+            // So is the feed; and what types there are is in the document anyway.
+            for (by, begins) in [(&powerless, "nothing"), (&reader, "location.")] {
+                let reply = world.ask(by, &operation.method, &path, &[], "").await;
+                world.expect(&path, &reply, 200, "");
+                let items = reply.json()["items"].as_array().unwrap().clone();
+                let wanted = |one: &Value| one["type"].as_str().unwrap().starts_with(begins);
+                if path.ends_with("/log") && !items.iter().all(wanted) {
+                    world.fault(format!("{path} shows more than {begins}: {items:?}"));
+                }
+            }
+            continue;
+        }
         let reply = world.ask(&powerless, &operation.method, &path, &[], "").await;
         let what = format!("{} by a key without permissions", operation.name());
         world.expect(&what, &reply, 403, "common.forbidden");
@@ -434,6 +450,52 @@ async fn references_stay_inside(store: &Fresh) {
     world.done();
 }
 
+/// A change to what is there already is none: no event, no audit entry, no new version.
+async fn what_changes_nothing_leaves_no_trace(store: &Fresh) {
+    let mut world = World::new(store).await;
+    let mut tried = 0;
+    for operation in world.operations.clone() {
+        if operation.method != Method::PATCH || operation.is_platform() {
+            continue;
+        }
+        let what = operation.name();
+        let (path, by) = (operation.path_in(&world.acme), world.caller(&operation).clone());
+        let before = by.get(&path).await.expect(200);
+        let (shown, tag) = (before.json(), before.header("etag").unwrap().to_owned());
+        let names = operation.field_names();
+        let same = names.iter().filter_map(|name| Some((*name, shown.get(*name)?.clone())));
+        let same: serde_json::Map<String, Value> =
+            same.map(|(name, value)| (name.to_owned(), value)).collect();
+        if same.is_empty() {
+            world.fault(format!("{what}: nothing that it changes is shown: {names:?} {shown}"));
+            continue;
+        }
+        tried += 1;
+        let trace = trace(&by).await;
+        let headers = [JSON, ("if-match", tag.as_str())];
+        let body = Value::from(same).to_string();
+        let reply = world.ask(&by, &operation.method, &path, &headers, body).await;
+        world.expect(&what, &reply, 200, "");
+        let after = by.get(&path).await.expect(200);
+        if after.header("etag") != Some(tag.as_str()) {
+            world.fault(format!("{what}: it changed: {} {}", before.text(), after.text()));
+        }
+        let left = self::trace(&by).await;
+        if left != trace {
+            world.fault(format!("{what}: it left a trace: {left:?}"));
+        }
+    }
+    assert!(tried > 10, "{tried}");
+    world.done();
+}
+
+/// The ends of the organisation's event log and audit log.
+async fn trace(by: &hrms_tests::Client) -> (Value, Value) {
+    let events = by.get("/api/v1/events/log?since=latest").await.expect(200).json();
+    let entries = by.get("/api/v1/audit-log?limit=1").await.expect(200).json();
+    (events["next_cursor"].clone(), entries["items"][0].clone())
+}
+
 /// Everything that an answer tells, but for the name of the request.
 fn told(reply: &hrms_tests::Reply) -> (u16, Vec<(String, String)>, Value) {
     let mut headers: Vec<(String, String)> = reply
@@ -489,5 +551,6 @@ hrms_tests::on_every_engine!(
     changes_name_the_version_that_was_read,
     what_is_elsewhere_is_nowhere,
     references_stay_inside,
+    what_changes_nothing_leaves_no_trace,
     other_methods_are_refused,
 );

@@ -76,6 +76,11 @@ impl Operation {
         fields.map(|(name, _)| name.as_str()).filter(|name| is_id(name)).collect()
     }
 
+    /// The names of the fields of the body.
+    pub(in crate::all) fn field_names(&self) -> Vec<&str> {
+        self.fields.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    }
+
     pub(in crate::all) fn may_be_empty(&self) -> bool {
         self.document["requestBody"]["required"] != true
     }

@@ -9,11 +9,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use hrms_core::contract::{at, id};
 use hrms_core::jiff::SignedDuration;
+use hrms_core::job::{JobRegistry, run_until_idle};
 use hrms_core::mail::{MailError, Mailer, Message};
 use hrms_core::operator::NewOperator;
 use hrms_core::sealed::KeyBox;
+use hrms_core::webhook::Webhooks;
 use hrms_core::{FixedClock, Hrms, Operator, RequestId, Secret};
-use hrms_http::{BearerAuth, Config, Server, Tokens};
+use hrms_http::{BearerAuth, Config, HttpWebhookSender, Resolve, Server, Tokens, WebhookPolicy};
 use hrms_store::SqlStore;
 use hrms_tests::{Client, Fresh, Reply};
 use http::{Method, Request};
@@ -51,6 +53,17 @@ pub(in crate::all) struct World {
     faults: Vec<String>,
 }
 
+/// Knows no host, so that nothing leaves.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl Resolve for Nowhere {
+    async fn resolve(&self, _: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+        Ok(Vec::new())
+    }
+}
+
 impl World {
     pub(in crate::all) async fn new(store: &Fresh) -> Self {
         let clock = Arc::new(FixedClock::at(at(0)));
@@ -59,6 +72,7 @@ impl World {
             .clock(clock.clone())
             .mailer(letterbox.clone())
             .secret_box(KeyBox::new([3; 32]))
+            .webhook_sender(HttpWebhookSender::new(WebhookPolicy::default()).unwrap().with_resolver(Nowhere))
             .build();
         for name in ["olga", "otto"] {
             let new = NewOperator {
@@ -84,7 +98,10 @@ impl World {
         let (operator, _) = log_in(&nobody, None, "olga@service.example").await;
         let other = Tenant::new(&nobody, &operator, "other").await;
         let (client, token) = log_in(&nobody, Some("acme"), "all@acme.example").await;
-        let acme = Tenant { client, token, ..acme };
+        let mut acme = Tenant { client, token, ..acme };
+        let mut other = other;
+        acme.webhooks(&hrms).await;
+        other.webhooks(&hrms).await;
         let operations = Operation::all(&document);
         assert!(operations.len() > 10, "{document}");
         let faults = Vec::new();
@@ -361,6 +378,22 @@ impl Tenant {
         }
     }
 
+    /// Two webhooks, the second with two deliveries, which nobody makes.
+    async fn webhooks(&mut self, hrms: &Hrms) {
+        let Self { client, ids, .. } = self;
+        for name in ["b", "a"] {
+            let url = format!("https://hooks.example.com/{name}");
+            create(ids, client, "webhooks", &json!({ "url": url, "types": ["location.created"] })).await;
+        }
+        let path = format!("/api/v1/webhooks/{}", ids["webhooks"]);
+        for _ in 0..2 {
+            client.call(Method::POST, &format!("{path}/test"), &[], None).await.expect(200);
+        }
+        run_until_idle(hrms, &JobRegistry::empty().with_subscriber(Webhooks)).await.unwrap();
+        let deliveries = client.get(&format!("{path}/deliveries")).await.expect(200).json();
+        ids.insert("webhook-deliveries", text(&deliveries["items"][0]["id"]));
+    }
+
     /// Two accesses of operators, and the operator with a session.
     async fn support(&mut self, operator: &Client) {
         let path =
@@ -405,6 +438,7 @@ impl Tenant {
             ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
             ("platform/organizations", "grant_id") => self.id_in("support-access"),
             ("platform/operators", "session_id") => self.id_in("operator-sessions"),
+            (_, "delivery_id") => self.id_in("webhook-deliveries"),
             (_, "session_id") => self.id_in("user-sessions"),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),

@@ -1,0 +1,6 @@
+//! Webhooks to a real receiver: signed, in order, again until they are taken, and never where they must not go.
+
+mod delivery;
+mod http;
+mod network;
+mod receiver;
