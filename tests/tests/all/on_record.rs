@@ -350,7 +350,11 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
         (_, "webhooks/{id}/disable" | "webhooks/{id}/deliveries/{delivery_id}/resend") => {
             let (path, delivery) = world.webhook().await;
             acme.call(Method::POST, &format!("{path}/enable"), &[], None).await.expect(200);
-            let what = if template.ends_with("disable") { "disable".into() } else { format!("deliveries/{delivery}/resend") };
+            let what = if template.ends_with("disable") {
+                "disable".into()
+            } else {
+                format!("deliveries/{delivery}/resend")
+            };
             call(acme, operation, &format!("{path}/{what}"), None).await
         }
         ("DELETE", "api-keys/{id}") => {
