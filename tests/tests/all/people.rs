@@ -182,13 +182,13 @@ async fn roles_see_their_own_people_and_nobody_else(store: &SqlStore) {
     assert_eq!(seen(&stranger).await, []);
     for (actor, id) in [(&manager, other), (&employee, boss), (&stranger, report)] {
         let hidden = employees.get(actor, id, None).await.unwrap_err();
-        assert_eq!(hidden.kind(), ErrorKind::NotFound);
-        assert_eq!(employees.history(actor, id).await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(hidden.kind(), ErrorKind::Hidden);
+        assert_eq!(employees.history(actor, id).await.unwrap_err().kind(), ErrorKind::Hidden);
     }
     let fire = EndEmployment { last_day: START, reason: None };
     for (actor, id, kind) in [
         (&manager, report, ErrorKind::Forbidden),
-        (&stranger, report, ErrorKind::NotFound),
+        (&stranger, report, ErrorKind::Hidden),
         (&employee, boss, ErrorKind::Forbidden),
     ] {
         let refused = employees.end_employment(actor, id, fire.clone()).await.unwrap_err();
