@@ -121,6 +121,7 @@ pub struct EventFrame {
     /// What the data is written in: `application/json`.
     pub datacontenttype: &'static str,
     /// Ids and names of changed fields.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub data: Value,
     /// Only in webhooks: the event's place in the organisation's log, in digits whose order as text is the order in
     /// which things happened (the CloudEvents extension `sequence`).
