@@ -100,7 +100,7 @@ fn each_wrong_value_is_refused() {
         ("HRMS_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("HRMS_CORS_ORIGINS", "*"),
         ("HRMS_CORS_ORIGINS", "https://example.com/path"),
-        ("HRMS_WORKERS", "65"),
+        ("HRMS_WORKERS", "257"),
         ("HRMS_WORKERS", "-1"),
         ("HRMS_ALLOW_UNSAFE_DATABASE_ROLE", "yes"),
         ("HRMS_MAIL_URL", "mail.example.com"),
