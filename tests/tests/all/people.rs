@@ -180,15 +180,20 @@ async fn roles_see_their_own_people_and_nobody_else(store: &SqlStore) {
     assert_eq!(seen(&manager).await, [own("report", false)]);
     assert_eq!(seen(&employee).await, [own("report", true)]);
     assert_eq!(seen(&stranger).await, []);
-    for (actor, id) in [(&manager, other), (&employee, boss), (&stranger, report)] {
+    // In another organisation there is nothing to hide.
+    for (actor, id, kind) in [
+        (&manager, other, ErrorKind::Hidden),
+        (&employee, boss, ErrorKind::Hidden),
+        (&stranger, report, ErrorKind::NotFound),
+    ] {
         let hidden = employees.get(actor, id, None).await.unwrap_err();
-        assert_eq!(hidden.kind(), ErrorKind::Hidden);
-        assert_eq!(employees.history(actor, id).await.unwrap_err().kind(), ErrorKind::Hidden);
+        assert_eq!((hidden.kind(), hidden.code()), (kind, "common.not-found"));
+        assert_eq!(employees.history(actor, id).await.unwrap_err().kind(), kind);
     }
     let fire = EndEmployment { last_day: START, reason: None };
     for (actor, id, kind) in [
         (&manager, report, ErrorKind::Forbidden),
-        (&stranger, report, ErrorKind::Hidden),
+        (&stranger, report, ErrorKind::NotFound),
         (&employee, boss, ErrorKind::Forbidden),
     ] {
         let refused = employees.end_employment(actor, id, fire.clone()).await.unwrap_err();
