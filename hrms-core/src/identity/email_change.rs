@@ -83,7 +83,8 @@ pub trait EmailChangeDirectory: Send + Sync {
         spaced_from: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// The change of address of an active account that a token is good for.
+    /// The change of address of an active account that a token is good for. The log-in that asked must still live:
+    /// whatever ends it, such as a new password, takes the request back.
     async fn waiting_email_change(
         &self,
         token_hash: [u8; 32],
@@ -92,7 +93,7 @@ pub trait EmailChangeDirectory: Send + Sync {
 
     /// Uses up the token of a change of address: the account has the new one, in all of its organisations; all of
     /// its sessions end but the one that asked, and resets of its password are void. Of any number of callers one
-    /// gets it.
+    /// gets it; nobody once the log-in that asked has ended.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with `user_account_email_key` or `membership_email_key`; nothing changes then.

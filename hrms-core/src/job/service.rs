@@ -9,7 +9,7 @@ use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::event::subject;
 use crate::hrms::{Hrms, Work};
 use crate::id::JobId;
-use crate::job::{EndedBefore, JobCounts, JobFilter, JobRecord, JobSort, JobView};
+use crate::job::{EndedBefore, JobCounts, JobFilter, JobRecord, JobSort, JobView, Requester};
 use crate::operator::Operator;
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource, Verdict};
@@ -27,6 +27,9 @@ pub enum JobServiceError {
     /// Another job has its unique key by now.
     #[error("a job for the same thing waits or runs")]
     Duplicate,
+    /// It is the system's own work, which others rely on.
+    #[error("the system's own jobs can't be cancelled")]
+    Internal,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -37,7 +40,7 @@ crate::lift_common_errors!(JobServiceError);
 impl DomainError for JobServiceError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Ended | Self::NotFailed | Self::Duplicate => ErrorKind::Conflict,
+            Self::Ended | Self::NotFailed | Self::Duplicate | Self::Internal => ErrorKind::Conflict,
             Self::Common(common) => common.kind(),
         }
     }
@@ -46,6 +49,7 @@ impl DomainError for JobServiceError {
         match self {
             Self::Ended => "job.ended",
             Self::NotFailed => "job.not-failed",
+            Self::Internal => "job.internal",
             Self::Duplicate => "job.duplicate",
             Self::Common(common) => common.code(),
         }
@@ -187,10 +191,14 @@ impl JobService<'_> {
     /// Cancels a job that waits, or asks a running one to stop at its next safe point.
     ///
     /// # Errors
-    /// [`JobServiceError::Ended`]; when it isn't there, may not be seen, or is somebody else's.
+    /// [`JobServiceError::Ended`]; [`JobServiceError::Internal`]; when it isn't there, may not be seen, or is somebody else's.
     pub async fn cancel(&self, actor: &Actor, id: JobId) -> Result<JobView, JobServiceError> {
         let mut work = self.0.begin(actor).await?;
         self.require_managed(actor, &mut work, id).await?;
+        let job = work.jobs().get(id).await?.ok_or(NOT_FOUND)?;
+        if matches!(job.requester, Requester::System { .. }) {
+            return Err(JobServiceError::Internal);
+        }
         let now = work.now();
         match work.jobs().cancel(id, now).await {
             Err(StoreError::Stale) => return Err(JobServiceError::Ended),

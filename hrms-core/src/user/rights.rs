@@ -82,9 +82,12 @@ pub(crate) fn require_grantable(actor: &Actor, roles: &[Granted]) -> Result<(), 
 }
 
 /// Refuses to link a user to an employee of whom the user would then see more than the actor may see of
-/// everybody: whoever makes the user knows how to become them.
+/// everybody: whoever makes the user knows how to become them. What employees may do with their own things counts
+/// whatever the roles are, since anybody may give it later.
 pub(crate) fn require_linkable(actor: &Actor, roles: &[Granted]) -> Result<(), UserError> {
-    let own = roles.iter().flat_map(|(_, grants)| grants).filter(|grant| grant.scope == Scope::Own);
+    let of_employees = Role::Employee.grants();
+    let all = roles.iter().flat_map(|(_, grants)| grants).chain(&of_employees);
+    let own = all.filter(|grant| grant.scope == Scope::Own);
     let mut everybodys = own.map(|grant| Grant { scope: Scope::Organization, ..*grant });
     if everybodys.all(|grant| is_theirs(actor, &grant, Receiver::User)) {
         Ok(())
@@ -94,8 +97,8 @@ pub(crate) fn require_linkable(actor: &Actor, roles: &[Granted]) -> Result<(), U
 }
 
 /// Refuses to touch somebody who holds more than the actor could hand out, to hand that out, or to stop
-/// being the employee that one is: whoever did would no longer count as the person whose leave they
-/// decide on (P16).
+/// whoever the actor counts as from being the employee that they are: they would no longer count as the person whose
+/// leave they decide on (P16).
 pub(crate) async fn require_reach(
     work: &mut Work,
     actor: &Actor,
@@ -107,8 +110,8 @@ pub(crate) async fn require_reach(
     let added: Vec<_> = after.roles.iter().filter(|role| !before.roles.contains(role)).cloned().collect();
     let added = of_new(&mut **work, &added).await?;
     require_grantable(actor, &added)?;
-    let own = actor.user_id() == Some(after.id);
-    if own && before.employee_id.is_some() && before.employee_id != after.employee_id {
+    let own = |employee| actor.user_id() == Some(after.id) || actor.counts_as(employee);
+    if before.employee_id != after.employee_id && before.employee_id.is_some_and(own) {
         return Err(UserError::OwnEmployee);
     }
     if after.employee_id.is_some() && before.employee_id != after.employee_id {

@@ -108,6 +108,7 @@ catalogue! {
     "invitation.too-soon": "The invitation was sent a moment ago; wait as long as `Retry-After` says.";
     "job.duplicate": "Another job for the same thing waits or runs.";
     "job.ended": "The job has ended.";
+    "job.internal": "The system's own jobs can't be cancelled.";
     "job.not-failed": "The job neither failed nor was cancelled.";
     "leave-type.code-taken": "Another leave type has this code.";
     "leave.insufficient-balance": "More leave was asked for than is left.";

@@ -11,6 +11,26 @@ use crate::query::params;
 use crate::sql::credential::end_sessions;
 use crate::store::SqlStore;
 
+/// The log-in that asked for the change `$c` still lives at `$2`: whoever ends it takes the request back.
+macro_rules! asker_lives {
+    ($c:literal) => {
+        concat!(
+            " AND (EXISTS (SELECT 1 FROM auth_session AS s WHERE s.id = ",
+            $c,
+            ".session_id AND s.user_id = ",
+            $c,
+            ".user_id AND s.tenant_id IN (SELECT m.tenant_id FROM membership AS m WHERE m.user_id = ",
+            $c,
+            ".user_id) AND s.revoked_at IS NULL AND s.expires_at > $2) \
+             OR EXISTS (SELECT 1 FROM operator_session AS s WHERE s.id = ",
+            $c,
+            ".session_id AND s.user_id = ",
+            $c,
+            ".user_id AND s.revoked_at IS NULL AND s.expires_at > $2))"
+        )
+    };
+}
+
 #[async_trait]
 impl EmailChangeDirectory for SqlStore {
     async fn start_email_change(
@@ -53,8 +73,11 @@ impl EmailChangeDirectory for SqlStore {
         .directory_read()
         .await?
         .optional(
-            "SELECT u.id, u.email, c.email FROM email_change AS c JOIN user_account AS u ON u.id = c.user_id \
-             WHERE c.token_hash = $1 AND c.expires_at > $2 AND u.status = 'active'",
+            concat!(
+                "SELECT u.id, u.email, c.email FROM email_change AS c JOIN user_account AS u ON u.id = c.user_id \
+                 WHERE c.token_hash = $1 AND c.expires_at > $2 AND u.status = 'active'",
+                asker_lives!("c")
+            ),
             params![token_hash.to_vec(), now],
         )
         .await?;
@@ -65,8 +88,11 @@ impl EmailChangeDirectory for SqlStore {
         let mut conn = self.directory().await?;
         let used: Option<(Uuid, String, Uuid)> = conn
             .optional(
-                "DELETE FROM email_change WHERE token_hash = $1 AND expires_at > $2 \
-             RETURNING user_id, email, session_id",
+                concat!(
+                    "DELETE FROM email_change WHERE token_hash = $1 AND expires_at > $2",
+                    asker_lives!("email_change"),
+                    " RETURNING user_id, email, session_id"
+                ),
                 params![token_hash.to_vec(), now],
             )
             .await?;

@@ -277,6 +277,24 @@ async fn an_address_is_changed(store: &Fresh) {
     }
 }
 
+/// Whoever knew the password, and asked, is out with the log-in that they asked from.
+async fn a_change_of_address_ends_with_the_log_in_that_asked(store: &Fresh) {
+    let (world, admin) = World::new(store).await;
+    let (path, jane) = world.user(&admin, "jane").await;
+    let thief = world.log_in(&jane, PASSWORD).await;
+    let owner = world.log_in(&jane, PASSWORD).await;
+    world.with(&thief).post(CHANGES, &ask("thief@new.example")).await.expect(202);
+    let sent = world.messages(1).await;
+    world.with(&owner).call(Method::DELETE, "/api/v1/auth/sessions", &[], None).await;
+    let sessions = format!("{path}/sessions");
+    admin.call(Method::DELETE, &sessions, &[], None).await.expect(204);
+    let confirm = json!({ "token": token(&sent[0].text) });
+    let refused = world.here.post(CONFIRM, &confirm).await.expect(422);
+    assert_eq!(code_of(&refused), "auth.invalid-email-token");
+    world.log_in_with(Some("acme"), &jane, PASSWORD, None).await.expect(200);
+    world.log_in_with(Some("acme"), "thief@new.example", PASSWORD, None).await.expect(401);
+}
+
 async fn a_taken_address_is_answered_like_a_free_one(store: &Fresh) {
     let (world, admin) = World::new(store).await;
     let (_, jane) = world.user(&admin, "jane").await;
@@ -336,5 +354,6 @@ hrms_tests::on_every_engine!(
     of_parallel_switches_one_wins,
     the_other_organisation_asks_for_its_second_factor,
     an_address_is_changed,
+    a_change_of_address_ends_with_the_log_in_that_asked,
     a_taken_address_is_answered_like_a_free_one,
 );

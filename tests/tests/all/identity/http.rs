@@ -337,6 +337,24 @@ async fn second_users_are_no_second_pair_of_eyes(store: &Fresh) {
         // Withdrawn, so that the next one can ask for the day.
         herself.post(&format!("/api/v1/leave-requests/{request}/cancel"), &json!({})).await.expect(200);
     }
+    // Nor do they make her somebody else for a while.
+    let path = format!("/api/v1/users/{}", made["created_by"].as_str().unwrap());
+    for by in [&herself, &second, &third] {
+        let tag = owner.get(&path).await.expect(200).header("etag").unwrap().to_owned();
+        let headers = [("if-match", tag.as_str())];
+        let nobody = json!({ "employee_id": null });
+        let freed = by.call(http::Method::PATCH, &path, &headers, Some(&nobody)).await;
+        assert_eq!((freed.status.as_u16(), code(&freed).as_str()), (403, "user.own-employee"));
+        let removed = by.call(http::Method::DELETE, &path, &headers, None).await;
+        assert_eq!((removed.status.as_u16(), code(&removed).as_str()), (403, "user.own-employee"));
+    }
+    // Whoever may not see everybody's pay links nobody to an employee, whatever the roles are now.
+    owner.post("/api/v1/users", &new_user("admin2", "admin")).await.expect(201);
+    let admin = log_in("admin2").await;
+    let mut puppet = new_user("puppet", "manager");
+    puppet["employee_id"] = json!(bob);
+    let refused = admin.post("/api/v1/users", &puppet).await.expect(403);
+    assert_eq!(code(&refused), "user.link-not-yours");
     // On others they decide, and on Ada's leave whoever she didn't make.
     let request = id(&owner, "leave-requests", ask(&bob, "2026-12-01")).await;
     third.post(&format!("/api/v1/leave-requests/{request}/approve"), &json!({})).await.expect(200);
