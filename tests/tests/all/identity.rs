@@ -316,13 +316,17 @@ async fn nobody_stops_being_the_employee_they_are(store: &Fresh) {
     let both = hrms.users().create(&admin, new).await.unwrap();
     let myself = actor(&acme, both.id, &[Role::Admin, Role::Hr]);
     let users = hrms.users();
-    let linked = users.change(&myself, both.id, both.version, is(Patch::Set(one))).await.unwrap();
+    // Whoever may not see everybody's pay doesn't become somebody, to see theirs.
+    let denied = users.change(&myself, both.id, both.version, is(Patch::Set(one))).await.unwrap_err();
+    assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.link-not-yours"));
+    let owner = actor(&acme, acme.admin.id, &[Role::Owner]);
+    let linked = users.change(&owner, both.id, both.version, is(Patch::Set(one))).await.unwrap();
     for to in [Patch::Clear, Patch::Set(two)] {
         let denied = users.change(&myself, both.id, linked.version, is(to)).await.unwrap_err();
         assert_eq!(kind(&denied), (ErrorKind::Forbidden, "user.own-employee"));
     }
     let same = users.change(&myself, both.id, linked.version, is(Patch::Set(one))).await.unwrap();
-    let moved = users.change(&admin, both.id, same.version, is(Patch::Set(two))).await.unwrap();
+    let moved = users.change(&owner, both.id, same.version, is(Patch::Set(two))).await.unwrap();
     assert_eq!(moved.employee_id, Some(two));
 }
 
