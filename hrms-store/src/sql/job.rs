@@ -100,6 +100,9 @@ impl TryFrom<JobRow> for JobRecord {
     }
 }
 
+/// How often a job is inserted while others with its unique key end under it.
+const INSERTS: usize = 4;
+
 #[async_trait]
 impl JobQueue for SqlTx {
     async fn get(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
@@ -146,33 +149,14 @@ impl JobQueue for SqlTx {
         job: &JobRecord,
         unique_since: Option<Timestamp>,
     ) -> Result<Option<JobId>, StoreError> {
-        if let Some(earlier) = self.in_window(job, unique_since).await? {
-            return Ok(Some(earlier));
+        for _ in 1..INSERTS {
+            match self.try_insert(job, unique_since).await {
+                // The one that was in the way has ended meanwhile.
+                Err(StoreError::Conflict { .. }) => {}
+                done => return done,
+            }
         }
-        if self.insert_unless_alive(job).await? == 1 {
-            // One that lived when we looked first may have ended before we inserted.
-            let Some(earlier) = self.in_window(job, unique_since).await? else { return Ok(None) };
-            let sql = "DELETE FROM job WHERE tenant_id = $1 AND id = $2";
-            self.conn.execute(sql, params![self.tenant, job.id]).await?;
-            return Ok(Some(earlier));
-        }
-        let row: Option<(Uuid,)> = self
-            .conn
-            .optional(
-                "SELECT id FROM job WHERE tenant_id = $1 AND kind = $2 AND unique_key = $3 \
-                 AND state IN ('queued', 'running')",
-                params![self.tenant, job.kind.as_str(), job.unique_key.as_deref()],
-            )
-            .await?;
-        match row {
-            Some((id,)) => Ok(Some(JobId::from_uuid(id))),
-            // It ended between the two statements: with a window it is the one that counts, else the caller may
-            // simply try again.
-            None => match self.in_window(job, unique_since).await? {
-                Some(earlier) => Ok(Some(earlier)),
-                None => Err(StoreError::Conflict { constraint: "job_unique_key".into() }),
-            },
-        }
+        self.try_insert(job, unique_since).await
     }
 
     async fn progress(
@@ -267,6 +251,41 @@ impl SqlTx {
             )
             .await?;
         Ok(row.map(|(id,)| JobId::from_uuid(id)))
+    }
+
+    /// Inserts a job, or finds the one that stands for it.
+    async fn try_insert(
+        &mut self,
+        job: &JobRecord,
+        unique_since: Option<Timestamp>,
+    ) -> Result<Option<JobId>, StoreError> {
+        if let Some(earlier) = self.in_window(job, unique_since).await? {
+            return Ok(Some(earlier));
+        }
+        if self.insert_unless_alive(job).await? == 1 {
+            // One that lived when we looked first may have ended before we inserted.
+            let Some(earlier) = self.in_window(job, unique_since).await? else { return Ok(None) };
+            let sql = "DELETE FROM job WHERE tenant_id = $1 AND id = $2";
+            self.conn.execute(sql, params![self.tenant, job.id]).await?;
+            return Ok(Some(earlier));
+        }
+        let row: Option<(Uuid,)> = self
+            .conn
+            .optional(
+                "SELECT id FROM job WHERE tenant_id = $1 AND kind = $2 AND unique_key = $3 \
+                 AND state IN ('queued', 'running')",
+                params![self.tenant, job.kind.as_str(), job.unique_key.as_deref()],
+            )
+            .await?;
+        match row {
+            Some((id,)) => Ok(Some(JobId::from_uuid(id))),
+            // It ended between the two statements: with a window it is the one that counts, else the caller may
+            // simply try again.
+            None => match self.in_window(job, unique_since).await? {
+                Some(earlier) => Ok(Some(earlier)),
+                None => Err(StoreError::Conflict { constraint: "job_unique_key".into() }),
+            },
+        }
     }
 
     /// Inserts a job unless one with its unique key waits or runs; how many rows that made.
