@@ -7,6 +7,7 @@
 mod credential;
 mod email_change;
 mod error;
+mod me;
 mod new_password;
 mod proof;
 mod refresh;
@@ -23,18 +24,16 @@ use std::sync::OnceLock;
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::actor::Actor;
 use crate::audit::{Act, Author, Change, Log, Outcome};
 use crate::email;
 use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
-use crate::id::{EmployeeId, RequestId, SessionId, TenantId, UserId};
-use crate::operator::{Operator, OperatorAccount};
+use crate::id::{RequestId, SessionId, TenantId, UserId};
+use crate::operator::OperatorAccount;
 use crate::password::{HashingPool, Verdict};
-use crate::policy::{Permission, RoleName, Scope};
 use crate::secret::Secret;
 use crate::store::Directory;
 use crate::user::{Account, Standing};
@@ -52,6 +51,7 @@ pub use email_change::{
     EmailChange, EmailChangeDirectory, EmailConfirmation, NewEmailChange, WaitingEmailChange,
 };
 pub use error::IdentityError;
+pub use me::{Me, MyOrganization, MyPermission, MyUser};
 pub use new_password::{PasswordChange, PasswordForgotten, PasswordReset};
 pub use second_factor::{FirstCode, RecoveryCodes, SecondFactor, SecondFactorReset, TotpEnrolment};
 pub use session::{SessionStatus, Sessions, StepUp};
@@ -127,58 +127,6 @@ pub struct Opened {
     pub refresh_token: Secret,
     /// What it lacks; until then it can do nothing else.
     pub pending: Vec<Pending>,
-}
-
-/// Who I am, and what I may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Me {
-    /// Me.
-    pub user: MyUser,
-    /// My organisation; `null` for an operator of the service.
-    pub organization: Option<MyOrganization>,
-    /// Whether I operate the service.
-    pub operator: bool,
-    /// My roles in the organisation.
-    pub roles: Vec<RoleName>,
-    /// What the roles grant, each once.
-    pub permissions: Vec<MyPermission>,
-    /// The employee that I am.
-    pub employee_id: Option<EmployeeId>,
-}
-
-/// Me, as a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct MyUser {
-    /// My id.
-    pub id: UserId,
-    /// The address I log in with.
-    pub email: String,
-    /// My name.
-    pub name: String,
-}
-
-/// My organisation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct MyOrganization {
-    /// Its id.
-    pub id: TenantId,
-    /// Its short name, to log in with.
-    pub slug: String,
-    /// Its name.
-    pub name: String,
-}
-
-/// Something I may do, and on whose things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct MyPermission {
-    /// What.
-    pub permission: Permission,
-    /// On whose things.
-    pub scope: Scope,
 }
 
 /// Somebody who could log in, if the password is right.
@@ -574,52 +522,5 @@ impl IdentityService<'_> {
         session: SessionId,
     ) -> Result<Option<OperatorAccount>, CommonError> {
         Ok(self.0.directory().operator(user, session, self.0.clock().now()).await?)
-    }
-
-    /// Who the actor is and what they may do.
-    ///
-    /// # Errors
-    /// When the actor isn't a user of the organisation.
-    pub async fn me(&self, actor: &Actor) -> Result<Me, IdentityError> {
-        const NOT_FOUND: CommonError = CommonError::NotFound { what: "user" };
-        let id = actor.user_id().ok_or(NOT_FOUND)?;
-        let mut tx = self.0.read(actor).await?;
-        let user = tx.users().get(id).await?.ok_or(NOT_FOUND)?;
-        let organization = tx.organization().get().await?.ok_or(NOT_FOUND)?;
-        let permissions = actor.grants().iter();
-        Ok(Me {
-            user: MyUser { id, email: user.email, name: user.name },
-            organization: Some(MyOrganization {
-                id: organization.id,
-                slug: organization.slug,
-                name: organization.name,
-            }),
-            operator: false,
-            roles: actor.roles().to_vec(),
-            permissions: permissions
-                .map(|grant| MyPermission { permission: grant.permission, scope: grant.scope })
-                .collect(),
-            employee_id: actor.employee(),
-        })
-    }
-
-    /// Who the operator is.
-    ///
-    /// # Errors
-    /// When it isn't somebody who logged in.
-    pub async fn me_operator(&self, by: &Operator) -> Result<Me, IdentityError> {
-        const NOT_FOUND: CommonError = CommonError::NotFound { what: "operator" };
-        let (Some(user), Some(session)) = (by.user_id(), by.session()) else {
-            return Err(NOT_FOUND.into());
-        };
-        let account = self.operator(user, session).await?.ok_or(NOT_FOUND)?;
-        Ok(Me {
-            user: MyUser { id: account.id, email: account.email, name: account.name },
-            organization: None,
-            operator: true,
-            roles: Vec::new(),
-            permissions: Vec::new(),
-            employee_id: None,
-        })
     }
 }

@@ -3,8 +3,9 @@
 //! Each is called such that it succeeds, and then the entry is looked for, by the id of that very request. A new
 //! endpoint fails here until [`succeed`] says how it succeeds, or [`NOTHING_TO_RECORD`] why it leaves no entry.
 
+mod made;
+
 use hrms_core::jiff::SignedDuration;
-use hrms_core::job::{JobRegistry, run_until_idle};
 use hrms_tests::{Client, Fresh, Reply};
 use http::Method;
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::sweep::body_of;
 use super::sweep::operation::Operation;
 use super::sweep::world::{PASSWORD, World, log_in};
+use made::{Names, text};
 
 const NEW_PASSWORD: &str = "nine kettles in a row";
 
@@ -33,20 +35,6 @@ struct Done {
     reply: Reply,
     /// The author's id, if the caller is known.
     author: Option<Value>,
-}
-
-/// What is made on the way to a success gets a name of its own.
-struct Names(usize);
-
-impl Names {
-    fn next(&mut self) -> String {
-        self.0 += 1;
-        format!("n{}", self.0)
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
 }
 
 async fn me(client: &Client) -> Value {
@@ -77,106 +65,6 @@ fn patch_of(operation: &Operation) -> Value {
         "medical" => json!({ "blood_group": "B" }),
         "webhooks" => json!({ "description": "Changed" }),
         _ => json!({ "name": "Changed" }),
-    }
-}
-
-impl World {
-    /// Somebody new in `acme`: their id and address, and a client of theirs.
-    async fn somebody(&self, names: &mut Names) -> (String, String, Client) {
-        let email = format!("{}@acme.example", names.next());
-        let new = json!({ "email": email, "name": "Jane", "roles": ["employee"], "password": PASSWORD });
-        let made = self.acme.client.post("/api/v1/users", &new).await.expect(201).json();
-        let (client, _) = log_in(&self.nobody, Some("acme"), &email).await;
-        (text(&made["id"]), email, client)
-    }
-
-    /// Somebody new in the other organisation: their address, and a client of theirs.
-    async fn outsider(&self, names: &mut Names) -> (String, Client) {
-        let email = format!("{}@other.example", names.next());
-        let new = json!({ "email": email, "name": "Omar", "roles": ["employee"], "password": PASSWORD });
-        self.other.client.post("/api/v1/users", &new).await.expect(201);
-        let (client, _) = log_in(&self.nobody, Some("other"), &email).await;
-        (email, client)
-    }
-
-    /// Somebody new with a second factor, and their recovery codes.
-    async fn enrolled(&self, names: &mut Names) -> (String, String, Client, Value) {
-        let (id, email, client) = self.somebody(names).await;
-        let shown = client.post("/api/v1/auth/totp", &json!({})).await.expect(200).json();
-        let first = json!({ "otp": self.code(&shown["secret"]) });
-        let codes = client.post("/api/v1/auth/totp/confirm", &first).await.expect(200).json();
-        (id, email, client, codes["recovery_codes"].clone())
-    }
-
-    fn code(&self, secret: &Value) -> String {
-        let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
-        let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
-        totp.generate(u64::try_from(hrms_core::Clock::now(&*self.clock).as_second()).unwrap()).to_string()
-    }
-
-    /// An invitation to `acme`, and the token of its message.
-    async fn invited(&self, email: &str) -> String {
-        let new = json!({ "email": email, "name": "Zoë", "roles": ["employee"] });
-        self.acme.client.post("/api/v1/invitations", &new).await.expect(201);
-        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
-        self.token_to(email).await
-    }
-
-    /// The token in the last message to an address: its longest word.
-    async fn token_to(&self, email: &str) -> String {
-        let message = self.letterbox.last_to(email).await;
-        let words = message.text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
-        words.max_by_key(|word| word.len()).unwrap().to_owned()
-    }
-
-    /// An access of an operator that is open.
-    async fn access(&self) -> String {
-        let path = format!(
-            "/api/v1/platform/organizations/{}/support-grants",
-            self.acme.ids["platform/organizations"]
-        );
-        let body =
-            json!({ "user_id": self.acme.ids["users"], "reason": "ticket 3: look again", "minutes": 30 });
-        text(&self.operator.post(&path, &body).await.expect(201).json()["id"])
-    }
-
-    /// A request for a day of leave.
-    async fn leave_request(&self, day: &str) -> String {
-        let body = json!({
-            "employee_id": self.acme.referenced("employee_id"), "starts_on": day, "ends_on": day,
-            "leave_type_id": self.acme.referenced("leave_type_id"),
-        });
-        text(&self.acme.client.post("/api/v1/leave-requests", &body).await.expect(201).json()["id"])
-    }
-
-    /// A webhook of its own, with a delivery that has failed; its address, and the delivery's id.
-    async fn webhook(&self) -> (String, String) {
-        let acme = &self.acme.client;
-        let new = json!({ "url": "https://hooks.example.com/spare", "types": ["location.created"] });
-        let made = acme.post("/api/v1/webhooks", &new).await.expect(201);
-        let path = made.header("location").unwrap().to_owned();
-        acme.call(Method::POST, &format!("{path}/test"), &[], None).await.expect(200);
-        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
-        acme.call(Method::POST, &format!("{path}/disable"), &[], None).await.expect(200);
-        let deliveries = acme.get(&format!("{path}/deliveries")).await.expect(200).json();
-        (path, text(&deliveries["items"][0]["id"]))
-    }
-
-    /// Something new to be removed.
-    async fn spare(&self, collection: &str, names: &mut Names) -> String {
-        let name = names.next();
-        let text_of = "forbid (principal is ServiceAccount, action, resource);";
-        let body = match collection {
-            "roles" => {
-                json!({ "code": name, "name": name, "grants": [{ "permission": "leave.read", "scope": "reports" }] })
-            }
-            "policies" => json!({ "name": name, "text": text_of }),
-            "locations" => json!({ "code": name, "name": name, "time_zone": "UTC" }),
-            "service-accounts" => json!({ "name": name, "permissions": [] }),
-            _ => json!({ "code": name, "name": name }),
-        };
-        let made = self.acme.client.post(&format!("/api/v1/{collection}"), &body).await.expect(201);
-        format!("/api/v1/{collection}/{}", text(&made.json()["id"]))
     }
 }
 

@@ -1,9 +1,6 @@
 //! Subscribers: each event once in effect and in order, whatever is dropped when.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use hrms_core::actor::{Actor, Cause, Who};
 use hrms_core::contract::{at, id, location, tenant};
@@ -15,6 +12,8 @@ use hrms_core::{CommonError, FixedClock, Hrms, PageRequest, Role, Store, TenantI
 use hrms_store::SqlStore;
 use hrms_tests::Fresh;
 use jiff::SignedDuration;
+
+use crate::all::support::for_a_while;
 
 struct World {
     hrms: Hrms,
@@ -115,21 +114,6 @@ async fn each_event_has_its_effect_once_and_in_order(store: &Fresh) {
     assert_eq!(run_until_idle(&world.hrms, &copier()).await.unwrap(), 1);
     assert_eq!(world.copies().await.len(), 3);
     assert_eq!(world.position(Copier::NAME).await, Some(4));
-}
-
-/// Runs a future until it has waited so many times, then drops it; whether it ended before.
-async fn for_a_while<F: Future>(future: F, waits: usize) -> bool {
-    let mut future: Pin<Box<F>> = Box::pin(future);
-    let mut waited = 0;
-    std::future::poll_fn(move |cx| match future.as_mut().poll(cx) {
-        Poll::Ready(_) => Poll::Ready(true),
-        Poll::Pending if waited >= waits => Poll::Ready(false),
-        Poll::Pending => {
-            waited += 1;
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 async fn dropped_anywhere_it_loses_and_doubles_nothing(store: &Fresh) {

@@ -1,10 +1,7 @@
 //! From an event to a message that was taken.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use hrms_core::actor::{Actor, Cause, Who};
@@ -22,6 +19,8 @@ use hrms_http::{HttpWebhookSender, WebhookPolicy};
 use hrms_store::SqlStore;
 use hrms_tests::Fresh;
 use jiff::SignedDuration;
+
+use crate::all::support::for_a_while;
 
 use super::receiver::{Received, Receiver};
 
@@ -343,21 +342,6 @@ async fn two_secrets_sign_while_one_is_replaced(store: &Fresh) {
     assert_eq!(late.header("webhook-signature").split(' ').count(), 1, "the overlap is over");
     let how = RotateSecret { overlap_hours: Some(169) };
     assert!(world.hrms.webhooks().rotate_secret(&world.actor(), id, how).await.is_err());
-}
-
-/// Runs a future until it has waited so many times, then drops it; whether it ended before.
-async fn for_a_while<F: Future>(future: F, waits: usize) -> bool {
-    let mut future: Pin<Box<F>> = Box::pin(future);
-    let mut waited = 0;
-    std::future::poll_fn(move |cx| match future.as_mut().poll(cx) {
-        Poll::Ready(_) => Poll::Ready(true),
-        Poll::Pending if waited >= waits => Poll::Ready(false),
-        Poll::Pending => {
-            waited += 1;
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 async fn killed_before_it_is_noted_it_sends_again_with_the_same_id(store: &Fresh) {
