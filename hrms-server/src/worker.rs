@@ -184,9 +184,7 @@ impl Running {
 async fn work(worker: Arc<Worker>, job: ClaimedJob) -> Option<Ended> {
     let lease = job.lease;
     let timeout = Duration::try_from(worker.timeout(&job.job.kind)).unwrap_or(POLL);
-    // Without what it carries: that goes into the run.
-    let mut brief = job.clone();
-    brief.job.payload = serde_json::Value::Null;
+    let brief = job.brief();
     tokio::select! {
         ended = worker.execute(job) => ended,
         // Beside the job, not between its steps: the job may hold what a renewal waits for.

@@ -425,7 +425,19 @@ pub async fn p35_a_kind_runs_no_more_often_than_it_allows(store: &impl Subject) 
     assert!(claims().await.is_empty());
     let first = running.iter().find(|claimed| claimed.job.kind == "a").unwrap();
     finish(store, first, &Finish::Succeeded(json!(1))).await.unwrap();
-    assert_eq!(claims().await.len(), 1);
+    let mut at_work = running.iter().filter(|one| one.lease != first.lease).cloned().collect::<Vec<_>>();
+    at_work.extend(claims().await);
+    assert_eq!(at_work.iter().filter(|claimed| claimed.job.kind == "a").count(), 3);
+    // The first claims of a kind wait for each other anyway, to write down that there is a limit. The later ones
+    // wait for nothing but the lock.
+    for round in 0..6 {
+        for claimed in &at_work {
+            finish(store, claimed, &Finish::Succeeded(json!(1))).await.unwrap();
+        }
+        let (a, b, c, d) = tokio::join!(claims(), claims(), claims(), claims());
+        at_work = [a, b, c, d].concat();
+        assert_eq!(at_work.len(), 3, "round {round}");
+    }
 }
 
 /// No more jobs of a kind start than its rate allows, however many workers claim; it comes back evenly.

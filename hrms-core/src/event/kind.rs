@@ -108,12 +108,12 @@ event_types! {
     }
     /// A mistake in an employee's employment record was corrected.
     "employee.corrected" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date optional }
-    /// An employee was imported who hadn't been there before.
-    "employee.created" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, import_id: Id }
     /// An employment was ended, or its end was set.
     "employee.ended" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date optional }
-    /// An employee was hired.
-    "employee.hired" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date optional }
+    /// An employee was added who hadn't been there before: hired on that day, one by one or by an import.
+    "employee.hired" on "employees/{employee_id}" for EmployeeRead {
+        employee_id: Id, from: Date optional, import_id: Id optional,
+    }
     /// A former employee was hired again.
     "employee.rehired" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date optional }
     /// A group of an employee's data that needs a permission of its own was changed.

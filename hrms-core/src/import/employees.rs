@@ -336,7 +336,8 @@ impl Writes {
         for employee in &self.added {
             let timeline = written.get(&employee.id).copied();
             let change = audit::Change::created(&on_record(employee, timeline));
-            let event = event(work, "employee.created", employee.id, timeline, import, change);
+            let mut event = event(work, "employee.hired", employee.id, timeline, import, change);
+            event.data = json!({ "employee_id": employee.id, "from": employee.hired_on, "import_id": import });
             work.emit(event);
         }
         for (before, after) in &self.changed {

@@ -219,6 +219,16 @@ pub struct ClaimedJob {
     pub job: JobRecord,
 }
 
+impl ClaimedJob {
+    /// The same without its payload, to tell how a run ended that has taken the rest along.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        let mut brief = self.clone();
+        brief.job.payload = Value::Null;
+        brief
+    }
+}
+
 /// What a worker asks for.
 #[derive(Clone, Debug)]
 pub struct Claim<'a> {

@@ -1,7 +1,12 @@
 //! Claiming and running jobs. Timers, tasks and shutdown belong to whoever drives the worker.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
+use futures_timer::Delay;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{CommonError, StoreError};
@@ -125,12 +130,18 @@ impl Worker {
         Ok(organization.is_some_and(|one| one.status == OrganizationStatus::Active))
     }
 
-    /// Runs a claimed job and records how it ended.
+    /// Runs a claimed job, for as long as its kind allows, and records how it ended.
     ///
     /// # Errors
     /// When the end can't be recorded; the job comes back when its lease runs out.
     pub async fn run(&self, claimed: ClaimedJob) -> Result<(), CommonError> {
-        match self.execute(claimed).await {
+        let timeout = Duration::try_from(self.timeout(&claimed.job.kind)).unwrap_or_default();
+        let brief = claimed.brief();
+        let ended = match within(timeout, self.execute(claimed)).await {
+            Some(ended) => ended,
+            None => Some(self.timed_out(&brief)),
+        };
+        match ended {
             Some(ended) => self.record(std::slice::from_ref(&ended)).await,
             None => Ok(()),
         }
@@ -227,6 +238,16 @@ impl Worker {
         let now = self.hrms.clock().now();
         Finish::Retry { at: now.checked_add(wait).unwrap_or(now), fault }
     }
+}
+
+/// What comes of a future, if it comes in time. By the real clock, since that is what a run takes.
+async fn within<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut timer) = (pin!(future), Delay::new(timeout));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Pin::new(&mut timer).poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// Runs whatever is due, jobs of schedules too, one job after the other, until nothing is; how many runs that took.

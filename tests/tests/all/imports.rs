@@ -82,6 +82,13 @@ impl Setting {
         tx.employees().list(&filter, &page).await.unwrap()
     }
 
+    /// The data of all events of a type, oldest first.
+    async fn events(&self, kind: &str) -> Vec<Value> {
+        let mut tx = self.hrms.read(&self.actor).await.unwrap();
+        let events = tx.events().after(0, 1000).await.unwrap();
+        events.into_iter().filter(|event| event.kind == kind).map(|event| event.data).collect()
+    }
+
     async fn base(&self) {
         let of = NewImport::of;
         self.counts(of(ImportKind::Locations), "code,name,time_zone\npune,Pune,Asia/Kolkata\n").await;
@@ -118,6 +125,10 @@ async fn an_import_adds_changes_and_leaves_alone(fresh: Fresh) {
     s.base().await;
     let people = || NewImport::of(ImportKind::Employees);
     assert_eq!(s.counts(people(), PEOPLE).await, [3, 0, 0, 0, 0], "managers may come later in the file");
+    let hired = s.events("employee.hired").await;
+    assert_eq!(hired.len(), 3, "told as if they had been hired one by one");
+    assert_eq!(hired[0]["from"], "2019-01-01", "managers first");
+    assert!(hired[0]["import_id"].is_string() && hired[0]["employee_id"].is_string());
     assert_eq!(s.counts(people(), PEOPLE).await, [0, 0, 3, 0, 0]);
     let moved = "number,given_name,family_name,email,hired_on\n2,Bo,Bergström,,2020-02-01\n3,=cmd,'t Hooft,,2020-03-01\n";
     assert_eq!(s.counts(people(), moved).await, [0, 1, 1, 0, 0]);

@@ -5,6 +5,7 @@ mod process;
 mod running;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hrms_core::actor::{Actor, Cause, Who};
 use hrms_core::contract::{at, id, tenant};
@@ -278,6 +279,35 @@ async fn a_dead_letter_is_found_and_queued_again(fresh: Fresh) {
     assert!(jobs.get(&setting.actor, id).await.is_err());
 }
 
+/// Waits for something that never comes.
+#[derive(Serialize, Deserialize)]
+struct Stuck {}
+
+impl Job for Stuck {
+    const KIND: &'static str = "test.stuck";
+    const MAX_ATTEMPTS: u16 = 2;
+    const TIMEOUT: SignedDuration = SignedDuration::from_millis(30);
+
+    async fn run(&self, _: &JobContext) -> Result<Outcome, JobError> {
+        std::future::pending().await
+    }
+}
+
+async fn what_takes_too_long_is_stopped_without_a_server_too(fresh: Fresh) {
+    let setting = setting(fresh).await;
+    let (stuck, other) = (setting.enqueue(&Stuck {}).await, Open { code: "a".into(), works_from: at(0), forbidden: false });
+    let other = setting.enqueue(&other).await;
+    let registry = registry().with::<Stuck>();
+    let all = run_until_idle(&setting.hrms, &registry);
+    let runs = tokio::time::timeout(Duration::from_secs(30), all).await.expect("it hangs").unwrap();
+    assert_eq!((runs, setting.state(other).await), (2, JobState::Succeeded));
+    let job = setting.hrms.jobs().get(&setting.actor, stuck).await.unwrap();
+    assert_eq!((job.state, job.error.unwrap().code.as_str()), (JobState::Queued, "job.timeout"));
+    setting.clock.advance(SignedDuration::from_secs(5));
+    run_until_idle(&setting.hrms, &registry).await.unwrap();
+    assert_eq!(setting.state(stuck).await, JobState::Failed, "it was the last attempt");
+}
+
 macro_rules! on_every_engine {
     ($($story:ident),+ $(,)?) => {
         mod on_sqlite_memory { $(#[tokio::test] async fn $story() { super::$story(super::sqlite_memory().await).await; })+ }
@@ -293,4 +323,5 @@ on_every_engine!(
     a_snooze_is_no_attempt_and_a_job_chooses_its_own_wait,
     old_payloads_are_upgraded_and_new_ones_wait_for_new_nodes,
     a_dead_letter_is_found_and_queued_again,
+    what_takes_too_long_is_stopped_without_a_server_too,
 );

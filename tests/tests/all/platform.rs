@@ -3,3 +3,4 @@
 mod http;
 mod operators;
 mod purge;
+mod queues;
