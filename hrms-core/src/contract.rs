@@ -87,6 +87,7 @@ macro_rules! store_contract {
             priority_goes_before_age_within_a_tenant,
             jobs_of_later_versions_wait_for_newer_workers,
             a_unique_window_counts_jobs_that_have_ended,
+            a_waiting_job_is_brought_forward,
             p35_a_kind_runs_no_more_often_than_it_allows,
             p35_a_kind_starts_no_more_often_than_its_rate,
             p35_slots_are_kept_for_tenants_that_hold_none,
@@ -164,6 +165,7 @@ macro_rules! store_contract {
             policies_never_cross_tenants,
             webhooks_read_back_as_written,
             deliveries_wait_in_the_order_of_events,
+            deliveries_wait_in_lanes,
             webhooks_of_tenants_never_meet,
         }
     };

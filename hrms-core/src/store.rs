@@ -29,7 +29,7 @@ use crate::schedule::ScheduleRepo;
 use crate::service_account::ServiceAccountRepo;
 use crate::support::SupportGrantRepo;
 use crate::user::UserRepo;
-use crate::webhook::{WebhookDeliveryRepo, WebhookRepo};
+use crate::webhook::{WebhookDeliveryRepo, WebhookDirectory, WebhookRepo};
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -153,6 +153,7 @@ pub trait Directory:
     + OperatorDirectory
     + AuditDirectory
     + EventDirectory
+    + WebhookDirectory
 {
 }
 
@@ -166,5 +167,6 @@ impl<T> Directory for T where
         + OperatorDirectory
         + AuditDirectory
         + EventDirectory
+        + WebhookDirectory
 {
 }

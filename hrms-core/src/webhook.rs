@@ -1,14 +1,15 @@
 //! Webhooks: events sent to programs of an organisation's choice, signed as the Standard Webhooks say.
 //!
-//! A subscriber to events ([`Webhooks`]) writes a delivery for each event that an endpoint wants; a job per endpoint and
-//! subject ([`DeliverWebhooks`]) sends them one after the other, so that what concerns one thing arrives in order. What
-//! isn't taken is sent again over three days. Who sends is for the builder:
+//! A subscriber to events ([`Webhooks`]) writes a delivery for each event that an endpoint wants; a job for each of the
+//! [`LANES`] of an endpoint ([`DeliverWebhooks`]) sends them one after the other, so that what concerns one thing arrives
+//! in order. What isn't taken is sent again over three days. Who sends is for the builder:
 //! [`Builder::webhook_sender`](crate::hrms::Builder::webhook_sender).
 
 mod deliver;
 mod error;
 mod fan_out;
 mod repo;
+mod rescue;
 mod schedule;
 mod sender;
 mod service;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::audit::{Audited, Change};
 use crate::event::{NewEvent, subject};
@@ -30,7 +32,8 @@ pub use deliver::DeliverWebhooks;
 pub use error::WebhookError;
 pub use fan_out::Webhooks;
 pub use repo::{
-    DeliveryFilter, DeliverySort, StoredSecrets, WebhookDeliveryRepo, WebhookFilter, WebhookRepo, WebhookSort,
+    DeliveryFilter, DeliverySort, StoredSecrets, WebhookDeliveryRepo, WebhookDirectory, WebhookFilter,
+    WebhookRepo, WebhookSort,
 };
 pub use schedule::{ATTEMPTS, FAILING_FOR, wait};
 pub use sender::{NoWebhookSender, WebhookAnswer, WebhookFault, WebhookRequest, WebhookSender};
@@ -45,6 +48,17 @@ pub const OVERLAP_HOURS: (u16, u16) = (24, 7 * 24);
 
 /// For how many days deliveries that have ended stay in the log.
 pub const DELIVERIES_KEPT_DAYS: i64 = 30;
+
+/// So many messages are under way to one endpoint at a time, from all nodes together.
+pub const LANES: u16 = 4;
+
+/// The lane that messages about a thing take. Always the same one, from whatever node and version: what is in another lane
+/// isn't waited for.
+#[must_use]
+pub fn lane(subject: &str) -> u16 {
+    let hash = Sha256::digest(subject.as_bytes());
+    u16::from(hash.first().copied().unwrap_or_default()) % LANES
+}
 
 /// An endpoint that events are sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -204,6 +218,9 @@ pub struct WebhookDelivery {
     /// The event's place in the log: deliveries about one thing are made in this order.
     #[serde(skip)]
     pub sequence: i64,
+    /// The [`lane`] of its subject.
+    #[serde(skip)]
+    pub lane: u16,
     /// The event's type.
     pub r#type: String,
     /// What the event is about.
@@ -212,7 +229,7 @@ pub struct WebhookDelivery {
     pub state: DeliveryState,
     /// How often it was tried.
     pub attempts: u16,
-    /// When it is tried next; what concerns the same thing waits for it.
+    /// When it is tried next, if what concerns the same thing and comes before it has ended by then.
     pub next_attempt_at: Option<Timestamp>,
     /// The status of the last answer.
     pub response_status: Option<u16>,

@@ -64,7 +64,7 @@ endpoints! {
 
     /// Send an event again, with the same `webhook-id`.
     ///
-    /// For deliveries that have ended, well or not.
+    /// One that waits to be tried again is tried now, after what concerns the same thing and comes before it.
     POST "/api/v1/webhooks/{id}/deliveries/{delivery_id}/resend" => resend, requires WebhookManage, confirmed;
 }
 

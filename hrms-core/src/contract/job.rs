@@ -407,6 +407,25 @@ pub async fn a_unique_window_counts_jobs_that_have_ended(store: &impl Subject) {
     assert_eq!(tx.jobs().insert(&again(2), Some(at(-99))).await.unwrap(), None, "another tenant's key");
 }
 
+/// A job that waits for its time can be made to run earlier, not later; nothing else can.
+pub async fn a_waiting_job_is_brought_forward(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let waiting = JobRecord { run_at: at(100), ..job("a") };
+    enqueue(store, tenant, std::slice::from_ref(&waiting)).await;
+    let bring = async |by: TenantId, to| {
+        let mut tx = store.begin(by).await.unwrap();
+        tx.jobs().bring_forward(waiting.id, at(to)).await.unwrap();
+        tx.commit().await.unwrap();
+        read(store, tenant, waiting.id).await.run_at
+    };
+    assert_eq!(bring(self::tenant(store).await, 5).await, at(100), "another tenant's");
+    assert_eq!(bring(tenant, 200).await, at(100));
+    assert_eq!(bring(tenant, 50).await, at(50));
+    assert!(claim(store, &["a"], 1, 49).await.is_empty());
+    assert_eq!(claim(store, &["a"], 1, 50).await.len(), 1);
+    assert_eq!(bring(tenant, 5).await, at(50), "it runs");
+}
+
 /// However many workers claim, no more jobs of a kind run than it allows, and a slot that gets free is used again.
 pub async fn p35_a_kind_runs_no_more_often_than_it_allows(store: &impl Subject) {
     let (one, two) = (tenant(store).await, tenant(store).await);

@@ -7,7 +7,7 @@ use crate::page::{PageRequest, Position};
 use crate::store::Version;
 use crate::webhook::{
     DeliveryFilter, DeliveryState, DisabledReason, StoredSecrets, Webhook, WebhookDelivery, WebhookFilter,
-    WebhookStatus,
+    WebhookStatus, lane,
 };
 
 /// An endpoint that isn't stored yet.
@@ -37,6 +37,7 @@ pub fn delivery(webhook: WebhookId, subject: &str, sequence: i64) -> WebhookDeli
         webhook_id: webhook,
         event_id: EventId::from_uuid(id()),
         sequence,
+        lane: lane(subject),
         r#type: "location.created".into(),
         subject: subject.into(),
         state: DeliveryState::Waiting,
@@ -211,4 +212,59 @@ pub async fn webhooks_of_tenants_never_meet(store: &impl Subject) {
     drop(tx);
     let mut tx = store.read(mine).await.unwrap();
     assert_eq!(tx.webhook_deliveries().get(sent.id).await.unwrap(), Some(sent));
+}
+
+/// Lanes are apart; the earliest of one is found, and what waits about one thing can be given another time. What should
+/// have been sent is found in all organisations.
+pub async fn deliveries_wait_in_lanes(store: &impl Subject) {
+    let (mine, theirs) = (tenant(store).await, tenant(store).await);
+    let (webhook, other, another) = (webhook(), webhook(), webhook());
+    added(store, mine, &webhook).await;
+    added(store, mine, &other).await;
+    added(store, theirs, &another).await;
+    let of = |webhook: &Webhook, lane, subject, sequence, time| {
+        let next_attempt_at = Some(at(time));
+        WebhookDelivery { lane, next_attempt_at, ..delivery(webhook.id, subject, sequence) }
+    };
+    let (late, early, same) =
+        (of(&webhook, 1, "a", 1, 9), of(&webhook, 1, "b", 3, 5), of(&webhook, 1, "c", 2, 5));
+    let elsewhere = of(&webhook, 2, "d", 4, 1);
+    let mut tx = store.begin(mine).await.unwrap();
+    let all = [late.clone(), early.clone(), same.clone(), elsewhere.clone(), of(&other, 1, "a", 1, 2)];
+    tx.webhook_deliveries().insert_many(&all).await.unwrap();
+    assert_eq!(tx.webhook_deliveries().first(webhook.id, 1).await.unwrap(), Some(same.clone()));
+    assert_eq!(tx.webhook_deliveries().first(webhook.id, 2).await.unwrap(), Some(elsewhere.clone()));
+    assert_eq!(tx.webhook_deliveries().first(webhook.id, 0).await.unwrap(), None);
+    let lanes = tx.webhook_deliveries().waiting_lanes(webhook.id).await.unwrap();
+    assert_eq!(lanes, [(1, at(5)), (2, at(1))]);
+    let ended = WebhookDelivery { state: DeliveryState::Succeeded, next_attempt_at: None, ..same };
+    tx.webhook_deliveries().update(&ended).await.unwrap();
+    tx.webhook_deliveries().move_waiting(webhook.id, "b", at(20), at(6)).await.unwrap();
+    tx.webhook_deliveries().move_waiting(webhook.id, "c", at(20), at(6)).await.unwrap();
+    assert_eq!(tx.webhook_deliveries().first(webhook.id, 1).await.unwrap(), Some(late));
+    let moved = WebhookDelivery { next_attempt_at: Some(at(20)), updated_at: at(6), ..early };
+    assert_eq!(tx.webhook_deliveries().get(moved.id).await.unwrap(), Some(moved));
+    assert_eq!(tx.webhook_deliveries().get(ended.id).await.unwrap(), Some(ended), "it has ended");
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(theirs).await.unwrap();
+    tx.webhook_deliveries().insert_many(&[of(&another, 0, "a", 1, 3)]).await.unwrap();
+    tx.webhook_deliveries().move_waiting(webhook.id, "a", at(50), at(6)).await.unwrap();
+    assert_eq!(tx.webhook_deliveries().first(webhook.id, 1).await.unwrap(), None, "another tenant's");
+    assert!(tx.webhook_deliveries().waiting_lanes(webhook.id).await.unwrap().is_empty());
+    tx.commit().await.unwrap();
+
+    let ours = [(mine, webhook.id), (mine, other.id), (theirs, another.id)];
+    let find = async |before, after, limit| {
+        let mut found = store.overdue_webhooks(at(before), after, limit).await.unwrap();
+        found.retain(|one| ours.contains(one));
+        found
+    };
+    let mut sorted = ours.to_vec();
+    sorted.sort_unstable();
+    assert_eq!(find(4, None, 1000).await, sorted, "each once");
+    let (first, rest) = sorted.split_first().unwrap();
+    assert_eq!(find(4, Some(*first), 1000).await, rest);
+    assert_eq!(find(4, Some(*first), 1).await.len(), 1);
+    sorted.retain(|one| one.1 == webhook.id);
+    assert_eq!(find(2, None, 1000).await, sorted, "those whose time has come");
 }

@@ -39,8 +39,8 @@ pub trait Subscriber: Send + Sync + 'static {
     /// The types of events that it is given, as in `leave_request.approved`; `None` for all.
     const TYPES: Option<&'static [&'static str]> = None;
 
-    /// How often a batch is tried before the job counts as failed. The next event of the tenant tries
-    /// again, so nothing is skipped.
+    /// How often a batch is tried before the job counts as failed. Another one
+    /// tries again within a minute, so nothing is skipped.
     const MAX_ATTEMPTS: u16 = 25;
 
     /// What it may do when it calls services.

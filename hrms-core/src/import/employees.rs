@@ -337,7 +337,8 @@ impl Writes {
             let timeline = written.get(&employee.id).copied();
             let change = audit::Change::created(&on_record(employee, timeline));
             let mut event = event(work, "employee.hired", employee.id, timeline, import, change);
-            event.data = json!({ "employee_id": employee.id, "from": employee.hired_on, "import_id": import });
+            event.data =
+                json!({ "employee_id": employee.id, "from": employee.hired_on, "import_id": import });
             work.emit(event);
         }
         for (before, after) in &self.changed {

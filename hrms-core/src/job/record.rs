@@ -352,6 +352,8 @@ pub trait JobQueue: Send {
         job: &JobRecord,
         unique_since: Option<Timestamp>,
     ) -> Result<Option<JobId>, StoreError>;
+    /// Lets a waiting job run at this instant, if it was to run later.
+    async fn bring_forward(&mut self, id: JobId, at: Timestamp) -> Result<(), StoreError>;
     /// Writes progress and renews the lease; whether somebody wants the job stopped.
     ///
     /// # Errors

@@ -12,9 +12,6 @@ pub enum WebhookError {
     /// It is disabled.
     #[error("the webhook is disabled: enable it first")]
     Disabled,
-    /// The delivery hasn't ended.
-    #[error("the delivery is still being tried")]
-    Waiting,
     /// The event is no longer in the log.
     #[error("the event is no longer kept")]
     EventGone,
@@ -34,12 +31,9 @@ crate::lift_common_errors!(WebhookError);
 impl DomainError for WebhookError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::TooMany
-            | Self::Disabled
-            | Self::Waiting
-            | Self::EventGone
-            | Self::NotWanted
-            | Self::NotConfigured => ErrorKind::Conflict,
+            Self::TooMany | Self::Disabled | Self::EventGone | Self::NotWanted | Self::NotConfigured => {
+                ErrorKind::Conflict
+            }
             Self::Common(common) => common.kind(),
         }
     }
@@ -48,7 +42,6 @@ impl DomainError for WebhookError {
         match self {
             Self::TooMany => "webhook.too-many",
             Self::Disabled => "webhook.disabled",
-            Self::Waiting => "webhook.delivery-waiting",
             Self::EventGone => "webhook.event-gone",
             Self::NotWanted => "webhook.not-wanted",
             Self::NotConfigured => "webhook.not-configured",

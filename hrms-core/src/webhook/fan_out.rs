@@ -7,10 +7,10 @@ use jiff::SignedDuration;
 use crate::error::CommonError;
 use crate::event::{Event, Subscriber};
 use crate::hrms::Work;
-use crate::id::{WebhookDeliveryId, WebhookId};
+use crate::id::{JobId, WebhookDeliveryId, WebhookId};
 use crate::job::{EnqueueOptions, Job, JobError, Requester};
 use crate::webhook::{
-    DELIVERIES_KEPT_DAYS, DeliverWebhooks, DeliveryState, TESTED, Webhook, WebhookDelivery,
+    DELIVERIES_KEPT_DAYS, DeliverWebhooks, DeliveryState, TESTED, Webhook, WebhookDelivery, lane,
 };
 
 /// The subscriber that turns events into deliveries.
@@ -39,6 +39,7 @@ impl Subscriber for Webhooks {
                     webhook_id: webhook.id,
                     event_id: event.id,
                     sequence: event.sequence,
+                    lane: lane(&event.subject),
                     r#type: event.kind.clone(),
                     subject: event.subject.clone(),
                     state: DeliveryState::Waiting,
@@ -54,9 +55,9 @@ impl Subscriber for Webhooks {
             }
         }
         work.webhook_deliveries().insert_many(&deliveries).await?;
-        let lanes: BTreeSet<_> = deliveries.into_iter().map(|one| (one.webhook_id, one.subject)).collect();
-        for (webhook, subject) in lanes {
-            enqueue(work, webhook, &subject, SignedDuration::ZERO).await?;
+        let lanes: BTreeSet<_> = deliveries.into_iter().map(|one| (one.webhook_id, one.lane)).collect();
+        for (webhook, lane) in lanes {
+            enqueue(work, webhook, lane, SignedDuration::ZERO).await?;
         }
         if let Ok(before) = now.checked_sub(SignedDuration::from_hours(24 * DELIVERIES_KEPT_DAYS)) {
             work.webhook_deliveries().forget(before, FORGOTTEN_AT_ONCE).await?;
@@ -73,24 +74,45 @@ fn wants(webhook: &Webhook, event: &Event) -> bool {
     event.time >= webhook.created_at && webhook.types.contains(&event.kind)
 }
 
-/// Writes the job that sends what waits about one thing at an endpoint, unless there is one.
-///
-/// It acts for the system: whoever caused the event may be gone when the last attempt is made.
+/// Writes the job that sends what waits in a lane, after this wait. If there is one already, it is to run
+/// no later than that. The endpoint must be held.
 pub(super) async fn enqueue(
     work: &mut Work,
-    webhook_id: WebhookId,
-    subject: &str,
+    webhook: WebhookId,
+    lane: u16,
     delay: SignedDuration,
 ) -> Result<(), CommonError> {
-    let job = DeliverWebhooks { webhook_id, subject: subject.to_owned() };
+    let id = enqueue_unless_there(work, webhook, lane, delay).await?;
+    let at = work.now().checked_add(delay).unwrap_or(work.now());
+    work.jobs().bring_forward(id, at).await?;
+    Ok(())
+}
+
+/// It acts for the system: whoever caused the event may be gone when the last attempt is made.
+async fn enqueue_unless_there(
+    work: &mut Work,
+    webhook_id: WebhookId,
+    lane: u16,
+    delay: SignedDuration,
+) -> Result<JobId, CommonError> {
+    let job = DeliverWebhooks { webhook_id, lane: Some(lane) };
     let options = EnqueueOptions {
-        unique_key: Some(format!("{webhook_id}/{subject}")),
+        unique_key: Some(format!("{webhook_id}/{lane}")),
         delay,
         max_attempts: Some(DeliverWebhooks::MAX_ATTEMPTS),
         ..EnqueueOptions::default()
     };
     let requester = Requester::System { permissions: Vec::new() };
     let (kind, version) = (DeliverWebhooks::KIND, DeliverWebhooks::VERSION);
-    work.enqueue_as(requester, kind, version, serde_json::to_value(&job)?, options).await?;
+    work.enqueue_as(requester, kind, version, serde_json::to_value(&job)?, options).await
+}
+
+/// Writes a job for each lane of an endpoint in which something waits and that has none, for when it is due. A job that is
+/// to be tried again keeps its time. The endpoint must be held.
+pub(super) async fn enqueue_waiting(work: &mut Work, webhook: WebhookId) -> Result<(), CommonError> {
+    for (lane, at) in work.webhook_deliveries().waiting_lanes(webhook).await? {
+        let wait = at.duration_since(work.now()).max(SignedDuration::ZERO);
+        enqueue_unless_there(work, webhook, lane, wait).await?;
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::error::StoreError;
-use crate::id::{EventId, WebhookDeliveryId, WebhookId};
+use crate::id::{EventId, TenantId, WebhookDeliveryId, WebhookId};
 use crate::page::PageRequest;
 use crate::store::Version;
 use crate::webhook::{DeliveryState, Webhook, WebhookDelivery, WebhookStatus};
@@ -110,6 +110,18 @@ pub trait WebhookDeliveryRepo: Send {
         webhook: WebhookId,
         subject: &str,
     ) -> Result<Option<WebhookDelivery>, StoreError>;
+    /// Of the deliveries that wait in a lane, the one with the earliest time; of the same time, that of the oldest event.
+    async fn first(&mut self, webhook: WebhookId, lane: u16) -> Result<Option<WebhookDelivery>, StoreError>;
+    /// The lanes of an endpoint in which deliveries wait, each with the earliest time of one.
+    async fn waiting_lanes(&mut self, webhook: WebhookId) -> Result<Vec<(u16, Timestamp)>, StoreError>;
+    /// Sets the time of all deliveries that wait about one thing.
+    async fn move_waiting(
+        &mut self,
+        webhook: WebhookId,
+        subject: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
     /// Ends all that wait at an endpoint as failed, for this reason.
     async fn fail_waiting(
         &mut self,
@@ -119,4 +131,16 @@ pub trait WebhookDeliveryRepo: Send {
     ) -> Result<(), StoreError>;
     /// Removes up to `limit` deliveries that ended before an instant.
     async fn forget(&mut self, before: Timestamp, limit: u16) -> Result<(), StoreError>;
+}
+
+/// What the keeper of the deliveries needs across tenants.
+#[async_trait]
+pub trait WebhookDirectory: Send + Sync {
+    /// Up to `limit` endpoints behind `after` with deliveries that should have been tried before an instant, in order.
+    async fn overdue_webhooks(
+        &self,
+        before: Timestamp,
+        after: Option<(TenantId, WebhookId)>,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, WebhookId)>, StoreError>;
 }

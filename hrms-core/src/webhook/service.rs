@@ -12,7 +12,7 @@ use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource};
 use crate::store::Version;
 use crate::validate::Check;
-use crate::webhook::deliver::disable;
+use crate::webhook::deliver::{disable, until_due};
 use crate::webhook::fan_out::enqueue;
 use crate::webhook::{
     DeliveryFilter, DeliverySort, DeliveryState, DisabledReason, IssuedWebhook, MOST_WEBHOOKS, NewWebhook,
@@ -22,7 +22,7 @@ use crate::webhook::{
 
 /// What can be done with webhooks.
 #[derive(Clone, Copy, Debug)]
-pub struct WebhookService<'a>(&'a Hrms);
+pub struct WebhookService<'a>(pub(super) &'a Hrms);
 
 impl Hrms {
     /// Webhooks.
@@ -261,11 +261,11 @@ impl WebhookService<'_> {
         }))
     }
 
-    /// Sends an event again whose delivery has ended, with the same `webhook-id`, as if it hadn't been tried.
+    /// Sends an event again whose delivery has ended, with the same `webhook-id`, as if it hadn't been tried. One that
+    /// waits is tried at once, after what concerns the same thing and comes before it; its attempts go on being counted.
     ///
     /// # Errors
-    /// [`WebhookError::Waiting`]; [`WebhookError::Disabled`]; [`WebhookError::EventGone`];
-    /// [`WebhookError::NotWanted`]; when it isn't there.
+    /// [`WebhookError::Disabled`]; [`WebhookError::EventGone`]; [`WebhookError::NotWanted`]; when it isn't there.
     pub async fn resend(
         &self,
         actor: &Actor,
@@ -280,21 +280,22 @@ impl WebhookService<'_> {
         if webhook.status != WebhookStatus::Enabled {
             return Err(WebhookError::Disabled);
         }
-        if delivery.state == DeliveryState::Waiting {
-            return Err(WebhookError::Waiting);
-        }
         if work.events().sequence_of(delivery.event_id).await?.is_none() {
             return Err(WebhookError::EventGone);
         }
         if !asks_for(&webhook, &delivery.r#type) {
             return Err(WebhookError::NotWanted);
         }
-        delivery.state = DeliveryState::Waiting;
-        delivery.attempts = 0;
-        delivery.next_attempt_at = Some(work.now());
-        delivery.updated_at = work.now();
-        work.webhook_deliveries().update(&delivery).await?;
-        enqueue(&mut work, id, &delivery.subject, SignedDuration::ZERO).await?;
+        if delivery.state == DeliveryState::Waiting {
+            delivery = hasten(&mut work, delivery).await?;
+        } else {
+            delivery.state = DeliveryState::Waiting;
+            delivery.attempts = 0;
+            delivery.next_attempt_at = Some(work.now());
+            delivery.updated_at = work.now();
+            work.webhook_deliveries().update(&delivery).await?;
+        }
+        enqueue(&mut work, id, delivery.lane, SignedDuration::ZERO).await?;
         let act = crate::audit::Act {
             action: "webhook.resent".into(),
             subject: crate::event::subject("webhooks", id.as_uuid()),
@@ -344,6 +345,16 @@ impl WebhookService<'_> {
             self.0.policy().decide(actor, permission, &Resource::organization()) == Decision::Allow
         })
     }
+}
+
+/// Lets what waits about the thing of a delivery be tried at once. What is due is under way already, and left alone.
+async fn hasten(work: &mut Work, delivery: WebhookDelivery) -> Result<WebhookDelivery, CommonError> {
+    let (webhook, now) = (delivery.webhook_id, work.now());
+    let head = work.webhook_deliveries().next(webhook, &delivery.subject).await?;
+    if head.is_some_and(|head| until_due(&head, now) > SignedDuration::ZERO) {
+        work.webhook_deliveries().move_waiting(webhook, &delivery.subject, now, now).await?;
+    }
+    Ok(work.webhook_deliveries().get(delivery.id).await?.unwrap_or(delivery))
 }
 
 /// The types in order, each once.

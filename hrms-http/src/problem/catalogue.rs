@@ -154,7 +154,6 @@ catalogue! {
     "user.own-second-factor": "Somebody else has to reset the caller's second factor.";
     "user.removed": "The user was removed; they can be invited again.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
-    "webhook.delivery-waiting": "The delivery hasn't ended; it is tried again by itself.";
     "webhook.disabled": "The webhook is disabled; enable it first.";
     "webhook.event-gone": "The event is no longer kept in the log.";
     "webhook.not-configured": "This service sends no webhooks.";

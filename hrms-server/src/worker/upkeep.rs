@@ -20,6 +20,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often it is looked for jobs that ended long ago.
 const REMOVE: Duration = Duration::from_secs(60 * 60);
 
+/// How often webhooks are looked for that should have been sent.
+const SEND: Duration = Duration::from_secs(60);
+
 /// What there is to do.
 #[derive(Clone, Copy, Debug)]
 enum Chore {
@@ -27,6 +30,8 @@ enum Chore {
     Rescue,
     /// Start what is on schedule.
     Start,
+    /// Send webhooks whose job was given up.
+    Send,
     /// Remove jobs that ended long ago.
     Remove,
     /// Purge closed organisations whose hold is over.
@@ -44,6 +49,7 @@ pub(super) async fn run(
     tokio::join!(
         upkeep.every(RESCUE, Chore::Rescue, stopping.clone()),
         upkeep.every(TICK, Chore::Start, stopping.clone()),
+        upkeep.every(SEND, Chore::Send, stopping.clone()),
         upkeep.every(REMOVE, Chore::Remove, stopping.clone()),
         upkeep.every(PURGE, Chore::Purge, stopping),
     );
@@ -76,6 +82,9 @@ impl Upkeep {
             }
             Chore::Start => {
                 self.hrms.schedules().run_due().await?;
+            }
+            Chore::Send => {
+                self.hrms.webhooks().rescue().await?;
             }
             Chore::Remove => {
                 self.hrms.jobs().remove_ended(&self.retention).await?;

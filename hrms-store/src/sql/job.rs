@@ -159,6 +159,16 @@ impl JobQueue for SqlTx {
         self.try_insert(job, unique_since).await
     }
 
+    async fn bring_forward(&mut self, id: JobId, at: Timestamp) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "UPDATE job SET run_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'queued' AND run_at > $3",
+                params![self.tenant, id, at],
+            )
+            .await?;
+        Ok(())
+    }
+
     async fn progress(
         &mut self,
         lease: &Lease,

@@ -42,6 +42,7 @@ const DIRECTORY: &[&str] = &[
     "job_schedule",
     "tenant_counter",
     "event_consumer",
+    "webhook_delivery",
     "platform_audit_entry",
     "platform_audit_anchor",
     "platform_counter",

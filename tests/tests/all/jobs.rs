@@ -295,7 +295,8 @@ impl Job for Stuck {
 
 async fn what_takes_too_long_is_stopped_without_a_server_too(fresh: Fresh) {
     let setting = setting(fresh).await;
-    let (stuck, other) = (setting.enqueue(&Stuck {}).await, Open { code: "a".into(), works_from: at(0), forbidden: false });
+    let (stuck, other) =
+        (setting.enqueue(&Stuck {}).await, Open { code: "a".into(), works_from: at(0), forbidden: false });
     let other = setting.enqueue(&other).await;
     let registry = registry().with::<Stuck>();
     let all = run_until_idle(&setting.hrms, &registry);

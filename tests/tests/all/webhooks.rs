@@ -2,5 +2,6 @@
 
 mod delivery;
 mod http;
+mod lanes;
 mod network;
 mod receiver;

@@ -5,12 +5,15 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use hrms_core::webhook::{DeliveryFilter, DeliverySort, DeliveryState, WebhookDelivery, WebhookDeliveryRepo};
-use hrms_core::{EventId, PageRequest, StoreError, WebhookDeliveryId, WebhookId};
+use hrms_core::webhook::{
+    DeliveryFilter, DeliverySort, DeliveryState, WebhookDelivery, WebhookDeliveryRepo, WebhookDirectory,
+};
+use hrms_core::{EventId, PageRequest, StoreError, TenantId, WebhookDeliveryId, WebhookId};
 
 use crate::instant::Instant;
 use crate::query::{Param, Query, insert_many, params};
 use crate::sql::{SqlTx, corrupt};
+use crate::store::SqlStore;
 
 #[derive(FromRow)]
 struct DeliveryRow {
@@ -18,6 +21,7 @@ struct DeliveryRow {
     webhook_id: Uuid,
     event_id: Uuid,
     sequence: i64,
+    lane: i64,
     kind: String,
     subject: String,
     state: String,
@@ -34,7 +38,7 @@ struct DeliveryRow {
 /// The columns of [`DeliveryRow`].
 macro_rules! columns {
     () => {
-        "id, webhook_id, event_id, sequence, kind, subject, state, attempts, next_attempt_at, response_status, \
+        "id, webhook_id, event_id, sequence, lane, kind, subject, state, attempts, next_attempt_at, response_status, \
          response_excerpt, error, duration_ms, created_at, updated_at"
     };
 }
@@ -50,6 +54,7 @@ impl TryFrom<DeliveryRow> for WebhookDelivery {
             webhook_id: WebhookId::from_uuid(row.webhook_id),
             event_id: EventId::from_uuid(row.event_id),
             sequence: row.sequence,
+            lane: row.lane.try_into().map_err(|_| bad("lane"))?,
             r#type: row.kind,
             subject: row.subject,
             state: state.ok_or_else(|| bad("state"))?,
@@ -111,6 +116,7 @@ impl WebhookDeliveryRepo for SqlTx {
                 one.webhook_id,
                 one.event_id,
                 one.sequence,
+                one.lane,
                 one.r#type.as_str(),
                 one.subject.as_str(),
                 one.state.code(),
@@ -122,7 +128,7 @@ impl WebhookDeliveryRepo for SqlTx {
         };
         insert_many(
             &mut self.conn,
-            "INSERT INTO webhook_delivery (tenant_id, id, webhook_id, event_id, sequence, kind, subject, state, \
+            "INSERT INTO webhook_delivery (tenant_id, id, webhook_id, event_id, sequence, lane, kind, subject, state, \
              attempts, next_attempt_at, created_at, updated_at) VALUES ",
             deliveries.iter().map(row).collect::<Vec<_>>(),
             "",
@@ -173,6 +179,54 @@ impl WebhookDeliveryRepo for SqlTx {
         row.map(TryInto::try_into).transpose()
     }
 
+    async fn first(&mut self, webhook: WebhookId, lane: u16) -> Result<Option<WebhookDelivery>, StoreError> {
+        let row: Option<DeliveryRow> = self
+            .conn
+            .optional(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM webhook_delivery WHERE tenant_id = $1 AND webhook_id = $2 AND lane = $3 \
+                     AND state = 'waiting' ORDER BY next_attempt_at, sequence LIMIT 1"
+                ),
+                params![self.tenant, webhook, lane],
+            )
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    async fn waiting_lanes(&mut self, webhook: WebhookId) -> Result<Vec<(u16, Timestamp)>, StoreError> {
+        let rows: Vec<(i64, Instant)> = self
+            .conn
+            .all(
+                "SELECT lane, MIN(next_attempt_at) FROM webhook_delivery \
+                 WHERE tenant_id = $1 AND webhook_id = $2 AND state = 'waiting' GROUP BY lane ORDER BY lane",
+                params![self.tenant, webhook],
+            )
+            .await?;
+        let lane = |(lane, at): (i64, Instant)| {
+            Ok((lane.try_into().map_err(|_| corrupt("webhook_delivery", "lane"))?, at.0))
+        };
+        rows.into_iter().map(lane).collect()
+    }
+
+    async fn move_waiting(
+        &mut self,
+        webhook: WebhookId,
+        subject: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "UPDATE webhook_delivery SET next_attempt_at = $4, updated_at = $5 WHERE tenant_id = $1 \
+                 AND webhook_id = $2 AND subject = $3 AND state = 'waiting' AND next_attempt_at <> $4",
+                params![self.tenant, webhook, subject, at, now],
+            )
+            .await?;
+        Ok(())
+    }
+
     async fn fail_waiting(
         &mut self,
         webhook: WebhookId,
@@ -199,5 +253,29 @@ impl WebhookDeliveryRepo for SqlTx {
             )
             .await?;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl WebhookDirectory for SqlStore {
+    async fn overdue_webhooks(
+        &self,
+        before: Timestamp,
+        after: Option<(TenantId, WebhookId)>,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, WebhookId)>, StoreError> {
+        let mut conn = self.directory_read().await?;
+        let after = after.map(|(tenant, webhook)| (tenant.as_uuid(), webhook.as_uuid()));
+        let (tenant, webhook) = after.unwrap_or((Uuid::nil(), Uuid::nil()));
+        let rows: Vec<(Uuid, Uuid)> = conn
+            .all(
+                "SELECT DISTINCT tenant_id, webhook_id FROM webhook_delivery WHERE state = 'waiting' \
+                 AND next_attempt_at < $1 AND (tenant_id, webhook_id) > ($2, $3) \
+                 ORDER BY tenant_id, webhook_id LIMIT $4",
+                params![before, tenant, webhook, limit],
+            )
+            .await?;
+        let ids = |(tenant, webhook)| (TenantId::from_uuid(tenant), WebhookId::from_uuid(webhook));
+        Ok(rows.into_iter().map(ids).collect())
     }
 }

@@ -53,7 +53,14 @@ async fn queues(service: &Service) -> Vec<Value> {
     seen["queues"].as_array().unwrap().iter().filter(ours).cloned().collect()
 }
 
-fn queue(kind: &str, waiting: [u64; 2], oldest: Option<i64>, running: u64, failed: u64, ended: [u64; 2]) -> Value {
+fn queue(
+    kind: &str,
+    waiting: [u64; 2],
+    oldest: Option<i64>,
+    running: u64,
+    failed: u64,
+    ended: [u64; 2],
+) -> Value {
     json!({
         "kind": kind, "waiting": waiting[0], "scheduled": waiting[1], "oldest_waiting_seconds": oldest,
         "running": running, "failed": failed, "ended_in_window": ended[0], "failed_in_window": ended[1],

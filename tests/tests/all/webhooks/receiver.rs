@@ -49,6 +49,9 @@ struct State {
     /// Messages being answered, by subject, and the most at a time.
     busy: HashMap<String, usize>,
     most_at_once: usize,
+    /// The same of all messages.
+    together: usize,
+    most_together: usize,
 }
 
 #[derive(Clone)]
@@ -95,6 +98,11 @@ impl Receiver {
         self.state.lock().unwrap().most_at_once
     }
 
+    /// How many messages were answered at the same time at most.
+    pub(super) fn most_together(&self) -> usize {
+        self.state.lock().unwrap().most_together
+    }
+
     /// The next answers.
     pub(super) fn then(&self, statuses: &[u16]) {
         let answers = statuses.iter().map(|status| (*status, String::new()));
@@ -130,6 +138,8 @@ impl Receiver {
             *busy += 1;
             let busy = *busy;
             state.most_at_once = state.most_at_once.max(busy);
+            state.together += 1;
+            state.most_together = state.most_together.max(state.together);
             let (status, said) = match state.always {
                 Some(status) => (status, String::new()),
                 None => state.answers.pop_front().unwrap_or((200, String::new())),
@@ -137,7 +147,11 @@ impl Receiver {
             (status, said, state.pause)
         };
         tokio::time::sleep(pause).await;
-        *self.state.lock().unwrap().busy.get_mut(&subject).unwrap() -= 1;
+        {
+            let mut state = self.state.lock().unwrap();
+            *state.busy.get_mut(&subject).unwrap() -= 1;
+            state.together -= 1;
+        }
         let mut answer = Response::new(Full::new(Bytes::from(said)));
         *answer.status_mut() = StatusCode::from_u16(status).unwrap();
         if (300..400).contains(&status) {
