@@ -106,7 +106,7 @@ pub struct Actor {
     grants: Arc<[Grant]>,
     rules: Option<Arc<dyn Rules>>,
     facts: Facts,
-    maker: Option<EmployeeId>,
+    also: Arc<[EmployeeId]>,
     context: Context,
     support: Option<Support>,
     cause: Cause,
@@ -147,7 +147,7 @@ impl Actor {
             grants: grants.into(),
             rules: None,
             facts: Facts::default(),
-            maker: None,
+            also: Arc::new([]),
             context: Context::default(),
             support: None,
             cause,
@@ -178,10 +178,10 @@ impl Actor {
         self
     }
 
-    /// The same actor, whose user is no employee and was made by the user who is this one.
+    /// The same actor, whose user counts as these employees too: see [`Actor::counts_as`].
     #[must_use]
-    pub fn with_maker(mut self, maker: Option<EmployeeId>) -> Self {
-        self.maker = maker;
+    pub fn also_counting_as(mut self, employees: Vec<EmployeeId>) -> Self {
+        self.also = employees.into();
         self
     }
 
@@ -279,10 +279,10 @@ impl Actor {
     }
 
     /// Whether the actor counts as an employee in what nobody does for themselves: as the employee that they are,
-    /// and one who is none as whoever made them. Second users of one's own are no second pair of eyes.
+    /// and as whoever made them and stands behind them. Second users of one's own are no second pair of eyes.
     #[must_use]
     pub fn counts_as(&self, employee: EmployeeId) -> bool {
-        self.employee().or(self.maker) == Some(employee)
+        self.employee() == Some(employee) || self.also.contains(&employee)
     }
 
     /// The record in force of the employee that the acting user is.

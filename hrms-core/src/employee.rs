@@ -11,7 +11,9 @@ mod view;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use crate::actor::Actor;
 use crate::employment::coded;
 use crate::id::EmployeeId;
 use crate::store::{Version, Versioned};
@@ -57,6 +59,9 @@ pub struct Employee {
     pub family_name: String,
     /// Work e-mail address, unique when set; compared folded.
     pub email: Option<String>,
+    /// Who set that address since the employee was added, a user or a service account; nil for the system. `None`
+    /// as long as it is the one that they came with.
+    pub email_changed_by: Option<Uuid>,
     /// Date of birth.
     pub birth_date: Option<Date>,
     /// Gender.
@@ -82,6 +87,13 @@ impl Employee {
     #[must_use]
     pub fn name_key(&self) -> String {
         name_key(&self.given_name, &self.family_name)
+    }
+
+    /// Remembers that this actor changed the address, if it isn't the one that `before` had.
+    pub(crate) fn note_email_change(&mut self, before: &Self, by: &Actor) {
+        if self.email_key() != before.email_key() {
+            self.email_changed_by = Some(by.principal().unwrap_or_default());
+        }
     }
 
     /// By what e-mail addresses are compared.

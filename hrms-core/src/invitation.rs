@@ -5,6 +5,7 @@
 //! made when the mail is sent; stored is its hash alone.
 
 mod accept;
+mod link;
 mod mail;
 mod token;
 
@@ -24,7 +25,7 @@ use crate::job::{EnqueueOptions, Requester};
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Permission, Resource, RoleName};
 use crate::store::{Version, Versioned};
-use crate::user::{UserError, UserFilter, UserStatus, rights};
+use crate::user::{UserError, rights};
 use crate::validate::Check;
 
 pub use accept::{Accept, InvitationPreview, InvitationToken, Joined};
@@ -395,7 +396,8 @@ impl InvitationService<'_> {
     ///
     /// # Errors
     /// [`InvitationError::MailNotConfigured`]; [`InvitationError::AlreadyInvited`];
-    /// [`InvitationError::AlreadyMember`]; [`UserError::RoleNotYours`]; [`UserError::EmployeeTaken`]; faulty fields.
+    /// [`InvitationError::AlreadyMember`]; [`UserError::RoleNotYours`]; [`UserError::LinkNotYours`];
+    /// [`UserError::EmployeeTaken`]; faulty fields.
     pub async fn create(&self, actor: &Actor, new: NewInvitation) -> Result<Invitation, InvitationError> {
         self.require_inviter(actor)?;
         self.require_mail()?;
@@ -410,12 +412,6 @@ impl InvitationService<'_> {
         let mut work = self.0.begin(actor).await?;
         let granted = rights::of_new(&mut *work, &roles).await?;
         rights::require_grantable(actor, &granted)?;
-        if let Some(employee) = new.employee_id
-            && !is_address_of(&mut work, employee, &email).await?
-        {
-            rights::require_linkable(actor, &granted)?;
-        }
-        require_free(&mut work, &email, new.employee_id).await?;
         let now = work.now();
         let invitation = Invitation {
             id: InvitationId::from_uuid(self.0.ids().next()),
@@ -433,6 +429,8 @@ impl InvitationService<'_> {
             expires_at: now + GOOD_FOR,
             version: Version::FIRST,
         };
+        link::require_linkable(&mut *work, actor, &invitation, &granted).await?;
+        link::require_free(&mut *work, &invitation.email, invitation.employee_id).await?;
         let stored =
             StoredInvitation { invitation, inviter: Requester::of(actor), token_hash: None, generation: 1 };
         work.invitations().insert(&stored).await?;
@@ -458,7 +456,8 @@ impl InvitationService<'_> {
         }
         let granted = rights::of_new(&mut *work, &before.roles).await?;
         rights::require_grantable(actor, &granted)?;
-        require_free(&mut work, &before.email, before.employee_id).await?;
+        link::require_linkable(&mut *work, actor, &before, &granted).await?;
+        link::require_free(&mut *work, &before.email, before.employee_id).await?;
         let now = work.now();
         let wait = (before.requested_at + SPACING).duration_since(now);
         if wait.is_positive() {
@@ -530,35 +529,6 @@ async fn write(work: &mut Work, stored: &mut StoredInvitation) -> Result<(), Sto
 async fn send(work: &mut Work, stored: &StoredInvitation) -> Result<(), CommonError> {
     let job = InvitationMail { invitation: stored.invitation.id, generation: stored.generation };
     work.enqueue(&job, EnqueueOptions::default()).await?;
-    Ok(())
-}
-
-/// Whether an employee has this work e-mail address: then the invitation reaches nobody else.
-async fn is_address_of(work: &mut Work, employee: EmployeeId, email: &str) -> Result<bool, CommonError> {
-    let employee = work.employees().get(employee).await?;
-    let address = employee.and_then(|employee| employee.email);
-    Ok(address.is_some_and(|address| email::normalize("/email", &address).is_ok_and(|own| own == email)))
-}
-
-/// Refuses when somebody with the address is a user, or somebody else is the employee. Both are asked again, by
-/// the database, when the invitation is accepted.
-async fn require_free(
-    work: &mut Work,
-    email: &str,
-    employee: Option<EmployeeId>,
-) -> Result<(), InvitationError> {
-    let page = PageRequest { limit: 2, ..PageRequest::default() };
-    let filter = UserFilter { email: Some(email.to_owned()), ..UserFilter::default() };
-    let same_address = work.users().list(&filter, &page).await?;
-    if same_address.iter().any(|user| user.status != UserStatus::Removed) {
-        return Err(InvitationError::AlreadyMember);
-    }
-    if employee.is_some() {
-        let filter = UserFilter { employee, ..UserFilter::default() };
-        if !work.users().list(&filter, &page).await?.is_empty() {
-            return Err(UserError::EmployeeTaken.into());
-        }
-    }
     Ok(())
 }
 

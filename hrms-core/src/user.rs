@@ -3,6 +3,7 @@
 //! The account (address, password) belongs to the platform; what an organisation sees and manages is its
 //! *membership*. Nobody hands out what they don't hold, and an organisation always keeps an owner.
 
+pub(crate) mod lineage;
 pub(crate) mod rights;
 
 use std::fmt;
@@ -26,6 +27,8 @@ use crate::policy::{Grant, Permission, Resource, Role, RoleName};
 use crate::secret::Secret;
 use crate::store::{Version, Versioned};
 use crate::validate::Check;
+
+pub use lineage::Lineage;
 
 /// Whether a user can use the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,9 +77,13 @@ pub struct User {
     pub employee_id: Option<EmployeeId>,
     /// Whether they can log in.
     pub status: UserStatus,
-    /// The user who added or invited them, if a user did. Somebody who is no employee counts as that person
-    /// when it comes to deciding on their leave or changing their pay.
+    /// The employee that they were last, if they aren't any more.
+    pub former_employee_id: Option<EmployeeId>,
+    /// The user who added or invited them, if a user did.
     pub created_by: Option<UserId>,
+    /// The user as whom they count, too, when it comes to deciding on somebody's leave or changing their pay:
+    /// whoever made them, as long as nobody else has linked them to an employee.
+    pub counts_as: Option<UserId>,
     /// When they were added.
     pub created_at: Timestamp,
     /// When they last changed.
@@ -211,7 +218,7 @@ pub enum UserError {
     OwnEmployee,
     /// Whoever is linked to an employee sees what the actor may not see of them.
     #[error(
-        "who is linked to an employee sees their pay and private data, and you don't: invite them at the employee's own address"
+        "who is linked to an employee sees their pay and private data, and you don't: invite them at the employee's own address, if it isn't you who changed that last"
     )]
     LinkNotYours,
     /// The organisation would be left without an owner.
@@ -289,8 +296,8 @@ pub struct Standing {
     pub employee: Option<EmployeeId>,
     /// That employee's record in force.
     pub facts: Facts,
-    /// Where the user is no employee: the employee who made them, or made whoever made them.
-    pub maker: Option<EmployeeId>,
+    /// The employees as whom the user counts besides, because those made them or they were them.
+    pub counts_as: Vec<EmployeeId>,
 }
 
 /// The organisation's users in storage.
@@ -346,6 +353,9 @@ pub trait UserRepo: Send {
 
     /// Ends all log-ins of a user in this organisation; how many there were.
     async fn end_sessions(&mut self, user: UserId, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Whom a user counts as; nobody when there is no such user.
+    async fn lineage(&mut self, user: UserId) -> Result<Lineage, StoreError>;
 
     /// What a user may do in the organisation, as of the record in force `today`; `None` unless they are an
     /// active member of an active organisation. Whoever's employment has ended has no rights left, except
@@ -443,8 +453,11 @@ impl UserService<'_> {
             name: new.name,
             roles,
             employee_id: new.employee_id,
+            former_employee_id: None,
             status: UserStatus::Active,
             created_by: actor.user_id(),
+            // Linked or not: whoever made them knows their password.
+            counts_as: actor.user_id(),
             created_at: work.now(),
             updated_at: work.now(),
             version: Version::FIRST,
@@ -505,6 +518,12 @@ impl UserService<'_> {
         if !same_reach || must_change.is_some() || user.name != before.name {
             rights::require_reach(&mut work, actor, &before, &user).await?;
         }
+        if user.employee_id != before.employee_id {
+            user.former_employee_id = before.employee_id.or(before.former_employee_id);
+            if user.employee_id.is_some() {
+                lineage::vouch(&mut *work, actor, &mut user).await?;
+            }
+        }
         if before.is_active_owner() && !user.is_active_owner() {
             rights::keep_an_owner(&mut work, id).await?;
         }
@@ -544,6 +563,7 @@ impl UserService<'_> {
         let now = work.now();
         let mut user = before.clone();
         user.status = UserStatus::Removed;
+        user.former_employee_id = before.employee_id.or(before.former_employee_id);
         user.employee_id = None;
         // So that a role of the organisation that only they had can go.
         user.roles = Vec::new();

@@ -133,7 +133,7 @@ impl BearerAuth {
             context.confirmed_at = confirmed_at;
             context.second_factor = state.second_factor_at.is_some();
             context.channel = Channel::Api;
-            let actor = actor.with_facts(standing.facts).with_maker(standing.maker);
+            let actor = actor.with_facts(standing.facts).also_counting_as(standing.counts_as);
             Caller::User(actor.with_context(context))
         }))
     }
@@ -153,7 +153,7 @@ impl BearerAuth {
             let who = Who::User { user, session: Some(session), employee: standing.employee };
             let actor =
                 Actor::with_grants(tenant, who, standing.roles, standing.grants, Cause::Request, request);
-            let actor = actor.with_facts(standing.facts).with_maker(standing.maker);
+            let actor = actor.with_facts(standing.facts).also_counting_as(standing.counts_as);
             Caller::User(actor.with_support(support))
         }))
     }

@@ -37,6 +37,9 @@ endpoints! {
     GET "/api/v1/employees/{id}" => get, requires EmployeeRead;
 
     /// Change personal data of an employee.
+    ///
+    /// Another work e-mail address wants a fresh proof of who asks (401 `auth.step-up-required`, see
+    /// `POST /api/v1/auth/step-up`): that address is where the employee is invited.
     PATCH "/api/v1/employees/{id}" => change, requires EmployeeManage;
 
     /// Every employment record of an employee.

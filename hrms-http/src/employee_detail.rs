@@ -25,7 +25,7 @@ endpoints! {
     GET "/api/v1/employees/{id}/compensation" => compensation, requires EmployeeReadCompensation;
 
     /// Change what an employee is paid. Nobody changes their own.
-    PATCH "/api/v1/employees/{id}/compensation" => change_compensation, requires EmployeeManageCompensation;
+    PATCH "/api/v1/employees/{id}/compensation" => change_compensation, requires EmployeeManageCompensation, confirmed;
 
     /// Read an employee's bank details.
     GET "/api/v1/employees/{id}/bank" => bank, requires EmployeeReadBank;

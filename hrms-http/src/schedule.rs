@@ -24,7 +24,7 @@ endpoints! {
     /// Whenever it is due, it starts a background job that acts for whoever changed the schedule last, with the rights they
     /// have then. Times that the zone's clocks skip are due right after the gap, times shown twice the first time. What was
     /// missed is caught up once.
-    POST "/api/v1/schedules" => create, requires JobManage;
+    POST "/api/v1/schedules" => create, requires JobManage, confirmed;
 
     /// Read a schedule.
     GET "/api/v1/schedules/{id}" => get, requires JobManage;
@@ -32,12 +32,12 @@ endpoints! {
     /// Change a schedule.
     ///
     /// Its jobs act for whoever changes it from then on.
-    PATCH "/api/v1/schedules/{id}" => change, requires JobManage;
+    PATCH "/api/v1/schedules/{id}" => change, requires JobManage, confirmed;
 
     /// Remove a schedule.
     ///
     /// Jobs that it started stay.
-    DELETE "/api/v1/schedules/{id}" => remove, requires JobManage;
+    DELETE "/api/v1/schedules/{id}" => remove, requires JobManage, confirmed;
 }
 
 /// The filters of the list.

@@ -2,15 +2,15 @@
 
 use jiff::civil::{Date, date};
 
-use crate::contract::fixture::{Subject, location, tenant};
+use crate::contract::fixture::{Subject, id, location, tenant};
 use crate::contract::{department, hired, stored_user};
 use crate::employee::EmployeeFilter;
 use crate::employment::{Facts, Timeline};
-use crate::id::EmployeeId;
+use crate::id::{EmployeeId, UserId};
 use crate::page::PageRequest;
 use crate::policy::{Role, Visibility};
 use crate::store::Tx;
-use crate::user::{Standing, User};
+use crate::user::{Lineage, Standing, User, UserStatus};
 
 const DAY: Date = date(2020, 6, 1);
 
@@ -110,53 +110,87 @@ pub async fn whoever_left_has_no_rights(store: &impl Subject) {
     assert_eq!(rights(&unlinked, date(2021, 1, 2)).await.roles, [Role::Hr]);
 }
 
-/// Who is no employee counts as the employee who made them, or made whoever made them; people who made each other
-/// as nobody.
+/// Who was made by somebody counts as that person's employee, now and after that one was unlinked or removed, and
+/// after they were linked to one of their own, until `counts_as` says otherwise.
 pub async fn second_users_count_as_whoever_made_them(store: &impl Subject) {
     let (tenant, other) = (tenant(store).await, tenant(store).await);
     let mut tx = store.begin(tenant).await.unwrap();
     let employee = hired(&mut *tx, "1", Facts::default()).await.id;
+    let own = hired(&mut *tx, "2", Facts::default()).await.id;
     tx.commit().await.unwrap();
     let ada = member(store, tenant, Role::Hr, employee).await;
     let mut made = Vec::new();
     for by in 0..3 {
         let mut user = stored_user(store, tenant, &[Role::Hr]).await;
-        user.created_by = Some(made.last().map_or(ada.id, |maker: &User| maker.id)).filter(|_| by < 2);
+        user.counts_as = Some(made.last().map_or(ada.id, |maker: &User| maker.id)).filter(|_| by < 2);
+        user.created_by = user.counts_as;
         made.push(user);
     }
     let [second, third, alone] = &made[..] else { panic!() };
     let mut tx = store.begin(tenant).await.unwrap();
     for user in [second, third] {
-        tx.users()
-            .update(&User { version: user.version.next(), ..user.clone() }, user.version)
-            .await
-            .unwrap();
+        rewrite(&mut *tx, user, |stored| {
+            (stored.created_by, stored.counts_as) = (user.created_by, user.counts_as);
+        })
+        .await;
     }
-    let today = date(2026, 1, 1);
     let kept = tx.users().get(third.id).await.unwrap().unwrap();
-    assert_eq!(kept.created_by, Some(second.id));
-    for (user, maker) in [(&ada, None), (second, Some(employee)), (third, Some(employee)), (alone, None)] {
-        assert_eq!(tx.users().rights(user.id, today).await.unwrap().unwrap().maker, maker);
-    }
-    // An employee of their own: nobody's second user any more.
-    let own = hired(&mut *tx, "2", Facts::default()).await.id;
-    let linked = User { employee_id: Some(own), version: kept.version.next(), ..kept.clone() };
-    tx.users().update(&linked, kept.version).await.unwrap();
-    assert_eq!(tx.users().rights(third.id, today).await.unwrap().unwrap().maker, None);
+    assert_eq!((kept.created_by, kept.counts_as), (Some(second.id), Some(second.id)));
+    assert_eq!(counting(&mut *tx, second).await, [employee]);
+    assert_eq!(counting(&mut *tx, third).await, [employee]);
+    assert_eq!(counting(&mut *tx, alone).await, []);
+    let line = tx.users().lineage(third.id).await.unwrap();
+    assert_eq!(line.users, [third.id, second.id, ada.id]);
+    assert!(line.meets(&tx.users().lineage(second.id).await.unwrap()));
+    assert!(!line.meets(&tx.users().lineage(alone.id).await.unwrap()));
+    assert_eq!(tx.users().lineage(UserId::from_uuid(id())).await.unwrap(), Lineage::default());
+    // An employee of their own changes nothing by itself.
+    rewrite(&mut *tx, second, |user| user.employee_id = Some(own)).await;
+    assert_eq!(counting(&mut *tx, second).await, sorted([employee, own]));
+    assert_eq!(counting(&mut *tx, third).await, sorted([employee, own]));
+    // Nor does it that whoever made them is gone.
+    rewrite(&mut *tx, &ada, |user| {
+        (user.status, user.employee_id, user.former_employee_id) =
+            (UserStatus::Removed, None, Some(employee));
+    })
+    .await;
+    let gone = tx.users().get(ada.id).await.unwrap().unwrap();
+    assert_eq!((gone.employee_id, gone.former_employee_id), (None, Some(employee)));
+    assert_eq!(counting(&mut *tx, third).await, sorted([employee, own]));
+    // Somebody else has vouched for them.
+    rewrite(&mut *tx, third, |user| user.counts_as = None).await;
+    assert_eq!(counting(&mut *tx, third).await, []);
+    rewrite(&mut *tx, third, |user| user.former_employee_id = Some(own)).await;
+    assert_eq!(counting(&mut *tx, third).await, [own]);
     // Two who made each other.
-    let version = tx.users().get(second.id).await.unwrap().unwrap().version;
-    let (one, two) = (alone.clone(), second.clone());
-    let one = User { created_by: Some(two.id), version: one.version.next(), ..one };
-    let two = User { created_by: Some(one.id), version: version.next(), ..two };
-    tx.users().update(&one, alone.version).await.unwrap();
-    tx.users().update(&two, version).await.unwrap();
-    assert_eq!(tx.users().rights(two.id, today).await.unwrap().unwrap().maker, None);
+    rewrite(&mut *tx, alone, |user| user.counts_as = Some(third.id)).await;
+    rewrite(&mut *tx, third, |user| user.counts_as = Some(alone.id)).await;
+    assert_eq!(counting(&mut *tx, alone).await, [own]);
     tx.commit().await.unwrap();
     // Nobody elsewhere is anybody here.
     let stranger = stored_user(store, other, &[Role::Hr]).await;
-    let stranger = User { created_by: Some(ada.id), ..stranger };
     let mut tx = store.begin(other).await.unwrap();
-    let changed = User { version: stranger.version.next(), ..stranger.clone() };
-    tx.users().update(&changed, stranger.version).await.unwrap();
-    assert_eq!(tx.users().rights(stranger.id, today).await.unwrap().unwrap().maker, None);
+    rewrite(&mut *tx, &stranger, |user| user.counts_as = Some(second.id)).await;
+    assert_eq!(counting(&mut *tx, &stranger).await, []);
+    assert_eq!(tx.users().lineage(second.id).await.unwrap(), Lineage::default());
+}
+
+/// Writes a user with a change.
+async fn rewrite(tx: &mut dyn Tx, of: &User, change: impl FnOnce(&mut User)) {
+    let stored = tx.users().get(of.id).await.unwrap().unwrap();
+    let mut user = User { version: stored.version.next(), ..stored.clone() };
+    change(&mut user);
+    tx.users().update(&user, stored.version).await.unwrap();
+}
+
+/// As whom a user counts besides, as their rights say.
+async fn counting(tx: &mut dyn Tx, user: &User) -> Vec<EmployeeId> {
+    let standing = tx.users().rights(user.id, date(2026, 1, 1)).await.unwrap().unwrap();
+    sorted(standing.counts_as)
+}
+
+fn sorted(employees: impl IntoIterator<Item = EmployeeId>) -> Vec<EmployeeId> {
+    let mut sorted: Vec<_> = employees.into_iter().collect();
+    sorted.sort_unstable();
+    sorted
 }

@@ -54,6 +54,7 @@ pub fn employee(number: &str) -> Employee {
         given_name: format!("Given {number}"),
         family_name: "Family".into(),
         email: Some(format!("{number}@example.org")),
+        email_changed_by: None,
         birth_date: Some(date(1990, 2, 28)),
         gender: Some(Gender::Other),
         hired_on: START,
@@ -94,6 +95,8 @@ pub async fn people_are_read_back_with_their_records(store: &impl Subject) {
         ..Facts::default()
     };
     let worker = hired(&mut *tx, "2", facts).await;
+    let worker = Employee { email_changed_by: Some(id()), version: worker.version.next(), ..worker };
+    tx.employees().update_many(std::slice::from_ref(&worker)).await.unwrap();
     let mut timeline = Timeline::hired(START, facts);
     let up = Change { department_id: Patch::Set(top.id), manager_id: Patch::Clear, ..Change::default() };
     timeline.change_from(date(2021, 1, 1), &up).unwrap();

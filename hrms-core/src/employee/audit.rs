@@ -39,6 +39,7 @@ impl Serialize for OnRecord<'_> {
                 given_name,
                 family_name,
                 email,
+                email_changed_by: _,
                 birth_date,
                 gender,
                 hired_on,

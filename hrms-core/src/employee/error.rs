@@ -16,7 +16,7 @@ pub enum EmployeeError {
     #[error("another employee has this e-mail address")]
     EmailTaken,
     /// People don't change this of themselves.
-    #[error("somebody else has to change this of you")]
+    #[error("somebody else has to change this: it is about you, or about somebody as whom you count")]
     OwnDetails,
     /// The employee would be above themselves in the reporting line.
     #[error("the reporting line would have a cycle on {on}")]

@@ -152,6 +152,7 @@ impl EmployeeService<'_> {
             given_name: new.given_name,
             family_name: new.family_name,
             email: new.email,
+            email_changed_by: None,
             birth_date: new.birth_date,
             gender: new.gender,
             hired_on: new.hired_on,
@@ -181,7 +182,8 @@ impl EmployeeService<'_> {
     /// Changes personal data of an employee who is still at version `expected`.
     ///
     /// # Errors
-    /// [`CommonError::Stale`]; [`EmployeeError::NumberTaken`]; [`EmployeeError::EmailTaken`]; faulty fields.
+    /// [`CommonError::Stale`]; [`EmployeeError::NumberTaken`]; [`EmployeeError::EmailTaken`]; faulty fields;
+    /// [`CommonError::Unconfirmed`] for another e-mail address.
     pub async fn change(
         &self,
         actor: &Actor,
@@ -211,6 +213,11 @@ impl EmployeeService<'_> {
             return Ok(work.commit(self.shown(actor, row)).await?);
         }
         check(&employee)?;
+        if employee.email != before.email {
+            // It is where an invitation goes that makes somebody this employee.
+            self.0.require_confirmed(actor)?;
+        }
+        employee.note_email_change(&before, actor);
         employee.updated_at = work.now();
         employee.version = expected.next();
         work.employees().update_many(std::slice::from_ref(&employee)).await?;

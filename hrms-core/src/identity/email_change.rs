@@ -110,7 +110,8 @@ impl Audited for Address<'_> {}
 
 impl IdentityService<'_> {
     /// Asks for another address. Whoever calls runs what is handed back after they have answered: the answer, and how
-    /// long it takes, is the same whether the address is free or another account's. Then nothing is sent.
+    /// long it takes, is the same whether the address is free or another account's. Then no token is sent. The present
+    /// address is told in any case: whoever reads its mail has an hour to stop a change that they didn't ask for.
     ///
     /// # Errors
     /// Faulty fields, among them a wrong password and the present address; [`IdentityError::TooManyAttempts`], also
@@ -153,6 +154,9 @@ impl IdentityService<'_> {
         Ok(async move {
             if let Err(error) = send_token(&hrms, &to, &token).await {
                 tracing::error!(%error, "the message to a new address was not sent");
+            }
+            if let Err(error) = hrms.mailer().send(warning(&account.email)).await {
+                tracing::error!(%error, "the present address was not told of a change that was asked for");
             }
         })
     }
@@ -228,6 +232,14 @@ fn message(to: &str, token: &Secret, public_url: Option<&str>) -> Message {
     Message { to: to.to_owned(), subject: "Confirm your new address".to_owned(), text, html: None }
 }
 
+fn warning(to: &str) -> Message {
+    let text = "Somebody, probably you, asked for another address to log in with, in the place of this one. Nothing has \
+                changed yet.\n\nIf it wasn't you, somebody knows your password: log in, change it, and end your other \
+                sessions. That takes the request back.\n";
+    let subject = "Another address for your account was asked for".to_owned();
+    Message { to: to.to_owned(), subject, text: text.to_owned(), html: None }
+}
+
 fn notice(to: &str) -> Message {
     let text = "The address of your account was changed: this one isn't good to log in with any more. All other \
                 sessions have ended.\n\nIf it wasn't you, tell whoever runs the service at once.\n";
@@ -246,6 +258,8 @@ mod tests {
         assert!(with.text.contains("\nhttps://hr.example.com/change-email#token=T0ken\n"), "{}", with.text);
         let without = message("a@example.com", &token, None);
         assert!(without.text.contains("\nT0ken\n") && !without.text.contains("http"));
-        assert!(!notice("a@example.com").text.contains("@"));
+        for told in [notice("a@example.com"), warning("a@example.com")] {
+            assert!(!told.text.contains('@') && !told.text.contains("token"), "{}", told.text);
+        }
     }
 }

@@ -76,6 +76,7 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
             Some(before) => {
                 after.version = before.version.next();
                 after.updated_at = work.now();
+                after.note_email_change(&before, work.actor());
                 writes.changed.push((before, after.clone()));
                 report.counts.updated += 1;
             }
@@ -263,6 +264,7 @@ fn judge(
         given_name: String::new(),
         family_name: String::new(),
         email: None,
+        email_changed_by: None,
         birth_date: None,
         gender: None,
         hired_on,

@@ -12,7 +12,7 @@ use crate::id::{RequestId, UserId};
 use crate::identity::{Client, MyOrganization};
 use crate::invitation::token::Token;
 use crate::invitation::{
-    InvitationError, InvitationService, InvitationStatus, StoredInvitation, event, write,
+    InvitationError, InvitationService, InvitationStatus, StoredInvitation, event, link, write,
 };
 use crate::job::requester;
 use crate::organization::{Organization, OrganizationStatus};
@@ -20,7 +20,8 @@ use crate::password;
 use crate::policy::{Permission, Resource, Rules};
 use crate::secret::Secret;
 use crate::store::{Tx, Version};
-use crate::user::{self, User, UserStatus, rights};
+use crate::user::lineage::is_somebody_else;
+use crate::user::{self, User, UserError, UserStatus, rights};
 use crate::validate::Check;
 
 /// The token of an invitation.
@@ -70,6 +71,14 @@ pub struct InvitationPreview {
     pub expires_at: jiff::Timestamp,
 }
 
+/// An invitation that can be accepted.
+struct Good {
+    stored: StoredInvitation,
+    organization: Organization,
+    /// Whoever invited, with the rights that they have now.
+    inviter: Actor,
+}
+
 /// Somebody is a user of an organisation from now on. They log in as anybody does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -93,7 +102,7 @@ impl InvitationService<'_> {
         request: RequestId,
     ) -> Result<InvitationPreview, InvitationError> {
         let token = Token::read(token).ok_or(InvitationError::InvalidToken)?;
-        let (stored, organization) = self.look(&token, request).await?;
+        let Good { stored, organization, .. } = self.look(&token, request).await?;
         let invitation = stored.invitation;
         let known = self.0.directory().account_by_email(&invitation.email).await?;
         Ok(InvitationPreview {
@@ -118,7 +127,7 @@ impl InvitationService<'_> {
         request: RequestId,
     ) -> Result<Joined, InvitationError> {
         let token = Token::read(&with.token).ok_or(InvitationError::InvalidToken)?;
-        let (stored, organization) = self.look(&token, request).await?;
+        let Good { stored, organization, .. } = self.look(&token, request).await?;
         let invitation = stored.invitation;
         let name = with.name.unwrap_or_else(|| invitation.name.clone());
         let mut check = Check::new();
@@ -152,7 +161,7 @@ impl InvitationService<'_> {
         let user = by.user_id().filter(|_| by.support().is_none()).ok_or(InvitationError::OtherAccount)?;
         let token = Token::read(token).ok_or(InvitationError::InvalidToken)?;
         let request = by.request();
-        let (stored, _) = self.look(&token, request).await?;
+        let Good { stored, .. } = self.look(&token, request).await?;
         let known = self.0.directory().account_by_email(&stored.invitation.email).await?;
         if !known.is_some_and(|known| known.active && known.account.id == user) {
             return Err(InvitationError::OtherAccount);
@@ -161,11 +170,7 @@ impl InvitationService<'_> {
         self.settle(&token, (user, from), None, stored.invitation.name, request).await
     }
 
-    async fn look(
-        &self,
-        token: &Token,
-        request: RequestId,
-    ) -> Result<(StoredInvitation, Organization), InvitationError> {
+    async fn look(&self, token: &Token, request: RequestId) -> Result<Good, InvitationError> {
         let mut tx = self.0.store().read(token.tenant).await?;
         let stored = tx.invitations().get(token.invitation).await?;
         self.check(&mut *tx, token, stored, None, request).await
@@ -179,7 +184,7 @@ impl InvitationService<'_> {
         stored: Option<StoredInvitation>,
         rules: Option<Arc<dyn Rules>>,
         request: RequestId,
-    ) -> Result<(StoredInvitation, Organization), InvitationError> {
+    ) -> Result<Good, InvitationError> {
         let now = self.0.clock().now();
         let good = |stored: &StoredInvitation| {
             stored.token_hash == Some(token.hash())
@@ -207,7 +212,12 @@ impl InvitationService<'_> {
         if !may || rights::require_grantable(&inviter, &granted).is_err() {
             return Err(InvitationError::InviterGone);
         }
-        Ok((stored, organization))
+        // The employee may have got another address since.
+        match link::require_linkable(tx, &inviter, &stored.invitation, &granted).await {
+            Err(InvitationError::User(UserError::LinkNotYours)) => return Err(InvitationError::InviterGone),
+            other => other?,
+        }
+        Ok(Good { stored, organization, inviter })
     }
 
     /// Uses the invitation up. Everything is checked again while it is held: of any number of callers one gets here.
@@ -227,12 +237,14 @@ impl InvitationService<'_> {
         let rules = self.0.rules_of(token.tenant).await?;
         let mut work = self.0.begin(&actor).await?;
         let stored = work.invitations().hold(token.invitation).await?;
-        let (mut stored, organization) = self.check(&mut *work, token, stored, rules, request).await?;
+        let good = self.check(&mut *work, token, stored, rules, request).await?;
+        let Good { mut stored, organization, inviter } = good;
         let before = stored.invitation.clone();
         stored.invitation.status = InvitationStatus::Accepted;
         stored.invitation.accepted_by = Some(user);
         stored.token_hash = None;
         write(&mut work, &mut stored).await?;
+        let own = link::reaches_the_employee(&mut *work, &inviter, &before).await?;
         let member = work.users().get(user).await?;
         let joined = User {
             id: user,
@@ -240,8 +252,10 @@ impl InvitationService<'_> {
             name,
             roles: before.roles.clone(),
             employee_id: before.employee_id,
+            former_employee_id: None,
             status: UserStatus::Active,
             created_by: before.invited_by,
+            counts_as: if own { None } else { before.invited_by },
             created_at: work.now(),
             updated_at: work.now(),
             version: Version::FIRST,
@@ -251,7 +265,12 @@ impl InvitationService<'_> {
                 return Err(InvitationError::AlreadyMember);
             }
             (Some(was), _) => {
-                let again = User { created_at: was.created_at, version: was.version.next(), ..joined };
+                let mut again = User { created_at: was.created_at, version: was.version.next(), ..joined };
+                if again.employee_id.is_none() || !is_somebody_else(&mut *work, &inviter, user).await? {
+                    // Coming back makes nobody another person.
+                    again.former_employee_id = was.former_employee_id;
+                    again.counts_as = was.counts_as.or(again.counts_as);
+                }
                 work.users().update(&again, was.version).await?;
                 again
             }

@@ -221,7 +221,7 @@ pub(crate) async fn actor_in(
     Ok(standing.map(|standing| {
         as_user(standing.employee, &standing.roles, standing.grants)
             .with_facts(standing.facts)
-            .with_maker(standing.maker)
+            .also_counting_as(standing.counts_as)
     }))
 }
 
@@ -253,7 +253,8 @@ async fn supported(
     let who = Who::User { user, session: None, employee: standing.employee };
     let cause = Cause::Job(job.id);
     let actor = Actor::with_grants(tenant, who, standing.roles, standing.grants, cause, job.request);
-    Ok(in_job(hrms, tenant, job, actor.with_facts(standing.facts).with_support(support)).await?)
+    let actor = actor.with_facts(standing.facts).also_counting_as(standing.counts_as);
+    Ok(in_job(hrms, tenant, job, actor.with_support(support)).await?)
 }
 
 /// Jobs of an organisation that isn't in use wait until it is again.

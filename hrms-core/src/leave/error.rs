@@ -42,10 +42,10 @@ pub enum LeaveError {
     #[error("this request can't be cancelled any more")]
     NotCancellable,
     /// Nobody decides on their own leave, by whatever right.
-    #[error("nobody decides on their own leave")]
+    #[error("nobody decides on their own leave, nor does a user who counts as them")]
     SelfApproval,
     /// Nobody grants leave to themselves, by whatever right.
-    #[error("nobody grants leave to themselves")]
+    #[error("nobody grants leave to themselves, nor does a user who counts as them")]
     SelfGrant,
     /// The employee isn't employed on a day of the request.
     #[error("not employed on {on}")]

@@ -138,15 +138,29 @@ impl CedarRules {
         self.slices.get(at)?.as_ref()
     }
 
+    /// The policies about a permission, and those about what it presupposes.
+    fn slices(&self, permission: Permission) -> impl Iterator<Item = &Slice> {
+        [Some(permission), permission.presupposes()].into_iter().flatten().filter_map(|one| self.slice(one))
+    }
+
     /// How many policies a decision about a permission looks at.
     #[must_use]
     pub fn count(&self, permission: Permission) -> usize {
-        self.slice(permission).map_or(0, |slice| slice.policies.policies().count())
+        self.slices(permission).map(|slice| slice.policies.policies().count()).sum()
     }
 
-    /// What the policies say, and which of them say so.
+    /// What the policies say, and which of them say so. Those that forbid what the permission presupposes forbid it too.
     #[must_use]
     pub fn ask(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Answer {
+        let answer = self.ask_only(actor, permission, resource);
+        let first = permission.presupposes().filter(|_| resource.owner.is_some());
+        match first.map(|first| self.ask_only(actor, first, resource)) {
+            Some(first) if answer.verdict != Verdict::Forbid && first.verdict == Verdict::Forbid => first,
+            _ => answer,
+        }
+    }
+
+    fn ask_only(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Answer {
         let Some(slice) = self.slice(permission) else { return Answer::silent() };
         if is_out_of_reach(actor, permission) {
             return Answer::silent();
@@ -173,7 +187,7 @@ impl CedarRules {
 
 impl Rules for CedarRules {
     fn concern(&self, permission: Permission) -> bool {
-        self.slice(permission).is_some()
+        self.slices(permission).next().is_some()
     }
 
     fn may_permit(&self, permission: Permission) -> bool {
@@ -181,17 +195,19 @@ impl Rules for CedarRules {
     }
 
     fn tells_apart(&self, permission: Permission) -> bool {
-        self.slice(permission).is_some_and(|slice| slice.tells_apart)
+        self.slices(permission).any(|slice| slice.tells_apart)
     }
 
     fn could_be_evaded(&self, actor: &Actor, permission: Permission, by: Receiver) -> bool {
-        let Some(slice) = self.slice(permission) else { return false };
-        let policies = match by {
-            Receiver::User => &slice.against_people,
-            Receiver::Program => &slice.against_users,
-        };
-        let harmless = policies.is_empty() || is_out_of_reach(actor, permission);
-        !harmless && evasion::could_forbid(policies, actor, permission)
+        [Some(permission), permission.presupposes()].into_iter().flatten().any(|permission| {
+            let Some(slice) = self.slice(permission) else { return false };
+            let policies = match by {
+                Receiver::User => &slice.against_people,
+                Receiver::Program => &slice.against_users,
+            };
+            let harmless = policies.is_empty() || is_out_of_reach(actor, permission);
+            !harmless && evasion::could_forbid(policies, actor, permission)
+        })
     }
 
     fn judge(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Verdict {
@@ -221,7 +237,10 @@ fn concerns(policy: &Policy, permission: Permission) -> bool {
 
 /// Whether a text could say something to a permission; no for what is no policy.
 pub(crate) fn concerns_text(text: &str, permission: Permission) -> bool {
-    Policy::parse(None, text).is_ok_and(|policy| concerns(&policy, permission))
+    Policy::parse(None, text).is_ok_and(|policy| {
+        let first = permission.presupposes().filter(|_| policy.effect() == Effect::Forbid);
+        concerns(&policy, permission) || first.is_some_and(|first| concerns(&policy, first))
+    })
 }
 
 /// Whether it depends on the thing, beyond its kind, what a policy says. Guesses yes where it can't be known.

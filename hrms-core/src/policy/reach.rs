@@ -41,6 +41,26 @@ impl Permission {
         }
     }
 
+    /// The permission without which this one makes no sense on the same thing: a policy that forbids that one forbids
+    /// this one too. Whoever mustn't see somebody mustn't see, or change, anything of their record either.
+    #[must_use]
+    pub const fn presupposes(self) -> Option<Self> {
+        match self {
+            Self::EmployeeManage
+            | Self::EmployeeReadPersonal
+            | Self::EmployeeManagePersonal
+            | Self::EmployeeReadCompensation
+            | Self::EmployeeManageCompensation
+            | Self::EmployeeReadBank
+            | Self::EmployeeManageBank
+            | Self::EmployeeReadIdentity
+            | Self::EmployeeManageIdentity
+            | Self::EmployeeReadMedical
+            | Self::EmployeeManageMedical => Some(Self::EmployeeRead),
+            _ => None,
+        }
+    }
+
     /// Whether a program with an API key may be allowed it. Who gets in and what they may do is for people.
     #[must_use]
     pub const fn is_for_programs(self) -> bool {
@@ -81,6 +101,14 @@ mod tests {
         for permission in Permission::ALL {
             assert!(permission.scopes().contains(&Scope::Organization));
             assert!(permission.description().ends_with('.') && !permission.description().starts_with(' '));
+        }
+    }
+
+    #[test]
+    fn whatever_is_about_an_employee_presupposes_to_see_them() {
+        for permission in Permission::ALL {
+            let about = permission.code().starts_with("employee.") && *permission != Permission::EmployeeRead;
+            assert_eq!(permission.presupposes(), about.then_some(Permission::EmployeeRead), "{permission:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::user::{User, UserError};
 use crate::validate::Check;
 
 /// A role with what it grants.
-type Granted = (RoleName, Vec<Grant>);
+pub(crate) type Granted = (RoleName, Vec<Grant>);
 
 /// Each role once, in order.
 pub(crate) fn normal(mut roles: Vec<RoleName>) -> Vec<RoleName> {

@@ -16,7 +16,8 @@ endpoints! {
     /// Ask for another address to log in with.
     ///
     /// A message goes to it, with which the change is confirmed within an hour; asking again makes a former one
-    /// worthless. The answer is the same for an address that another account has. Once in two minutes.
+    /// worthless. The answer is the same for an address that another account has; the present address is told in any case.
+    /// Once in two minutes.
     POST "/api/v1/auth/email-changes" => ask_email_change, known, confirmed;
 
     /// Change the address with the token of the message.

@@ -18,10 +18,10 @@ endpoints! {
     GET "/api/v1/users/{id}/sessions" => sessions, requires UserManage;
 
     /// End all of a user's sessions in the organisation.
-    DELETE "/api/v1/users/{id}/sessions" => end_sessions, requires UserManage;
+    DELETE "/api/v1/users/{id}/sessions" => end_sessions, requires UserManage, confirmed;
 
     /// End one of a user's sessions.
-    DELETE "/api/v1/users/{id}/sessions/{session_id}" => end_session, requires UserManage;
+    DELETE "/api/v1/users/{id}/sessions/{session_id}" => end_session, requires UserManage, confirmed;
 
     /// Remove the second factor of a user who lost it, and end their sessions.
     ///

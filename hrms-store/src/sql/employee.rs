@@ -25,8 +25,8 @@ pub(super) use view::{full_name, named};
 
 macro_rules! columns {
     () => {
-        "SELECT id, number, given_name, family_name, email, birth_date, gender, hired_on, created_at, \
-         updated_at, version FROM employee WHERE tenant_id = $1"
+        "SELECT id, number, given_name, family_name, email, email_changed_by, birth_date, gender, hired_on, \
+         created_at, updated_at, version FROM employee WHERE tenant_id = $1"
     };
 }
 
@@ -37,6 +37,7 @@ struct EmployeeColumns {
     given_name: String,
     family_name: String,
     email: Option<String>,
+    email_changed_by: Option<Uuid>,
     birth_date: Option<jiff_sqlx::Date>,
     gender: Option<String>,
     hired_on: jiff_sqlx::Date,
@@ -55,6 +56,7 @@ impl TryFrom<EmployeeColumns> for Employee {
             given_name: row.given_name,
             family_name: row.family_name,
             email: row.email,
+            email_changed_by: row.email_changed_by,
             birth_date: row.birth_date.map(jiff_sqlx::Date::to_jiff),
             gender: row.gender.as_deref().map(gender).transpose()?,
             hired_on: row.hired_on.to_jiff(),
@@ -70,10 +72,10 @@ fn gender(code: &str) -> Result<Gender, StoreError> {
 }
 
 const INSERT: &str = "INSERT INTO employee (tenant_id, id, number, given_name, family_name, email, birth_date, \
-    gender, hired_on, name_key, email_key, search_key, created_at, updated_at, version) VALUES ";
+    gender, hired_on, name_key, email_key, search_key, created_at, updated_at, version, email_changed_by) VALUES ";
 
 impl SqlTx {
-    fn employee_params(&self, employee: &Employee) -> [Param; 15] {
+    fn employee_params(&self, employee: &Employee) -> [Param; 16] {
         params![
             self.tenant,
             employee.id,
@@ -90,6 +92,7 @@ impl SqlTx {
             employee.created_at,
             employee.updated_at,
             employee.version,
+            employee.email_changed_by,
         ]
     }
 
@@ -222,7 +225,8 @@ impl EmployeeRepo for SqlTx {
              given_name = excluded.given_name, family_name = excluded.family_name, email = excluded.email, \
              birth_date = excluded.birth_date, gender = excluded.gender, hired_on = excluded.hired_on, \
              name_key = excluded.name_key, email_key = excluded.email_key, search_key = excluded.search_key, \
-             updated_at = excluded.updated_at, version = excluded.version \
+             updated_at = excluded.updated_at, version = excluded.version, \
+             email_changed_by = excluded.email_changed_by \
              WHERE employee.version = excluded.version - 1",
         )
         .await?;

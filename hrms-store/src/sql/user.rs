@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use hrms_core::user::{Standing, User, UserFilter, UserRepo, UserSort, UserStatus};
+use hrms_core::user::{Lineage, Standing, User, UserFilter, UserRepo, UserSort, UserStatus};
 use hrms_core::{EmployeeId, PageRequest, Role, RoleName, SessionId, StoreError, UserId, Version};
 
 use crate::engine::Conn;
@@ -25,7 +25,9 @@ struct UserRow {
     employee_id: Option<Uuid>,
     status: String,
     removed_at: Option<Instant>,
+    former_employee_id: Option<Uuid>,
     created_by: Option<Uuid>,
+    counts_as: Option<Uuid>,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
@@ -41,6 +43,7 @@ impl TryFrom<UserRow> for User {
             name: row.name,
             roles: roles(row.roles)?,
             employee_id: row.employee_id.map(EmployeeId::from_uuid),
+            former_employee_id: row.former_employee_id.map(EmployeeId::from_uuid),
             status: match (row.status.as_str(), row.removed_at) {
                 ("active", None) => UserStatus::Active,
                 ("disabled", None) => UserStatus::Disabled,
@@ -48,6 +51,7 @@ impl TryFrom<UserRow> for User {
                 (other, _) => return Err(corrupt("membership", format!("status {other}"))),
             },
             created_by: row.created_by.map(UserId::from_uuid),
+            counts_as: row.counts_as.map(UserId::from_uuid),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -57,9 +61,11 @@ impl TryFrom<UserRow> for User {
 
 #[derive(FromRow)]
 struct StandingRow {
+    user_id: Uuid,
     roles: Value,
     employee_id: Option<Uuid>,
-    created_by: Option<Uuid>,
+    former_employee_id: Option<Uuid>,
+    counts_as: Option<Uuid>,
     /// Whether the employee has left.
     ended: bool,
     #[sqlx(flatten)]
@@ -72,38 +78,17 @@ impl SqlTx {
         if row.ended {
             roles.retain(|role| *role == Role::Owner);
         }
-        let maker = match (row.employee_id, row.created_by) {
-            (None, Some(by)) => self.maker(by).await?,
-            _ => None,
-        };
+        let mut counts_as: Vec<_> = row.former_employee_id.map(EmployeeId::from_uuid).into_iter().collect();
+        if row.counts_as.is_some() {
+            counts_as = self.lineage(UserId::from_uuid(row.user_id)).await?.employees;
+        }
         Ok(Standing {
-            maker,
+            counts_as,
             grants: self.grants_of(&roles).await?,
             roles,
             employee: row.employee_id.map(EmployeeId::from_uuid),
             facts: row.facts.try_into()?,
         })
-    }
-}
-
-impl SqlTx {
-    /// The employee that a user is, or whoever made them, or made whoever made them. `UNION` ends where people made
-    /// each other.
-    async fn maker(&mut self, user: Uuid) -> Result<Option<EmployeeId>, StoreError> {
-        let found: Option<(Uuid,)> = self
-            .conn
-            .optional(
-                "WITH RECURSIVE maker (user_id, employee_id, created_by) AS ( \
-                   SELECT user_id, employee_id, created_by FROM membership WHERE tenant_id = $1 AND user_id = $2 \
-                   UNION \
-                   SELECT m.user_id, m.employee_id, m.created_by \
-                   FROM maker AS k JOIN membership AS m ON m.tenant_id = $1 AND m.user_id = k.created_by \
-                   WHERE k.employee_id IS NULL) \
-                 SELECT employee_id FROM maker WHERE employee_id IS NOT NULL",
-                params![self.tenant, user],
-            )
-            .await?;
-        Ok(found.map(|(employee,)| EmployeeId::from_uuid(employee)))
     }
 }
 
@@ -114,7 +99,7 @@ impl SqlTx {
 macro_rules! standing {
     ($from:literal, $where:literal) => {
         concat!(
-            "SELECT m.roles, m.employee_id, m.created_by, \
+            "SELECT m.user_id, m.roles, m.employee_id, m.former_employee_id, m.counts_as, \
              (m.employee_id IS NOT NULL AND EXISTS (SELECT 1 FROM employment_record AS p \
                WHERE p.tenant_id = $1 AND p.employee_id = m.employee_id AND p.valid_to <= $3) \
               AND NOT EXISTS (SELECT 1 FROM employment_record AS p \
@@ -166,7 +151,8 @@ async fn insert_membership(
     let (status, removed_at) = stored_status(user);
     conn.execute(
         "INSERT INTO membership (tenant_id, user_id, email, name, roles, employee_id, status, removed_at, created_at, \
-         updated_at, version, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         updated_at, version, created_by, counts_as, former_employee_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         params![
             tenant,
             user.id,
@@ -180,6 +166,8 @@ async fn insert_membership(
             user.updated_at,
             user.version,
             user.created_by,
+            user.counts_as,
+            user.former_employee_id,
         ],
     )
     .await?;
@@ -203,8 +191,8 @@ impl UserRepo for SqlTx {
         let row: Option<UserRow> = self
             .conn
             .optional(
-                "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_by, created_at, updated_at, \
-                 version \
+                "SELECT user_id, email, name, roles, employee_id, status, removed_at, former_employee_id, created_by, \
+                 counts_as, created_at, updated_at, version \
                  FROM membership WHERE tenant_id = $1 AND user_id = $2",
                 params![self.tenant, id],
             )
@@ -218,8 +206,8 @@ impl UserRepo for SqlTx {
         page: &PageRequest<UserSort>,
     ) -> Result<Vec<User>, StoreError> {
         let mut query = Query::new(
-            "SELECT user_id, email, name, roles, employee_id, status, removed_at, created_by, created_at, updated_at, \
-             version \
+            "SELECT user_id, email, name, roles, employee_id, status, removed_at, former_employee_id, created_by, \
+             counts_as, created_at, updated_at, version \
              FROM membership WHERE tenant_id = ",
         );
         query.bind(self.tenant);
@@ -263,7 +251,8 @@ impl UserRepo for SqlTx {
         self.conn
             .execute_expecting_one(
                 "UPDATE membership SET email = $4, name = $5, roles = $6, employee_id = $7, status = $8, \
-                 removed_at = $9, updated_at = $10, version = $11, created_by = $12 \
+                 removed_at = $9, updated_at = $10, version = $11, created_by = $12, counts_as = $13, \
+                 former_employee_id = $14 \
                  WHERE tenant_id = $1 AND user_id = $2 AND version = $3",
                 params![
                     self.tenant,
@@ -278,6 +267,8 @@ impl UserRepo for SqlTx {
                     user.updated_at,
                     user.version,
                     user.created_by,
+                    user.counts_as,
+                    user.former_employee_id,
                 ],
             )
             .await
@@ -339,6 +330,29 @@ impl UserRepo for SqlTx {
                 params![self.tenant, user, now],
             )
             .await
+    }
+
+    async fn lineage(&mut self, user: UserId) -> Result<Lineage, StoreError> {
+        // `UNION` ends where people made each other.
+        let rows: Vec<(Uuid, Option<Uuid>, Option<Uuid>)> = self
+            .conn
+            .all(
+                "WITH RECURSIVE line (user_id, employee_id, former_employee_id, counts_as) AS ( \
+                   SELECT user_id, employee_id, former_employee_id, counts_as \
+                   FROM membership WHERE tenant_id = $1 AND user_id = $2 \
+                   UNION \
+                   SELECT m.user_id, m.employee_id, m.former_employee_id, m.counts_as \
+                   FROM line AS k JOIN membership AS m ON m.tenant_id = $1 AND m.user_id = k.counts_as) \
+                 SELECT user_id, employee_id, former_employee_id FROM line",
+                params![self.tenant, user],
+            )
+            .await?;
+        let mut lineage = Lineage::default();
+        for (user, employee, former) in rows {
+            lineage.users.push(UserId::from_uuid(user));
+            lineage.employees.extend([employee, former].into_iter().flatten().map(EmployeeId::from_uuid));
+        }
+        Ok(lineage)
     }
 
     async fn standing(

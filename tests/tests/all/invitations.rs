@@ -1,6 +1,7 @@
 //! Invitations, memberships in several organisations and removal over HTTP, with a mail server on loopback.
 
 mod ends;
+mod links;
 mod mail;
 
 use std::sync::Arc;

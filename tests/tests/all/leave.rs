@@ -42,6 +42,7 @@ pub(super) fn person(number: &str) -> Employee {
         given_name: "Some".into(),
         family_name: "Body".into(),
         email: None,
+        email_changed_by: None,
         birth_date: None,
         gender: None,
         hired_on: date(2020, 1, 1),

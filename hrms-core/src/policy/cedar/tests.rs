@@ -68,6 +68,32 @@ fn a_forbid_overrides_a_role() {
 }
 
 #[test]
+fn who_mustnt_see_somebody_sees_nothing_of_them() {
+    let hidden = r#"forbid (principal, action == Action::"employee.read", resource)
+when { resource == Employee::"00000000-0000-0000-0000-000000000009" };"#;
+    let permit = "permit (principal, action, resource);";
+    let they = |id: u128| Resource::of(EmployeeId::from_uuid(Uuid::from_u128(id)), Facts::default());
+    let may = |texts: &[&str], permission, resource: &Resource| {
+        decide(texts, &[Role::Owner], permission, resource) == Decision::Allow
+    };
+    for permission in Permission::ALL.iter().copied().filter(|one| one.presupposes().is_some()) {
+        for texts in [&[hidden][..], &[permit, hidden]] {
+            assert!(!may(texts, permission, &they(9)), "{permission:?}");
+            assert!(may(texts, permission, &they(8)), "{permission:?}");
+        }
+        let rules = rules(&[hidden]);
+        assert!(rules.concern(permission) && rules.tells_apart(permission) && !rules.may_permit(permission));
+        assert!(rules.count(permission) == 1 && concerns_text(hidden, permission));
+    }
+    assert!(may(&[hidden], Permission::LeaveRead, &leave(1)), "leave has permissions of its own");
+    assert!(!concerns_text(hidden, Permission::LeaveRead));
+    assert!(
+        may(&[hidden], Permission::EmployeeManage, &Resource::organization()),
+        "somebody new is nobody yet"
+    );
+}
+
+#[test]
 fn what_isnt_there_denies() {
     let facts = leave(1);
     let bare = Resource { details: Details::None, ..facts };

@@ -247,8 +247,8 @@ impl PolicyService<'_> {
         self.0.require(actor, Permission::UserRead, &Resource::organization()).map_err(|_| unknown())?;
         tx.users().get(user).await?.ok_or_else(unknown)?;
         let standing = tx.users().rights(user, self.0.today()).await?;
-        let (employee, roles, grants, facts, maker) = match standing {
-            Some(own) => (own.employee, own.roles, own.grants, own.facts, own.maker),
+        let (employee, roles, grants, facts, also) = match standing {
+            Some(own) => (own.employee, own.roles, own.grants, own.facts, own.counts_as),
             // Disabled: nothing is left to them.
             None => Default::default(),
         };
@@ -260,7 +260,7 @@ impl PolicyService<'_> {
         }
         let who = Who::User { user, session: None, employee };
         let subject = Actor::with_grants(actor.tenant(), who, roles, grants, Cause::Request, actor.request());
-        Ok(subject.with_facts(facts).with_maker(maker).with_context(context.assumed(at)))
+        Ok(subject.with_facts(facts).also_counting_as(also).with_context(context.assumed(at)))
     }
 
     /// An integration as it would act, if the asker may see it: with a key that may do all that the account may.

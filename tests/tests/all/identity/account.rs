@@ -232,11 +232,16 @@ async fn an_address_is_changed(store: &Fresh) {
     by.post(CHANGES, &ask("J@NEW.example")).await.expect(202);
     let slow = by.post(CHANGES, &ask("k@new.example")).await.expect(429);
     assert_eq!(slow.header("retry-after"), Some("120"));
-    let sent = world.messages(2).await;
-    assert_eq!(sent[1].to, "j@new.example");
+    let sent = world.messages(3).await;
+    assert_eq!((sent[1].to.as_str(), &sent[2].to), ("j@new.example", &jane));
+    // The present address is told at once, and gets neither the token nor the new address.
+    let good = token(&sent[1].text);
+    assert!(sent[2].text.contains("Nothing has changed yet"), "{}", sent[2].text);
+    for secret in ["new.example", &good, "token"] {
+        assert!(!sent[2].text.contains(secret) && !sent[2].subject.contains(secret), "{}", sent[2].text);
+    }
     // Nothing has changed so far; tokens are of one kind.
     world.log_in_with(Some("acme"), "j@new.example", PASSWORD, None).await.expect(401);
-    let good = token(&sent[1].text);
     for bad in ["", "x", &good[1..], &format!("{good}A"), tokens["refresh_token"].as_str().unwrap()] {
         let refused = world.here.post(CONFIRM, &json!({ "token": bad })).await.expect(422);
         assert_eq!(code_of(&refused), "auth.invalid-email-token");
@@ -251,9 +256,9 @@ async fn an_address_is_changed(store: &Fresh) {
     assert_eq!(answers.iter().filter(|status| **status == 204).count(), 1, "{answers:?}");
 
     // The former address is told, and good for nothing any more; others of the sessions are over.
-    let told = world.messages(3).await;
-    assert_eq!(told[2].to, jane);
-    assert!(!told[2].text.contains("new.example"));
+    let told = world.messages(4).await;
+    assert_eq!(told[3].to, jane);
+    assert!(told[3].text.contains("was changed") && !told[3].text.contains("new.example"));
     world.a_moment_later();
     by.get("/api/v1/auth/me").await.expect(200);
     world.with(&other).get("/api/v1/auth/me").await.expect(401);
@@ -284,7 +289,7 @@ async fn a_change_of_address_ends_with_the_log_in_that_asked(store: &Fresh) {
     let thief = world.log_in(&jane, PASSWORD).await;
     let owner = world.log_in(&jane, PASSWORD).await;
     world.with(&thief).post(CHANGES, &ask("thief@new.example")).await.expect(202);
-    let sent = world.messages(1).await;
+    let sent = world.messages(2).await;
     world.with(&owner).call(Method::DELETE, "/api/v1/auth/sessions", &[], None).await;
     let sessions = format!("{path}/sessions");
     admin.call(Method::DELETE, &sessions, &[], None).await.expect(204);
@@ -301,7 +306,7 @@ async fn a_taken_address_is_answered_like_a_free_one(store: &Fresh) {
     let (_, john) = world.user(&admin, "john").await;
     let by = world.with(&world.log_in(&jane, PASSWORD).await);
     let free = by.post(CHANGES, &ask("j@new.example")).await.expect(202);
-    let first = token(&world.messages(1).await[0].text);
+    let first = token(&world.messages(2).await[0].text);
     world.advance(121);
     let taken = by.post(CHANGES, &ask(&john)).await.expect(202);
     assert_eq!(
@@ -318,10 +323,16 @@ async fn a_taken_address_is_answered_like_a_free_one(store: &Fresh) {
         .post(CHANGES, &ask("both@new.example"))
         .await
         .expect(202);
-    let sent = world.messages(3).await;
-    assert_eq!(sent.len(), 3, "nothing went to the owner of the taken address");
-    assert!(sent.iter().all(|message| message.to != john));
-    let both = [&sent[1], &sent[2]].map(|message| json!({ "token": token(&message.text) }));
+    // Two for the first, the warning alone for the second, and two for each of the others.
+    let sent = world.messages(7).await;
+    let to_john = sent.iter().filter(|message| message.to == john).count();
+    assert_eq!(
+        to_john, 1,
+        "nothing went to the owner of the taken address but the warning that he asked himself"
+    );
+    assert_eq!(sent.iter().filter(|message| message.to == jane).count(), 3);
+    let both: Vec<_> = sent.iter().filter(|message| message.to == "both@new.example").collect();
+    let both = [both[0], both[1]].map(|message| json!({ "token": token(&message.text) }));
     let answers = all_at_once(both.iter().map(|body| world.here.post(CONFIRM, body))).await;
     let mut statuses: Vec<_> = answers.iter().map(|reply| reply.status.as_u16()).collect();
     statuses.sort_unstable();
@@ -330,7 +341,7 @@ async fn a_taken_address_is_answered_like_a_free_one(store: &Fresh) {
     // After an hour a token is worth nothing. It wants a fresh proof, like everything dangerous.
     let tokens = world.log_in(&still_good(&world, &jane, &john).await, PASSWORD).await;
     world.with(&tokens).post(CHANGES, &ask("late@new.example")).await.expect(202);
-    let late = token(&world.messages(5).await.iter().find(|one| one.to == "late@new.example").unwrap().text);
+    let late = token(&world.messages(10).await.iter().find(|one| one.to == "late@new.example").unwrap().text);
     world.advance(300);
     let tokens = refresh(&world, &tokens).await.expect(200).json();
     world.advance(299);

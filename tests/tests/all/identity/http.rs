@@ -1,5 +1,7 @@
 //! Identity over HTTP, on every engine.
 
+mod second_users;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -276,96 +278,9 @@ async fn bad_credentials_are_refused(store: &Fresh) {
     assert!(keys["keys"][0].get("d").is_none());
 }
 
-/// Ada, of human resources, makes a second user, and that one a third: none of them decides on Ada's things.
-async fn second_users_are_no_second_pair_of_eyes(store: &Fresh) {
-    let service = service(store).await;
-    let (_, owner) = service.organization("acme").await;
-    let id = async |by: &Client, collection: &str, body: Value| {
-        let made = by.post(&format!("/api/v1/{collection}"), &body).await.expect(201).json();
-        made["id"].as_str().unwrap().to_owned()
-    };
-    let hire = |name: &str| json!({ "given_name": name, "family_name": "Test", "hired_on": "2020-01-01" });
-    let ada = id(&owner, "employees", hire("Ada")).await;
-    let bob = id(&owner, "employees", hire("Bob")).await;
-    let kind = id(&owner, "leave-types", json!({ "code": "A", "name": "Annual" })).await;
-    let powers = json!({
-        "code": "everything", "name": "People and users", "grants": [
-            { "permission": "user.manage", "scope": "organization" },
-            { "permission": "leave.decide", "scope": "organization" },
-            { "permission": "leave.read", "scope": "organization" },
-            { "permission": "leave.submit", "scope": "organization" },
-            { "permission": "leave.grant", "scope": "organization" },
-            { "permission": "employee.read", "scope": "organization" },
-            { "permission": "employee.read-compensation", "scope": "organization" },
-            { "permission": "employee.manage-compensation", "scope": "organization" },
-        ],
-    });
-    id(&owner, "roles", powers).await;
-    let mut user = new_user("ada", "everything");
-    user["employee_id"] = json!(ada);
-    id(&owner, "users", user).await;
-    let log_in = async |name: &str| {
-        let tokens =
-            service.log_in("acme", &format!("{name}@acme.example"), PASSWORD).await.expect(200).json();
-        service.with(&tokens)
-    };
-    let herself = log_in("ada").await;
-    let made = herself.post("/api/v1/users", &new_user("second", "everything")).await.expect(201).json();
-    let me = owner.get("/api/v1/users?email=ada@acme.example").await.expect(200).json();
-    assert_eq!(made["created_by"], me["items"][0]["id"]);
-    let second = log_in("second").await;
-    second.post("/api/v1/users", &new_user("third", "everything")).await.expect(201);
-    let third = log_in("third").await;
-
-    let lot = |whose: &str| json!({ "employee_id": whose, "leave_type_id": kind, "days": "30", "valid_from": "2026-01-01" });
-    for whose in [&ada, &bob] {
-        id(&owner, "leave-grants", lot(whose)).await;
-    }
-    let ask = |whose: &str, on: &str| json!({ "employee_id": whose, "leave_type_id": kind, "starts_on": on, "ends_on": on });
-    let raise = json!({ "base_pay": { "amount": "1000000", "currency": "INR" } });
-    for by in [&herself, &second, &third] {
-        let request = id(&herself, "leave-requests", ask(&ada, "2026-12-01")).await;
-        let approve = by.post(&format!("/api/v1/leave-requests/{request}/approve"), &json!({})).await;
-        assert_eq!((approve.status.as_u16(), code(&approve).as_str()), (403, "leave.self-approval"));
-        let granted = by.post("/api/v1/leave-grants", &lot(&ada)).await;
-        assert_eq!((granted.status.as_u16(), code(&granted).as_str()), (403, "leave.self-grant"));
-        let path = format!("/api/v1/employees/{ada}/compensation");
-        let tag = by.get(&path).await.expect(200).header("etag").unwrap().to_owned();
-        let headers = [("if-match", tag.as_str())];
-        let paid = by.call(http::Method::PATCH, &path, &headers, Some(&raise)).await;
-        assert_eq!((paid.status.as_u16(), code(&paid).as_str()), (403, "employee.own-details"));
-        // Withdrawn, so that the next one can ask for the day.
-        herself.post(&format!("/api/v1/leave-requests/{request}/cancel"), &json!({})).await.expect(200);
-    }
-    // Nor do they make her somebody else for a while.
-    let path = format!("/api/v1/users/{}", made["created_by"].as_str().unwrap());
-    for by in [&herself, &second, &third] {
-        let tag = owner.get(&path).await.expect(200).header("etag").unwrap().to_owned();
-        let headers = [("if-match", tag.as_str())];
-        let nobody = json!({ "employee_id": null });
-        let freed = by.call(http::Method::PATCH, &path, &headers, Some(&nobody)).await;
-        assert_eq!((freed.status.as_u16(), code(&freed).as_str()), (403, "user.own-employee"));
-        let removed = by.call(http::Method::DELETE, &path, &headers, None).await;
-        assert_eq!((removed.status.as_u16(), code(&removed).as_str()), (403, "user.own-employee"));
-    }
-    // Whoever may not see everybody's pay links nobody to an employee, whatever the roles are now.
-    owner.post("/api/v1/users", &new_user("admin2", "admin")).await.expect(201);
-    let admin = log_in("admin2").await;
-    let mut puppet = new_user("puppet", "manager");
-    puppet["employee_id"] = json!(bob);
-    let refused = admin.post("/api/v1/users", &puppet).await.expect(403);
-    assert_eq!(code(&refused), "user.link-not-yours");
-    // On others they decide, and on Ada's leave whoever she didn't make.
-    let request = id(&owner, "leave-requests", ask(&bob, "2026-12-01")).await;
-    third.post(&format!("/api/v1/leave-requests/{request}/approve"), &json!({})).await.expect(200);
-    let request = id(&herself, "leave-requests", ask(&ada, "2026-12-02")).await;
-    owner.post(&format!("/api/v1/leave-requests/{request}/approve"), &json!({})).await.expect(200);
-}
-
 hrms_tests::on_every_engine!(
     from_operator_to_employee,
     tokens_end,
     changes_of_rights_take_effect,
     bad_credentials_are_refused,
-    second_users_are_no_second_pair_of_eyes,
 );

@@ -174,6 +174,17 @@ async fn dangerous_things_want_a_fresh_proof(store: &Fresh) {
         (Method::POST, "/api/v1/auth/totp", None),
         (Method::DELETE, "/api/v1/auth/totp", None),
         (Method::POST, "/api/v1/auth/recovery-codes", None),
+        (Method::PATCH, "/api/v1/employees/00000000-0000-7000-8000-000000000000/compensation", Some(&new)),
+        (Method::PATCH, "/api/v1/employees/00000000-0000-7000-8000-000000000000/bank", Some(&new)),
+        (Method::POST, "/api/v1/schedules", Some(&new)),
+        (Method::PATCH, "/api/v1/schedules/00000000-0000-7000-8000-000000000000", Some(&new)),
+        (Method::DELETE, "/api/v1/schedules/00000000-0000-7000-8000-000000000000", None),
+        (Method::DELETE, "/api/v1/users/00000000-0000-7000-8000-000000000000/sessions", None),
+        (
+            Method::DELETE,
+            "/api/v1/users/00000000-0000-7000-8000-000000000000/sessions/00000000-0000-7000-8000-000000000000",
+            None,
+        ),
     ] {
         let refused = admin.call(method, path, &[], body).await.expect(401);
         assert_eq!(code_of(&refused), "auth.step-up-required", "{path}");
@@ -184,6 +195,17 @@ async fn dangerous_things_want_a_fresh_proof(store: &Fresh) {
     let refused = change(&admin, "/api/v1/organization", &policy).await.expect(401);
     assert_eq!(code_of(&refused), "auth.step-up-required");
     change(&admin, "/api/v1/organization", &json!({ "name": "Acme Ltd" })).await.expect(200);
+    // Of an employee, only another address does.
+    let person = "/api/v1/employees";
+    let hire = json!({ "given_name": "Bob", "hired_on": "2020-01-01", "email": "bob@acme.example" });
+    let person =
+        format!("{person}/{}", admin.post(person, &hire).await.expect(201).json()["id"].as_str().unwrap());
+    for patch in [json!({ "email": "eve@acme.example" }), json!({ "email": null, "given_name": "Eve" })] {
+        let refused = change(&admin, &person, &patch).await.expect(401);
+        assert_eq!(code_of(&refused), "auth.step-up-required");
+    }
+    let same = json!({ "given_name": "Rob", "email": "bob@acme.example" });
+    assert_eq!(change(&admin, &person, &same).await.expect(200).json()["given_name"], "Rob");
 
     let wrong = admin.post("/api/v1/auth/step-up", &json!({ "password": "x" })).await.expect(422);
     assert_eq!(field_of(&wrong), ("/password".into(), "wrong-password".into()));
@@ -192,6 +214,7 @@ async fn dangerous_things_want_a_fresh_proof(store: &Fresh) {
     // On every node at once.
     world.elsewhere(&tokens).get("/api/v1/exports/locations").await.expect(200);
     admin.post("/api/v1/users", &new).await.expect(201);
+    change(&admin, &person, &json!({ "email": "eve@acme.example" })).await.expect(200);
 
     // With a second factor the password isn't enough any more.
     let (secret, _) = world.enrol(&admin).await;

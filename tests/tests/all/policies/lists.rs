@@ -1,7 +1,10 @@
 //! Lists under policies: rows that may not be seen aren't there, and pages are full all the same.
 
+use std::collections::HashMap;
+
 use hrms_store::SqlStore;
 use hrms_tests::{Client, on_every_engine};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -64,6 +67,50 @@ unless {{ principal.roles.contains("owner") }};"#
     assert_eq!(all(&world.role("owner"), "/api/v1/employees?", 7).await.len(), 30);
 }
 
+/// Whom somebody mustn't see, of them nothing is to be seen or changed, whatever permits it.
+async fn of_hidden_people_every_group_is_hidden(store: &SqlStore) {
+    let world = World::new(store).await;
+    let (seen, hidden) = (world.hire("Seen", json!({})).await, world.hire("Hidden", json!({})).await);
+    world.write("All", "permit (principal, action, resource);").await;
+    let at = |id: &str, part: &str| format!("/api/v1/employees/{id}{part}");
+    let owner = world.role("owner");
+    let parts = ["", "/history", "/personal", "/compensation", "/bank", "/identity", "/medical"];
+    let mut tags = HashMap::new();
+    for part in parts {
+        let tag = owner.get(&at(&hidden, part)).await.expect(200).header("etag").map(str::to_owned);
+        tags.extend(tag.map(|tag| (part, tag)));
+    }
+    let change = async |by: &Client, id: &str, part: &str, tag: &str| {
+        let body = match part {
+            "/personal" => json!({ "private_phone": "+49 30 1" }),
+            "/compensation" => json!({ "base_pay": { "amount": "1", "currency": "EUR" } }),
+            "/bank" => json!({ "bank_name": "Bank" }),
+            _ => json!({ "given_name": "New" }),
+        };
+        by.call(Method::PATCH, &at(id, part), &[("if-match", tag)], Some(&body)).await
+    };
+    let text = format!(
+        "forbid (principal, action == Action::\"employee.read\", resource) when {{ resource == Employee::\"{hidden}\" }};"
+    );
+    world.write("Nobody sees them", &text).await;
+    for role in ["owner", "hr", "payroll"] {
+        let by = world.role(role);
+        for part in parts {
+            let gone = by.get(&at(&hidden, part)).await.expect(404).json();
+            assert_eq!(gone["code"], "common.not-found", "{role} {part}");
+            by.get(&at(&seen, part)).await.expect(200);
+        }
+        for part in ["", "/personal", "/compensation", "/bank"] {
+            let refused = change(&by, &hidden, part, &tags[part]).await;
+            assert_eq!(refused.expect(404).json()["code"], "common.not-found", "{role} {part}");
+        }
+    }
+    // Nor by a file, row by row.
+    let file = "number,given_name,family_name,hired_on\nE-1,A,B,2020-01-01\n";
+    let refused = owner.upload("/api/v1/imports?kind=employees", "text/csv", file.into()).await.expect(403);
+    assert_eq!(refused.json()["code"], "common.forbidden");
+}
+
 async fn hidden_requests_are_nowhere_and_pages_stay_full(store: &SqlStore) {
     let world = World::new(store).await;
     let employee = world.hire("Ann", json!({})).await;
@@ -121,6 +168,7 @@ when { principal has location && resource has location && principal.location == 
 
 on_every_engine! {
     hidden_people_are_nowhere_and_pages_stay_full,
+    of_hidden_people_every_group_is_hidden,
     hidden_requests_are_nowhere_and_pages_stay_full,
     a_permit_shows_what_no_role_does,
 }
