@@ -1,12 +1,13 @@
 //! Two servers and a worker, real processes over a real PostgreSQL and Redis, which are killed, crashed and flushed while people write and
-//! listen. In the end everything that was answered is there, once; nothing that was undone is; and every listener has
-//! heard all of it in order.
+//! listen. In the end everything that was answered is there, once; nothing that was undone is; every listener has
+//! heard all of it in order; and a webhook was sent all of it, in order for each thing.
 //!
 //! `HRMS_TEST_CHAOS_SECONDS` says for how long (default 12), `HRMS_TEST_SEED` repeats the choices of a run.
 
 mod cluster;
 mod load;
 mod node;
+mod receiver;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,9 @@ use fastrand::Rng;
 use hrms_core::api_key::NewApiKey;
 use hrms_core::contract::{id, tenant};
 use hrms_core::service_account::NewServiceAccount;
+use hrms_core::webhook::NewWebhook;
 use hrms_core::{Actor, Cause, Hrms, Permission, RequestId, Role, TenantId, UserId, Who};
+use hrms_server::config::Config;
 use hrms_store::SqlStore;
 use hrms_tests::{Client, Redis, server_command};
 use sqlx::{Connection, PgConnection};
@@ -25,6 +28,7 @@ use sqlx::{Connection, PgConnection};
 use cluster::Cluster;
 use load::{Promises, Writer, listen};
 use node::Node;
+use receiver::Receiver;
 
 const WRITERS: usize = 4;
 
@@ -38,23 +42,28 @@ struct World {
     worker: Option<Node>,
     tenant: TenantId,
     key: String,
+    receiver: Receiver,
     application: String,
     dir: tempfile::TempDir,
 }
 
 impl World {
-    async fn new(cluster: Cluster) -> Self {
+    async fn new(cluster: Cluster, receiver: Receiver) -> Self {
         let application = cluster.url().replace("postgres@", "hrms_chaos_app:secret@");
         hrms_store::migrate::postgres(&cluster.url(), Some(&application)).await.unwrap();
-        let store = SqlStore::postgres(&application).await.unwrap();
-        let tenant = tenant(&store).await;
-        let key = api_key(&Hrms::new(store.clone()), tenant).await;
-        store.close().await;
         let redis = Redis::start().await;
         let dir = tempfile::tempdir().unwrap();
+        // A system like those of the nodes; it makes the signing key that they share.
+        let variables = variables(&application, &redis, &dir, "1");
+        let variables = variables.into_iter().map(|(key, value)| (key.into(), value.into()));
+        let config = Config::load_from(None, variables).unwrap().config;
+        let (hrms, store) = hrms_server::start::hrms(&config).await.unwrap();
+        let tenant = tenant(&store).await;
+        let (key, secret) = registered(&hrms, tenant, &receiver.url).await;
+        receiver.knows(&secret);
+        store.close().await;
         let mut world =
-            Self { cluster, redis, nodes: Vec::new(), worker: None, tenant, key, application, dir };
-        // One after the other: the first makes the signing key that they share.
+            Self { cluster, redis, nodes: Vec::new(), worker: None, tenant, key, receiver, application, dir };
         for name in ["one", "two"] {
             let node = world.node("serve", name, "2");
             let client = node.client();
@@ -67,14 +76,7 @@ impl World {
     }
 
     fn node(&self, command: &'static str, name: &str, workers: &str) -> Node {
-        let signing_key = self.dir.path().join("signing-key.pem").to_str().unwrap().to_owned();
-        let variables = [
-            ("HRMS_DATABASE_URL", self.application.as_str()),
-            ("HRMS_REDIS_URL", &self.redis.url()),
-            ("HRMS_SIGNING_KEY_FILE", &signing_key),
-            ("HRMS_WORKERS", workers),
-            ("HRMS_LOG_LEVEL", "warn"),
-        ];
+        let variables = variables(&self.application, &self.redis, &self.dir, workers);
         Node::start(command, name, self.dir.path(), &variables)
     }
 
@@ -185,8 +187,27 @@ impl World {
     }
 }
 
-/// A program that may do what writers and listeners do.
-async fn api_key(hrms: &Hrms, tenant: TenantId) -> String {
+/// What all nodes are told.
+fn variables(
+    application: &str,
+    redis: &Redis,
+    dir: &tempfile::TempDir,
+    workers: &str,
+) -> Vec<(&'static str, String)> {
+    let signing_key = dir.path().join("signing-key.pem").to_str().unwrap().to_owned();
+    vec![
+        ("HRMS_DATABASE_URL", application.to_owned()),
+        ("HRMS_REDIS_URL", redis.url()),
+        ("HRMS_SIGNING_KEY_FILE", signing_key),
+        ("HRMS_WEBHOOK_ALLOW_HTTP", "true".to_owned()),
+        ("HRMS_WEBHOOK_ALLOW_PRIVATE_NETWORKS", "true".to_owned()),
+        ("HRMS_WORKERS", workers.to_owned()),
+        ("HRMS_LOG_LEVEL", "warn".to_owned()),
+    ]
+}
+
+/// The key of a program that may do what writers and listeners do, and the secret of a webhook.
+async fn registered(hrms: &Hrms, tenant: TenantId, url: &str) -> (String, String) {
     let who = Who::User { user: UserId::from_uuid(id()), session: None, employee: None };
     let owner = Actor::user(tenant, who, &[Role::Owner], Cause::Request, RequestId::from_uuid(id()));
     let permissions = vec![
@@ -203,8 +224,14 @@ async fn api_key(hrms: &Hrms, tenant: TenantId) -> String {
     let account = hrms.service_accounts().create(&owner, new).await.unwrap().id;
     let new =
         NewApiKey { service_account_id: account, name: "Chaos".to_owned(), permissions, expires_at: None };
-    hrms.api_keys().create(&owner, new).await.unwrap().secret.unwrap()
+    let key = hrms.api_keys().create(&owner, new).await.unwrap().secret.unwrap();
+    let types = SENT.iter().map(|kind| (*kind).to_owned()).collect();
+    let new = NewWebhook { url: url.to_owned(), description: None, types };
+    (key, hrms.webhooks().create(&owner, new).await.unwrap().secret.unwrap())
 }
+
+/// The types of events that the webhook asks for.
+const SENT: &[&str] = &["location.created", "location.changed", "import.finished"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
@@ -217,7 +244,7 @@ async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
     let seconds = number("HRMS_TEST_CHAOS_SECONDS").unwrap_or(12);
     println!("HRMS_TEST_SEED={seed} HRMS_TEST_CHAOS_SECONDS={seconds}");
     let mut rng = Rng::with_seed(seed);
-    let mut world = World::new(cluster).await;
+    let mut world = World::new(cluster, Receiver::start(rng.fork()).await).await;
 
     let heard: Vec<_> = world.nodes.iter().map(|_| Arc::new(Mutex::new(Vec::new()))).collect();
     let mut listeners = tokio::task::JoinSet::new();
@@ -260,6 +287,8 @@ async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
     );
     check_places(&promises, &places);
     check_log(&log, &places);
+    check_changes(&promises, &log, &places);
+    check_webhook(&world, &log).await;
     check_imports(&world, &promises).await;
     check_listeners(&log, &heard).await;
     assert!(listeners.try_join_next().is_none(), "a listener gave up");
@@ -295,6 +324,43 @@ fn check_log(log: &[(String, String, String)], places: &BTreeMap<String, String>
     let mut expected: Vec<_> = places.values().map(|id| format!("locations/{id}")).collect();
     expected.sort_unstable();
     assert!(added == expected, "{} events for {} places", added.len(), expected.len());
+}
+
+/// One event for each change that was answered.
+fn check_changes(promises: &Promises, log: &[(String, String, String)], places: &BTreeMap<String, String>) {
+    let mut changed: BTreeMap<String, u64> = BTreeMap::new();
+    for (_, subject, _) in log.iter().filter(|(kind, ..)| kind == "location.changed") {
+        *changed.entry(subject.clone()).or_default() += 1;
+    }
+    let subject = |(code, count): (&String, &u64)| (format!("locations/{}", places[code]), *count);
+    let expected: BTreeMap<_, _> = promises.changed.iter().map(subject).collect();
+    assert!(changed == expected, "{} events for {} changes", changed.len(), expected.len());
+}
+
+/// The webhook was sent every event that it asks for, about each thing in the order of the log, and nothing else.
+async fn check_webhook(world: &World, log: &[(String, String, String)]) {
+    let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (_, subject, id) in log.iter().filter(|(kind, ..)| SENT.contains(&kind.as_str())) {
+        expected.entry(subject.clone()).or_default().push(id.clone());
+    }
+    let all = expected.values().flatten().count();
+    let deadline = Instant::now() + PATIENCE;
+    while world.receiver.received().taken.len() < all && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let received = world.receiver.received();
+    println!(
+        "{} messages for {all} events, {} of them refused once",
+        received.messages,
+        received.refused.len()
+    );
+    assert_eq!(received.forged, 0, "messages with a wrong signature");
+    let known: BTreeSet<_> = log.iter().map(|(.., id)| id.clone()).collect();
+    let unknown: Vec<_> = received.taken.difference(&known).collect();
+    assert!(unknown.is_empty(), "sent, and never happened: {unknown:?}");
+    let taken = expected.values().flatten().filter(|id| received.taken.contains(*id)).count();
+    assert_eq!(taken, all, "not sent\n{}", world.logs());
+    assert!(received.first == expected, "out of order, or not asked for");
 }
 
 /// Each import did its work once, or failed as a whole.

@@ -1,6 +1,6 @@
 //! What goes on while everything falls over: people who write, and people who listen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub(super) struct Promises {
     pub(super) there: BTreeSet<String>,
     /// Codes of places whose change can't have been committed.
     pub(super) absent: BTreeSet<String>,
+    /// How often places were changed, by code.
+    pub(super) changed: BTreeMap<String, u64>,
     /// Imports that were taken: their addresses, and whether they must succeed.
     pub(super) imports: Vec<(String, bool)>,
     /// Answers that had to be asked for more than once.
@@ -45,7 +47,8 @@ impl Writer {
             n += 1;
             let code = format!("{}-{n}", self.name);
             match self.rng.u8(0..10) {
-                0..6 => self.add(&code).await,
+                0..3 => drop(self.add(&code).await),
+                3..6 => self.add_and_change(&code).await,
                 6..8 => self.import(&code, true).await,
                 8 => self.import(&code, false).await,
                 _ => self.add_twice(&code).await,
@@ -53,14 +56,44 @@ impl Writer {
         }
     }
 
-    async fn add(&mut self, code: &str) {
-        self.ask("/api/v1/locations", "application/json", &place(code), code).await.expect(201);
+    async fn add(&mut self, code: &str) -> Reply {
+        let added = self.ask("/api/v1/locations", "application/json", &place(code), code).await.expect(201);
         self.promises().there.insert(code.to_owned());
+        added
+    }
+
+    /// Several events about one thing. Nobody else changes it: another version than ours is what we wrote ourselves, in a
+    /// request whose answer was lost.
+    async fn add_and_change(&mut self, code: &str) {
+        let added = self.add(code).await.json();
+        let path = format!("/api/v1/locations/{}", added["id"].as_str().unwrap());
+        for version in 1..=self.rng.u64(1..4) {
+            let body = json!({ "name": format!("Somewhere {version}") }).to_string();
+            let tag = format!("\"{version}-\"");
+            let mut lost = false;
+            loop {
+                let client = self.rng.choice(&self.clients).unwrap().clone();
+                let request = Request::patch(client.url(&path))
+                    .header("content-type", "application/json")
+                    .header("if-match", &tag)
+                    .body(Bytes::from(body.clone()))
+                    .unwrap();
+                let answer = tokio::time::timeout(Duration::from_secs(10), client.try_send(request)).await;
+                match answer {
+                    Ok(Ok(reply)) if reply.status == 200 || (lost && reply.status == 412) => break,
+                    Ok(Ok(reply)) if !is_transient(&reply) => drop(reply.expect(200)),
+                    _ => self.promises().retried += 1,
+                }
+                lost = true;
+                tokio::time::sleep(Duration::from_millis(self.rng.u64(20..200))).await;
+            }
+            *self.promises().changed.entry(code.to_owned()).or_default() += 1;
+        }
     }
 
     /// The second one is refused, and what is refused leaves nothing.
     async fn add_twice(&mut self, code: &str) {
-        self.add(code).await;
+        drop(self.add(code).await);
         let again = format!("{code}-again");
         self.ask("/api/v1/locations", "application/json", &place(code), &again).await.expect(409);
     }

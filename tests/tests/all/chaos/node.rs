@@ -18,10 +18,10 @@ pub(super) struct Node {
 
 impl Node {
     /// Starts `hrms-server <command>` with a folder of its own and these variables.
-    pub(super) fn start(command: &'static str, name: &str, dir: &Path, variables: &[(&str, &str)]) -> Self {
+    pub(super) fn start(command: &'static str, name: &str, dir: &Path, variables: &[(&str, String)]) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut variables: Vec<_> =
-            variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            variables.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         variables.push(("HRMS_BIND".to_owned(), address.clone()));
         variables.push(("HRMS_DATA_DIR".to_owned(), dir.join(name).to_str().unwrap().to_owned()));
         let log = dir.join(format!("{name}.log"));
