@@ -96,7 +96,7 @@ pub struct Config {
 }
 
 /// The names of all keys, as in the file.
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 39] = [
     "bind",
     "data_dir",
     "database_url",
@@ -133,6 +133,7 @@ const KEYS: [&str; 38] = [
     "webhook_allow_http",
     "webhook_allow_private_networks",
     "webhook_ports",
+    "webhook_ca_file",
     "log_format",
     "log_level",
 ];

@@ -163,6 +163,7 @@ pub async fn hrms_trusting(
     webhooks.allow_http = config.events.allow_http;
     webhooks.allow_private_networks = config.events.allow_private_networks;
     webhooks.ports.clone_from(&config.events.ports);
+    webhooks.ca_file.clone_from(&config.events.ca_file);
     builder = builder.webhook_sender(HttpWebhookSender::new(webhooks)?);
     if let Some(days) = config.events.retention_days {
         builder = builder.keep_events(days);

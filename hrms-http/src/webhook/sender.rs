@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use url::{Host, Url};
 
@@ -45,6 +47,9 @@ pub struct WebhookPolicy {
     pub allow_private_networks: bool,
     /// The ports that may be named; none for any. Default none.
     pub ports: Vec<u16>,
+    /// A file of certificates (PEM) that are trusted besides those of the system: of authorities that sign the certificates
+    /// of a company's own servers. Default none.
+    pub ca_file: Option<PathBuf>,
     /// How long connecting may take. Default 5 s.
     pub connect_timeout: Duration,
     /// How long all of it may take. Default 15 s.
@@ -57,6 +62,7 @@ impl Default for WebhookPolicy {
             allow_http: false,
             allow_private_networks: false,
             ports: Vec::new(),
+            ca_file: None,
             connect_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(15),
         }
@@ -99,20 +105,49 @@ impl fmt::Debug for HttpWebhookSender {
 
 /// Why a sender can't be made.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS can't be set up")]
-pub struct WebhookSetupError(#[from] tokio_rustls::rustls::Error);
+#[non_exhaustive]
+pub enum WebhookSetupError {
+    /// TLS can't be set up.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+    /// The file of certificates can't be read.
+    #[error("the certificates in {path} can't be read: {source}")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+}
+
+/// Adds every certificate of a file, of which there is one at least.
+fn trust(roots: &mut RootCertStore, path: &Path) -> Result<(), WebhookSetupError> {
+    let fault = |source| WebhookSetupError::CaFile { path: path.to_owned(), source };
+    let found =
+        CertificateDer::pem_file_iter(path).map_err(fault)?.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+    if found.is_empty() {
+        return Err(fault(pem::Error::NoItemsFound));
+    }
+    for certificate in found {
+        roots.add(certificate)?;
+    }
+    Ok(())
+}
 
 impl HttpWebhookSender {
-    /// A sender that trusts the certificates that the system trusts.
+    /// A sender that trusts the certificates that the system trusts, and those that the policy names.
     ///
     /// # Errors
-    /// When TLS can't be set up.
+    /// When TLS can't be set up, or the policy's file of certificates can't be read.
     pub fn new(policy: WebhookPolicy) -> Result<Self, WebhookSetupError> {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         for certificate in found.certs {
             // One that can't be read is one that nobody can be proved with.
             let _ = roots.add(certificate);
+        }
+        if let Some(path) = &policy.ca_file {
+            trust(&mut roots, path)?;
         }
         if roots.is_empty() {
             tracing::warn!("the system has no certificates to trust: https webhooks will fail");

@@ -1,5 +1,7 @@
 //! The part of the configuration that is about events that leave.
 
+use std::path::PathBuf;
+
 use super::read::Reader;
 use super::{Fault, parse_bool};
 
@@ -15,6 +17,8 @@ pub struct Events {
     pub allow_private_networks: bool,
     /// `webhook_ports`: the ports that webhooks may reach. Default: any.
     pub ports: Vec<u16>,
+    /// `webhook_ca_file`: certificates (PEM) that webhooks trust besides those of the system. Default: none.
+    pub ca_file: Option<PathBuf>,
 }
 
 pub(super) fn read(reader: &mut Reader) -> Events {
@@ -23,6 +27,7 @@ pub(super) fn read(reader: &mut Reader) -> Events {
         allow_http: reader.value("webhook_allow_http", parse_bool).unwrap_or(false),
         allow_private_networks: reader.value("webhook_allow_private_networks", parse_bool).unwrap_or(false),
         ports: reader.list("webhook_ports", parse_port).unwrap_or_default(),
+        ca_file: reader.path("webhook_ca_file"),
     }
 }
 

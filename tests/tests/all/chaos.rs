@@ -21,7 +21,6 @@ use hrms_core::service_account::NewServiceAccount;
 use hrms_core::webhook::NewWebhook;
 use hrms_core::{Actor, Cause, Hrms, Permission, RequestId, Role, TenantId, UserId, Who};
 use hrms_server::config::Config;
-use hrms_store::SqlStore;
 use hrms_tests::{Client, Redis, server_command};
 use sqlx::{Connection, PgConnection};
 

@@ -5,3 +5,4 @@ mod http;
 mod lanes;
 mod network;
 mod receiver;
+mod tls;

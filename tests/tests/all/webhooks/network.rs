@@ -14,7 +14,7 @@ use super::receiver::Receiver;
 
 /// Knows some names by heart.
 #[derive(Debug)]
-struct Names;
+pub(super) struct Names;
 
 #[async_trait]
 impl Resolve for Names {
@@ -30,7 +30,7 @@ impl Resolve for Names {
     }
 }
 
-fn policy(open: bool) -> WebhookPolicy {
+pub(super) fn policy(open: bool) -> WebhookPolicy {
     let mut policy = WebhookPolicy::default();
     policy.allow_http = true;
     policy.allow_private_networks = open;
@@ -42,7 +42,7 @@ fn sender(open: bool) -> HttpWebhookSender {
     HttpWebhookSender::new(policy(open)).unwrap().with_resolver(Names)
 }
 
-fn to(url: &str) -> WebhookRequest {
+pub(super) fn to(url: &str) -> WebhookRequest {
     WebhookRequest {
         url: url.into(),
         id: "msg_1".into(),

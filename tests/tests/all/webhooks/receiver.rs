@@ -13,6 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 /// A message that came.
 #[derive(Clone, Debug)]
@@ -62,6 +64,15 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that speaks HTTP over TLS only.
+    pub(super) async fn start_tls(config: ServerConfig) -> Self {
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let this = Self { state: Arc::default(), port };
@@ -73,11 +84,16 @@ impl Receiver {
                     let server = server.clone();
                     async move { server.answer(request).await }
                 });
+                let (tls, http) = (tls.clone(), hyper::server::conn::http1::Builder::new());
                 tokio::spawn(async move {
-                    // Whoever hangs up has hung up.
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    // Whoever hangs up, or doesn't trust us, has hung up.
+                    let _ = match tls {
+                        None => http.serve_connection(TokioIo::new(stream), service).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => http.serve_connection(TokioIo::new(stream), service).await,
+                            Err(_) => Ok(()),
+                        },
+                    };
                 });
             }
         });
