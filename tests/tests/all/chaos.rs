@@ -27,12 +27,12 @@ use sqlx::{Connection, PgConnection};
 use cluster::Cluster;
 use load::{Promises, Writer, listen};
 use node::Node;
-use receiver::Receiver;
+use receiver::{Received, Receiver};
 
 const WRITERS: usize = 4;
 
-/// Longest wait until everything that was left undone is done: leases of killed workers have to end first.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// Longest wait for something to go on that was left undone: leases of killed workers have to end first.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 struct World {
     cluster: Cluster,
@@ -146,11 +146,16 @@ impl World {
         PgConnection::connect(&self.cluster.url()).await.unwrap()
     }
 
-    /// Waits until no job waits or runs.
+    /// Waits until no job waits or runs, for as long as things go on.
     async fn settle(&self) {
         let mut database = self.database().await;
-        let deadline = Instant::now() + PATIENCE;
+        let (mut deadline, mut seen) = (Instant::now() + PATIENCE, 0);
         loop {
+            // Messages are what takes longest; one that comes again isn't counted.
+            let taken = self.receiver.taken();
+            if taken > seen {
+                (deadline, seen) = (Instant::now() + PATIENCE, taken);
+            }
             let open: Vec<(String, i64, String)> = sqlx::query_as(
                 "SELECT state, count(*), min(kind) FROM job WHERE state IN ('queued', 'running') GROUP BY state",
             )
@@ -161,7 +166,7 @@ impl World {
                 return;
             }
             assert!(Instant::now() < deadline, "jobs don't end: {open:?}\n{}", self.logs());
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -287,7 +292,8 @@ async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
     check_places(&promises, &places);
     check_log(&log, &places);
     check_changes(&promises, &log, &places);
-    check_webhook(&world, &log).await;
+    let sent = check_webhook(&world, &log).await;
+    println!("{} messages to the webhook, {} of them refused once", sent.messages, sent.refused.len());
     check_imports(&world, &promises).await;
     check_listeners(&log, &heard).await;
     assert!(listeners.try_join_next().is_none(), "a listener gave up");
@@ -337,7 +343,7 @@ fn check_changes(promises: &Promises, log: &[(String, String, String)], places: 
 }
 
 /// The webhook was sent every event that it asks for, about each thing in the order of the log, and nothing else.
-async fn check_webhook(world: &World, log: &[(String, String, String)]) {
+async fn check_webhook(world: &World, log: &[(String, String, String)]) -> Received {
     let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (_, subject, id) in log.iter().filter(|(kind, ..)| SENT.contains(&kind.as_str())) {
         expected.entry(subject.clone()).or_default().push(id.clone());
@@ -348,11 +354,6 @@ async fn check_webhook(world: &World, log: &[(String, String, String)]) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let received = world.receiver.received();
-    println!(
-        "{} messages for {all} events, {} of them refused once",
-        received.messages,
-        received.refused.len()
-    );
     assert_eq!(received.forged, 0, "messages with a wrong signature");
     let known: BTreeSet<_> = log.iter().map(|(.., id)| id.clone()).collect();
     let unknown: Vec<_> = received.taken.difference(&known).collect();
@@ -360,6 +361,7 @@ async fn check_webhook(world: &World, log: &[(String, String, String)]) {
     let taken = expected.values().flatten().filter(|id| received.taken.contains(*id)).count();
     assert_eq!(taken, all, "not sent\n{}", world.logs());
     assert!(received.first == expected, "out of order, or not asked for");
+    received
 }
 
 /// Each import did its work once, or failed as a whole.

@@ -71,13 +71,18 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
+    /// How many messages were taken.
+    pub(super) fn taken(&self) -> usize {
+        self.received.lock().unwrap().taken.len()
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
         let (parts, body) = request.into_parts();
         // A sender that was killed: no message came.
         let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
         let (fate, pause) = {
             let mut rng = self.rng.lock().unwrap();
-            (rng.u8(0..20), Duration::from_millis(rng.u64(0..20)))
+            (rng.u8(0..20), Duration::from_millis(rng.u64(0..4)))
         };
         tokio::time::sleep(pause).await;
         let event: Value = serde_json::from_slice(&body).unwrap_or_default();
