@@ -118,6 +118,9 @@ impl Extract for Credential {
     fn extract(input: &mut Input) -> Result<Self, Problem> {
         let header = input.parts.headers.get(AUTHORIZATION).cloned();
         let header = header.ok_or_else(crate::request::credential_missing)?;
+        // A copy: the value of the request is a part of the buffer that all of the request was read into, and would keep it
+        // for as long as the connection lives.
+        let header = HeaderValue::from_bytes(header.as_bytes()).map_err(Problem::internal)?;
         Ok(Self { shared: Arc::clone(&input.shared), header, address: input.client_address() })
     }
 
@@ -189,7 +192,7 @@ async fn listen(
     let mut context = *cx.actor.context();
     context.channel = Channel::Socket;
     let (ping, patience) = (config.event_ping, config.event_patience);
-    let listening = Listening {
+    let listening = Box::new(Listening {
         hrms: cx.hrms,
         actor: cx.actor.with_context(context),
         credential,
@@ -198,7 +201,7 @@ async fn listen(
         subject: query.subject,
         ping,
         patience,
-    };
+    });
     Ok(upgrade.run(|socket, stopping| async move {
         listening.serve(socket, stopping).await;
         drop(seat);

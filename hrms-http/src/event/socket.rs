@@ -48,7 +48,10 @@ type Goodbye = Option<(u16, &'static str)>;
 
 impl Listening {
     /// Serves the connection until it ends.
-    pub(super) async fn serve(mut self, mut socket: Socket, mut stopping: Stopping) {
+    ///
+    /// There are thousands that do nothing most of the time: what is needed now and then only is boxed, so that the others
+    /// don't have room for it.
+    pub(super) async fn serve(mut self: Box<Self>, mut socket: Socket, mut stopping: Stopping) {
         let goodbye = tokio::select! {
             goodbye = self.talk(&mut socket) => goodbye,
             () = stopping.wait() => Some((CloseCode::Away.into(), "the server stops")),
@@ -75,7 +78,7 @@ impl Listening {
         loop {
             tokio::select! {
                 next = self.subscription.next() => match next {
-                    Ok(delivery) => self.deliver(delivery, socket).await?,
+                    Ok(delivery) => Box::pin(self.deliver(delivery, socket)).await?,
                     Err(Ended::TooSlow) => return Err(Some((TOO_SLOW, "too slow: reconnect with since"))),
                     Err(Ended::Failed(error)) => {
                         tracing::warn!(%error, "can't read the event log");
@@ -95,7 +98,7 @@ impl Listening {
                     }
                     send(socket, Message::Ping(Bytes::new()), self.patience).await?;
                 }
-                _ = ask.tick() => match self.credential.actor().await {
+                _ = ask.tick() => match Box::pin(self.credential.actor()).await {
                     Ok(Some(actor)) if actor.tenant() == self.actor.tenant() => self.actor = actor,
                     Ok(_) => return Err(Some((LOG_IN_AGAIN, "log in again"))),
                     Err(error) => {
