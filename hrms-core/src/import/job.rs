@@ -69,6 +69,8 @@ struct Run<'a> {
 
 impl Job for ImportJob {
     const KIND: &'static str = "import.run";
+    /// Each goes on behind the last chunk that was written, and killed workers and outages of storage count too.
+    const MAX_ATTEMPTS: u16 = 25;
     /// A large file takes its time; each chunk shows that it goes on.
     const TIMEOUT: SignedDuration = SignedDuration::from_hours(12);
 

@@ -289,12 +289,13 @@ async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
         log.len(),
         promises.retried
     );
+    // First: a job that failed tells why.
+    check_imports(&world, &promises).await;
     check_places(&promises, &places);
     check_log(&log, &places);
     check_changes(&promises, &log, &places);
     let sent = check_webhook(&world, &log).await;
     println!("{} messages to the webhook, {} of them refused once", sent.messages, sent.refused.len());
-    check_imports(&world, &promises).await;
     check_listeners(&log, &heard).await;
     assert!(listeners.try_join_next().is_none(), "a listener gave up");
     let verified = server_command(&["audit", "verify", "--all"])
