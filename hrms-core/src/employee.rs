@@ -29,6 +29,7 @@ pub use input::{
     ChangeEmployment, CorrectEmployment, EmployeePatch, EmployeeSearch, EndEmployment, NewEmployee, Rehire,
 };
 pub use repo::{EmployeeFilter, EmployeeRepo, EmployeeRow, EmployeeSort};
+pub(crate) use service::is_barred_from;
 pub use service::{EmployeeService, check};
 pub use view::{EmployeeRef, EmployeeView, EmploymentHistory, EmploymentView, Named};
 

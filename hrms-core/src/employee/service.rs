@@ -2,6 +2,8 @@
 
 mod record;
 
+pub(crate) use record::is_barred_from;
+
 use jiff::civil::Date;
 
 use crate::actor::Actor;

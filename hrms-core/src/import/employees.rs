@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::audit;
 use crate::employee::audit::OnRecord;
-use crate::employee::{Employee, Gender, check, drawn_number};
+use crate::employee::{Employee, Gender, check, drawn_number, is_barred_from};
 use crate::employment::{Change, Facts, ReportingLine, Timeline};
 use crate::error::StoreError;
 use crate::event::{NewEvent, subject};
@@ -61,6 +61,10 @@ pub(crate) async fn apply(work: &mut Work, chunk: &Chunk<'_>, report: &mut Repor
             .and_then(|after| known.require_hired_first(layout, row, after))
             .and_then(|after| {
                 let record = if with_record { known.first_record(layout, row, &after)? } else { None };
+                if record.is_some() && is_barred_from(work.hrms(), work.actor(), after.id) {
+                    let detail = "somebody else has to add your own employment record";
+                    return Err(vec![layout.fault(row, "hired_on", "own-record", detail)]);
+                }
                 Ok((after, record))
             });
         let (mut after, record) = match judged {

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use crate::audit;
-use crate::employee::Employee;
 use crate::employee::audit::OnRecord;
+use crate::employee::{Employee, is_barred_from};
 use crate::employment::{Change, ReportingLine, Timeline};
 use crate::error::StoreError;
 use crate::hrms::Work;
@@ -86,6 +86,13 @@ pub(crate) async fn apply(
             }
             continue;
         };
+        if is_barred_from(work.hrms(), work.actor(), employee.id) {
+            for row in unit {
+                let detail = "somebody else has to change your own employment record";
+                report.fail(vec![layout.fault(row, "employee", "own-record", detail)]);
+            }
+            continue;
+        }
         let stated = judge(layout, unit, employee, &known, &mut line, covered, report);
         let mut after = known.timelines.get(&employee.id).cloned().unwrap_or_default();
         let mut changed = false;

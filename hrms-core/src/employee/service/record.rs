@@ -13,9 +13,10 @@ use crate::employee::{
 };
 use crate::employment::{Change, Facts, ReportingLine, Timeline};
 use crate::error::{CommonError, FieldError};
-use crate::hrms::Work;
+use crate::hrms::{Hrms, Work};
 use crate::id::EmployeeId;
 use crate::period::Period;
+use crate::policy::{Permission, Resource};
 use crate::validate::Check;
 
 /// One change of a timeline, and what it needs to be checked and announced.
@@ -32,7 +33,7 @@ impl EmployeeService<'_> {
     ///
     /// # Errors
     /// [`EmployeeError::NotEmployed`]; [`EmployeeError::ReportingCycle`];
-    /// [`EmployeeError::ManagerNotEmployed`]; faulty fields.
+    /// [`EmployeeError::ManagerNotEmployed`]; [`EmployeeError::OwnDetails`]; faulty fields.
     pub async fn change_employment(
         &self,
         actor: &Actor,
@@ -114,6 +115,9 @@ impl EmployeeService<'_> {
     ) -> Result<EmployeeView, EmployeeError> {
         let mut work = self.0.begin(actor).await?;
         self.manage(actor, &mut work, id).await?;
+        if is_barred_from(self.0, actor, id) {
+            return Err(EmployeeError::OwnDetails);
+        }
         let manager = step.facts.manager_id;
         if manager.is_some() {
             work.employment().lock_reporting_line().await?;
@@ -150,6 +154,13 @@ impl EmployeeService<'_> {
         work.employment().replace_timelines(&[(id, after)]).await?;
         self.finish(actor, work, id, step.kind, step.on, change).await
     }
+}
+
+/// Whether the record is the actor's own, which somebody else has to change: it says whom they reach with what is granted
+/// on a department, a location or reports, and policies go by it. Whoever may write policies needn't go that way round.
+pub(crate) fn is_barred_from(hrms: &Hrms, actor: &Actor, id: EmployeeId) -> bool {
+    let whole = Resource::organization();
+    actor.counts_as(id) && hrms.require(actor, Permission::PolicyManage, &whole).is_err()
 }
 
 /// Refuses ids of departments, designations and locations that don't exist here.

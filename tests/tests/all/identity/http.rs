@@ -29,6 +29,7 @@ impl Clock for Clockwork {
 }
 
 struct Service {
+    hrms: Hrms,
     client: Client,
     operator: Client,
     clock: Clockwork,
@@ -51,14 +52,15 @@ async fn service(store: &Fresh) -> Service {
     };
     hrms.operators().create(&by, olga).await.unwrap();
     let tokens = Tokens::from_pem(key(1).as_bytes(), "hrms").unwrap();
-    let server = Server::new(hrms.clone(), BearerAuth::new(hrms, tokens), Config::new([7; 32])).unwrap();
+    let server =
+        Server::new(hrms.clone(), BearerAuth::new(hrms.clone(), tokens), Config::new([7; 32])).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(server.serve(listener, std::future::pending()));
     let body = json!({ "email": "olga@service.example", "password": PASSWORD });
     let tokens = client.post("/api/v1/auth/login", &body).await.expect(200).json();
     let operator = client.with_token(tokens["access_token"].as_str().unwrap());
-    Service { client, operator, clock }
+    Service { hrms, client, operator, clock }
 }
 
 impl Service {

@@ -146,7 +146,34 @@ async fn the_address_is_looked_at_again(store: &Fresh) {
     assert_eq!(found["items"][0]["counts_as"], Value::Null, "{found}");
 }
 
+/// What a policy forbids whoever invites, nobody gets by their invitation, also when it was written later.
+async fn what_is_forbidden_is_not_handed_on_by_mail(store: &Fresh) {
+    let service = service(store).await;
+    let owner = service.organization("acme", "Acme").await;
+    let (id, admin) = service.member(&owner, "acme", "admin@acme.example", &["admin"]).await;
+    let (_, token) = service.invite(&admin, &new("early@acme.example", &["hr"])).await;
+    let (_, harmless) = service.invite(&admin, &new("emp@acme.example", &["employee"])).await;
+    let text = format!("forbid (principal == User::\"{id}\", action == Action::\"leave.decide\", resource);");
+    let policy = json!({ "name": "Not the admin", "text": text });
+    let policy = text_of(&owner.post("/api/v1/policies", &policy).await.expect(201));
+    service.advance(SignedDuration::from_secs(10));
+    let admin = log_in(&service.client, Some("acme"), "admin@acme.example").await;
+    refused(admin.post(MAIL, &new("late@acme.example", &["hr"])).await, 403, "user.role-not-yours");
+    let accept = |token: &str| json!({ "token": token, "password": PASSWORD });
+    refused(service.accept(&accept(&token)).await, 409, "invitation.inviter-gone");
+    // What the policy says nothing about goes on, and so does everything once it is gone.
+    service.accept(&accept(&harmless)).await.expect(200);
+    delete(&owner, &format!("/api/v1/policies/{policy}")).await.expect(204);
+    service.advance(SignedDuration::from_secs(10));
+    service.accept(&accept(&token)).await.expect(200);
+}
+
+fn text_of(made: &Reply) -> String {
+    text(&made.json()["id"])
+}
+
 hrms_tests::on_every_engine!(
+    what_is_forbidden_is_not_handed_on_by_mail,
     an_address_of_the_inviters_making_proves_nothing,
     the_address_is_looked_at_again
 );

@@ -212,8 +212,58 @@ async fn a_puppet_outlives_its_maker(store: &Fresh) {
     assert_eq!(office.approve(&office.owner, "2026-12-03").await, "");
 }
 
+/// Ida, of human resources, doesn't move herself to where her rights, or policies, reach further.
+async fn nobody_moves_themselves(store: &Fresh) {
+    let office = Office::new(store).await;
+    let owner = &office.owner;
+    let place = json!({ "code": "x", "name": "X", "time_zone": "UTC" });
+    let place = made(owner, "locations", &place).await;
+    let ida = json!({ "number": "I-1", "given_name": "Ida", "hired_on": "2020-01-01" });
+    let ida = made(owner, "employees", &ida).await;
+    let mut user = new_user("ida", "hr");
+    user["employee_id"] = json!(ida);
+    owner.post("/api/v1/users", &user).await.expect(201);
+    let hr = office.log_in("ida").await;
+    let path = |who: &str, what: &str| format!("/api/v1/employees/{who}/{what}");
+    let changes = [
+        ("changes", json!({ "from": "2026-01-01", "location_id": place })),
+        ("changes", json!({ "from": "2026-01-01", "manager_id": office.bob })),
+        ("corrections", json!({ "from": "2020-01-01", "location_id": place })),
+        ("end", json!({ "last_day": "2026-12-31" })),
+    ];
+    for (what, body) in &changes {
+        let refused = hr.post(&path(&ida, what), body).await;
+        assert_eq!(code(&refused.expect(403)), "employee.own-details", "{what}");
+    }
+    let shown = hr.get(&format!("/api/v1/employees/{ida}")).await.expect(200).json();
+    assert_eq!(shown["employment"]["location"], Value::Null, "{shown}");
+    assert_eq!(shown["employment"]["manager"], Value::Null, "{shown}");
+    // Nor by a file. Others she does move.
+    let file = "employee,from,location\nI-1,2026-01-01,x\n";
+    let import = "/api/v1/imports?kind=employment_history";
+    let import = hr.upload(import, "text/csv", file.into()).await.expect(202).json();
+    hrms_core::job::run_until_idle(&office.service.hrms, &hrms_core::job::JobRegistry::standard())
+        .await
+        .unwrap();
+    let job =
+        hr.get(&format!("/api/v1/jobs/{}", import["job_id"].as_str().unwrap())).await.expect(200).json();
+    assert_eq!((&job["result"]["updated"], &job["result"]["failed"]), (&json!(0), &json!(1)), "{job}");
+    assert_eq!(job["result"]["errors"][0]["code"], "own-record", "{job}");
+    for (what, body) in &changes {
+        hr.post(&path(&office.bob, what), body)
+            .await
+            .expect(if what == &"changes" && body.get("manager_id").is_some() { 422 } else { 200 });
+    }
+    // Somebody else moves her; an owner, who could write any policy, themselves.
+    let ada = office.log_in("ada").await;
+    for who in [&ida, &office.ada] {
+        ada.post(&path(who, "changes"), &changes[0].1).await.expect(200);
+    }
+}
+
 hrms_tests::on_every_engine!(
     second_users_are_no_second_pair_of_eyes,
     a_puppet_stays_one_when_it_is_linked,
     a_puppet_outlives_its_maker,
+    nobody_moves_themselves,
 );
