@@ -69,7 +69,10 @@ impl SqlStore {
         // Two processes that start on a new file take turns: SQLite's migrations have no lock of their own.
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
-        let lock = File::create(name).and_then(|file| file.lock().map(|()| file));
+        // Of mode 0600 too: whoever could open it could hold the lock, and nobody would come in.
+        let lock = create_for_us_alone(Path::new(&name))
+            .and_then(|()| File::options().write(true).open(&name))
+            .and_then(|file| file.lock().map(|()| file));
         let _lock = lock.map_err(sqlx::Error::Io)?;
         // SQLite gives the files beside it the same mode.
         create_for_us_alone(path).map_err(sqlx::Error::Io)?;
