@@ -37,7 +37,7 @@ fn leave_flow() {
          balance: 20 granted, 0 taken, 4 pending, 16 available\n\
          Mira approves: approved\n  \
          balance: 20 granted, 4 taken, 0 pending, 16 available\n\
-         Mira tries to approve her own: nobody decides on their own leave (leave.self-approval)\n"
+         Mira tries to approve her own: nobody decides on their own leave, nor does a user who counts as them (leave.self-approval)\n"
     );
 }
 

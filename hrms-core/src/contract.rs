@@ -22,6 +22,7 @@ mod identity;
 mod job;
 mod leave;
 mod membership;
+mod notification;
 mod people;
 mod platform;
 mod policy;
@@ -40,6 +41,7 @@ pub use identity::*;
 pub use job::*;
 pub use leave::*;
 pub use membership::*;
+pub use notification::*;
 pub use people::*;
 pub use platform::*;
 pub use policy::*;
@@ -167,6 +169,11 @@ macro_rules! store_contract {
             deliveries_wait_in_the_order_of_events,
             deliveries_wait_in_lanes,
             webhooks_of_tenants_never_meet,
+            each_event_is_told_once,
+            what_is_gathered_comes_when_it_is_due,
+            notification_settings_read_back_as_written,
+            recipients_are_active_members,
+            notifications_of_tenants_never_meet,
         }
     };
     (@each $make:expr, $($promise:ident,)+) => {

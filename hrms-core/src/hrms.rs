@@ -19,6 +19,7 @@ use crate::id::{IdSource, RandomIds};
 use crate::identity;
 use crate::job::JobRegistry;
 use crate::mail::{Mailer, NoMailer};
+use crate::notification::{self, Channel, NotificationType, Notifier};
 use crate::password::HashingPool;
 use crate::policy::{Decision, Permission, Policy, Resource, RolePolicy, Scope, Visibility, written};
 use crate::rate_limit::{RateLimiter, RateLimits};
@@ -53,6 +54,8 @@ struct Parts {
     anchor_signer: Option<Arc<dyn AnchorSigner>>,
     mailer: Arc<dyn Mailer>,
     webhook_sender: Arc<dyn WebhookSender>,
+    notifiers: Arc<Vec<Arc<dyn Notifier>>>,
+    channels: Vec<Arc<dyn Channel>>,
     public_url: Option<String>,
     secret_box: Arc<dyn SecretBox>,
     hold_days: u16,
@@ -188,6 +191,20 @@ impl Builder {
         self
     }
 
+    /// Tells people about events by this, too.
+    #[must_use]
+    pub fn notifier(mut self, notifier: impl Notifier + 'static) -> Self {
+        Arc::make_mut(&mut self.parts.notifiers).push(Arc::new(notifier));
+        self
+    }
+
+    /// Lets people be told by this channel, too. Its name must be its own.
+    #[must_use]
+    pub fn notification_channel(mut self, channel: impl Channel + 'static) -> Self {
+        self.parts.channels.push(Arc::new(channel));
+        self
+    }
+
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> Hrms {
@@ -219,6 +236,8 @@ impl Hrms {
                 anchor_signer: None,
                 mailer: Arc::new(NoMailer),
                 webhook_sender: Arc::new(NoWebhookSender),
+                notifiers: notification::standard_notifiers(),
+                channels: notification::standard_channels(),
                 public_url: None,
                 secret_box: Arc::new(NoBox),
                 hold_days: 30,
@@ -273,6 +292,28 @@ impl Hrms {
     #[must_use]
     pub fn webhook_sender(&self) -> &dyn WebhookSender {
         &*self.0.webhook_sender
+    }
+
+    /// What tells people about events.
+    pub(crate) fn notifiers(&self) -> Arc<Vec<Arc<dyn Notifier>>> {
+        Arc::clone(&self.0.notifiers)
+    }
+
+    /// The channels by which people can be told besides the inbox.
+    #[must_use]
+    pub fn notification_channels(&self) -> &[Arc<dyn Channel>] {
+        &self.0.channels
+    }
+
+    /// Every type of notification.
+    pub fn notification_types(&self) -> impl Iterator<Item = &'static NotificationType> {
+        self.0.notifiers.iter().flat_map(|notifier| notifier.types())
+    }
+
+    /// The type of notification of this name.
+    #[must_use]
+    pub fn notification_type(&self, name: &str) -> Option<&'static NotificationType> {
+        self.notification_types().find(|known| known.name == name)
     }
 
     /// What encrypts secrets that are stored.

@@ -99,6 +99,12 @@ ids! {
     EventId;
     /// An endpoint that events are sent to.
     WebhookId;
+    /// Something that somebody was told.
+    NotificationId;
+    /// A notification on its way by one channel.
+    NotificationDeliveryId;
+    /// A program elsewhere that passes notifications on.
+    NotificationChannelId;
     /// The sending of one event to one endpoint.
     WebhookDeliveryId;
     /// One request to the API or one run of an internal cause; ties logs, events and jobs together.

@@ -29,6 +29,7 @@ pub mod leave;
 pub mod location;
 pub mod mail;
 pub mod membership;
+pub mod notification;
 mod object;
 pub mod operator;
 pub mod org_chart;

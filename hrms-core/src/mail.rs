@@ -8,6 +8,7 @@ mod letter;
 use std::fmt;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 pub use letter::Language;
 pub(crate) use letter::Letter;
@@ -25,6 +26,18 @@ pub struct Message {
     pub text: String,
     /// The same once more as HTML, for those who want it.
     pub html: Option<String>,
+    /// What the `Message-ID` is made of: the same for what may be sent twice. Without it, each is new.
+    pub id: Option<Uuid>,
+    /// Where one click stops messages like this (RFC 8058).
+    pub unsubscribe: Option<String>,
+}
+
+impl Message {
+    /// A message of text only.
+    pub fn plain(to: impl Into<String>, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        let (to, subject, text) = (to.into(), subject.into(), text.into());
+        Self { to, subject, text, html: None, id: None, unsubscribe: None }
+    }
 }
 
 impl fmt::Debug for Message {
@@ -87,6 +100,8 @@ mod tests {
             subject: "Hello".into(),
             text: "the secret".into(),
             html: Some("<b>the secret</b>".into()),
+            id: None,
+            unsubscribe: Some("the secret".into()),
         };
         assert_eq!(format!("{message:?}"), "Message { subject: \"Hello\", .. }");
     }

@@ -70,6 +70,8 @@ pub struct Organization {
     pub support_access_allowed: bool,
     /// IANA time zone, such as `Asia/Kolkata`: by it policies tell the time.
     pub time_zone: String,
+    /// The language in which people are told things unless they choose another: a BCP 47 tag, such as `de`.
+    pub language: String,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -157,6 +159,9 @@ pub struct OrganizationPatch {
     /// New IANA time zone.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub time_zone: Patch<String>,
+    /// The language in which people are told things unless they choose another: a BCP 47 tag, such as `de`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub language: Patch<String>,
     /// All roles whose holders need a second factor from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RoleName>>))]
     pub second_factor_required_for: Patch<Vec<RoleName>>,
@@ -374,6 +379,7 @@ impl OrganizationService<'_> {
             .support_access_allowed
             .required("/support_access_allowed", &mut organization.support_access_allowed)?;
         patch.time_zone.required("/time_zone", &mut organization.time_zone)?;
+        patch.language.required("/language", &mut organization.language)?;
         if organization == before {
             return Ok(work.commit(organization).await?);
         }
@@ -383,6 +389,7 @@ impl OrganizationService<'_> {
             check.fault(SECOND_FACTOR, "unknown-role", "there is no such role");
         }
         check.zone("/time_zone", &organization.time_zone);
+        check.language("/language", &organization.language);
         check.done()?;
         if organization.time_zone != before.time_zone {
             // Policies tell the time by it.
@@ -444,6 +451,7 @@ impl OrganizationService<'_> {
             closing: None,
             support_access_allowed: true,
             time_zone: "UTC".to_owned(),
+            language: "en".to_owned(),
             created_at: now,
             updated_at: now,
             version: Version::FIRST,

@@ -87,6 +87,8 @@ permissions! {
     WebhookRead = "webhook.read";
     /// Have events sent to programs elsewhere.
     WebhookManage = "webhook.manage";
+    /// See what was sent to people, send it again, and write its texts.
+    NotificationManage = "notification.manage";
     /// See when operators of the service acted inside the organisation.
     SupportAccessRead = "support-access.read";
     /// End the access of operators of the service.

@@ -20,6 +20,10 @@ use crate::job::{JobDirectory, JobQueue};
 use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
 use crate::membership::MembershipDirectory;
+use crate::notification::{
+    NotificationChannelRepo, NotificationDeliveryRepo, NotificationRepo, NotificationSettingsRepo,
+    NotificationTemplateRepo,
+};
 use crate::operator::OperatorDirectory;
 use crate::org_chart::OrgChartRepo;
 use crate::organization::{OrganizationDirectory, OrganizationRepo};
@@ -132,6 +136,16 @@ pub trait Tx: Send {
     fn webhooks(&mut self) -> &mut dyn WebhookRepo;
     /// What is, or was, sent to them.
     fn webhook_deliveries(&mut self) -> &mut dyn WebhookDeliveryRepo;
+    /// What people were told.
+    fn notifications(&mut self) -> &mut dyn NotificationRepo;
+    /// How they want to be told.
+    fn notification_settings(&mut self) -> &mut dyn NotificationSettingsRepo;
+    /// What is, or was, sent to them.
+    fn notification_deliveries(&mut self) -> &mut dyn NotificationDeliveryRepo;
+    /// The organisation's own ways to tell people.
+    fn notification_channels(&mut self) -> &mut dyn NotificationChannelRepo;
+    /// The organisation's own texts of what people are told.
+    fn notification_templates(&mut self) -> &mut dyn NotificationTemplateRepo;
     /// Imports and their files.
     fn imports(&mut self) -> &mut dyn ImportRepo;
 

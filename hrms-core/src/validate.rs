@@ -62,6 +62,11 @@ impl Check {
         }
     }
 
+    /// The same in several lines.
+    pub fn lines(&mut self, pointer: &'static str, text: &str, length: RangeInclusive<usize>) {
+        self.text(pointer, &text.replace('\n', " "), length);
+    }
+
     /// A code: 1 to 64 characters, without blanks, and without anything invisible.
     pub fn code(&mut self, pointer: &'static str, code: &str) {
         self.text(pointer, code, 1..=64);
@@ -103,6 +108,30 @@ impl Check {
     pub fn zone(&mut self, pointer: &'static str, name: &str) {
         if name.len() > 64 || time_zone(name).is_none() {
             self.fault(pointer, "unknown-zone", "this is not an IANA time zone name such as Asia/Kolkata");
+        }
+    }
+
+    /// A language as BCP 47 names it, as far as a look can tell: a language, and perhaps a script and a region.
+    pub fn language(&mut self, pointer: &'static str, tag: &str) {
+        let mut parts = tag.split('-');
+        let is = |part: &str, length: std::ops::RangeInclusive<usize>, fits: fn(&u8) -> bool| {
+            length.contains(&part.len()) && part.as_bytes().iter().all(fits)
+        };
+        let language = parts.next().is_some_and(|part| is(part, 2..=3, u8::is_ascii_lowercase));
+        let rest: Vec<&str> = parts.collect();
+        let script = |part: &str| {
+            is(part, 4..=4, u8::is_ascii_alphabetic) && part.starts_with(|c: char| c.is_ascii_uppercase())
+        };
+        let region =
+            |part: &str| is(part, 2..=2, u8::is_ascii_uppercase) || is(part, 3..=3, u8::is_ascii_digit);
+        let fine = match &*rest {
+            [] => true,
+            [one] => script(one) || region(one),
+            [one, two] => script(one) && region(two),
+            _ => false,
+        };
+        if !language || !fine {
+            self.fault(pointer, "unknown-language", "this is not a language tag such as de or pt-BR");
         }
     }
 
@@ -218,5 +247,16 @@ mod tests {
         }
         assert_eq!(codes(|check| check.code("/code", "می\u{200c}خواهم")), ["invisible-character"]);
         assert_eq!(codes(|check| check.code("/code", "Ä-17/b")), [""; 0]);
+    }
+
+    #[test]
+    fn languages_look_like_tags() {
+        let fine = |tag: &str| codes(|check| check.language("/language", tag)).is_empty();
+        for good in ["en", "de", "pt-BR", "zh-Hant", "zh-Hant-TW", "fil", "es-419"] {
+            assert!(fine(good), "{good}");
+        }
+        for bad in ["", "e", "english", "EN", "en_GB", "en-gb", "en-", "-", "en-GB-x", "дe", "zh-hant"] {
+            assert!(!fine(bad), "{bad}");
+        }
     }
 }

@@ -102,6 +102,30 @@ impl<T: FromStr + Send> Extract for Id<T> {
     }
 }
 
+/// A form that says nothing that isn't known, or nothing at all.
+#[derive(Debug)]
+pub(crate) struct AnyForm;
+
+const FORMS: &[&str] = &["application/x-www-form-urlencoded", "multipart/form-data"];
+
+impl Extract for AnyForm {
+    const BODY: BodyUse = BodyUse::Whole;
+
+    fn extract(input: &mut Input) -> Result<Self, Problem> {
+        let given = json::content_type(input);
+        match input.body.is_empty() || FORMS.iter().any(|form| given.eq_ignore_ascii_case(form)) {
+            true => Ok(Self),
+            false => Err(json::unsupported(FORMS)),
+        }
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let text = ObjectBuilder::new().schema_type(Type::String).into();
+        operation.body(FORMS, text);
+        operation.body_is_optional();
+    }
+}
+
 /// The parameters of the query. `T` refuses unknown ones (`#[serde(deny_unknown_fields)]`); a
 /// parameter that comes twice is refused here.
 #[derive(Debug)]

@@ -30,6 +30,7 @@ mod leave;
 mod leave_type;
 mod location;
 mod membership;
+mod notification;
 mod openapi;
 mod operator;
 mod org_chart;
@@ -86,6 +87,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     leave_type::ENDPOINTS,
     location::ENDPOINTS,
     membership::ENDPOINTS,
+    notification::ENDPOINTS,
     org_chart::ENDPOINTS,
     organization::ENDPOINTS,
     platform::ENDPOINTS,

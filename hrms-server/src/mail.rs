@@ -92,8 +92,11 @@ impl Post {
         // Parsed, so that nothing in it can become a header.
         let to: Address = message.to.parse().map_err(|error| refused(Box::new(error)))?;
         let subject: String = message.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let id = format!("<{}@{}>", RandomIds.next(), self.from.email.domain());
-        let builder = lettre::Message::builder()
+        // What looks like an encoded word (RFC 2047) would be decoded by whoever reads it.
+        let subject = subject.replace("=?", "= ?");
+        let id = message.id.unwrap_or_else(|| RandomIds.next());
+        let id = format!("<{id}@{}>", self.from.email.domain());
+        let mut builder = lettre::Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(subject)
@@ -104,6 +107,13 @@ impl Post {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ));
+        if let Some(url) = message.unsubscribe {
+            let header = |name, value| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
+            // RFC 2369 and RFC 8058.
+            builder = builder.raw_header(header("List-Unsubscribe", format!("<{url}>")));
+            let one_click = "List-Unsubscribe=One-Click".to_owned();
+            builder = builder.raw_header(header("List-Unsubscribe-Post", one_click));
+        }
         let composed = match message.html {
             Some(html) => builder.multipart(MultiPart::alternative_plain_html(message.text, html)),
             None => builder.singlepart(SinglePart::plain(message.text)),
@@ -161,12 +171,24 @@ mod tests {
     }
 
     fn message(to: &str, subject: &str) -> Message {
-        Message {
-            to: to.into(),
-            subject: subject.into(),
-            text: "Hällo\r\n.\r\nBcc: x@evil.example".into(),
-            html: Some("<p>Hällo</p>".into()),
-        }
+        let text = "Hällo\r\n.\r\nBcc: x@evil.example";
+        Message { html: Some("<p>Hällo</p>".into()), ..Message::plain(to, subject, text) }
+    }
+
+    #[test]
+    fn what_can_be_stopped_says_how() {
+        let id = hrms_core::RandomIds.next();
+        let unsubscribe = Some("https://hr.example.com/api/v1/x?token=AbC-_".to_owned());
+        let message = Message { id: Some(id), unsubscribe, ..message("jane@example.com", "x") };
+        let text = String::from_utf8(post().compose(message).unwrap().formatted()).unwrap();
+        let (head, _) = text.split_once("\r\n\r\n").unwrap();
+        let head = head.replace("\r\n ", " ");
+        assert!(
+            head.contains("\r\nList-Unsubscribe: <https://hr.example.com/api/v1/x?token=AbC-_>\r\n"),
+            "{head}"
+        );
+        assert!(head.contains("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nMessage-ID: <{id}@example.com>\r\n")), "{head}");
     }
 
     #[test]
@@ -180,6 +202,9 @@ mod tests {
         assert!(head.contains("\r\nAuto-Submitted: auto-generated\r\n"), "{head}");
         assert!(head.contains("@example.com>\r\n"), "{head}");
         assert_eq!(composed.envelope().to(), ["jane@example.com".parse::<Address>().unwrap()]);
+        let encoded = post().compose(message("jane@example.com", "=?utf-8?q?=0D=0ABcc:_x?= a")).unwrap();
+        let encoded = String::from_utf8(encoded.formatted()).unwrap();
+        assert!(!encoded.contains("Subject: =?"), "{encoded}");
         for to in ["jane@example.com\r\nBcc: x@evil.example", "a@b.c, d@e.f", "<a@b.c>", "", "a"] {
             assert!(matches!(post().compose(message(to, "x")), Err(MailError::Refused(_))), "{to:?}");
         }

@@ -90,6 +90,9 @@ params_from_ids!(
     SupportGrantId,
     WebhookId,
     WebhookDeliveryId,
+    NotificationId,
+    NotificationDeliveryId,
+    NotificationChannelId,
 );
 
 impl From<hrms_core::Version> for Param {

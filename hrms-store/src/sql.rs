@@ -18,6 +18,7 @@ mod job;
 mod leave;
 mod location;
 mod membership;
+mod notification;
 mod operator;
 mod org_chart;
 mod organization;
@@ -46,6 +47,10 @@ use hrms_core::invitation::InvitationRepo;
 use hrms_core::job::JobQueue;
 use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
+use hrms_core::notification::{
+    NotificationChannelRepo, NotificationDeliveryRepo, NotificationRepo, NotificationSettingsRepo,
+    NotificationTemplateRepo,
+};
 use hrms_core::org_chart::OrgChartRepo;
 use hrms_core::organization::OrganizationRepo;
 use hrms_core::policy::written::PolicyRepo;
@@ -170,6 +175,26 @@ impl Tx for SqlTx {
     }
 
     fn webhook_deliveries(&mut self) -> &mut dyn WebhookDeliveryRepo {
+        self
+    }
+
+    fn notifications(&mut self) -> &mut dyn NotificationRepo {
+        self
+    }
+
+    fn notification_settings(&mut self) -> &mut dyn NotificationSettingsRepo {
+        self
+    }
+
+    fn notification_deliveries(&mut self) -> &mut dyn NotificationDeliveryRepo {
+        self
+    }
+
+    fn notification_channels(&mut self) -> &mut dyn NotificationChannelRepo {
+        self
+    }
+
+    fn notification_templates(&mut self) -> &mut dyn NotificationTemplateRepo {
         self
     }
 

@@ -30,6 +30,7 @@ mod all {
     mod live;
     mod model;
     mod nodes;
+    mod notifications;
     mod on_record;
     mod people;
     mod platform;

@@ -38,6 +38,7 @@ pub async fn tenant(store: &impl Subject) -> TenantId {
         closing: None,
         support_access_allowed: true,
         time_zone: "UTC".to_owned(),
+        language: "en".to_owned(),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

@@ -382,6 +382,7 @@ pub async fn an_organization_comes_with_its_admin(store: &impl Store) {
         closing: None,
         support_access_allowed: true,
         time_zone: "UTC".to_owned(),
+        language: "en".to_owned(),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,

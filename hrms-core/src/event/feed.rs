@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use crate::actor::Actor;
 use crate::error::CommonError;
 use crate::event::{Event, EventService};
-use crate::id::EventId;
-use crate::policy::{Decision, Grant, Permission, Resource, Scope};
+use crate::id::{EventId, UserId};
+use crate::policy::{Decision, Details, Grant, Permission, Resource, Scope};
 use crate::store::Tx;
 
 /// Where to begin.
@@ -108,6 +108,9 @@ impl EventService<'_> {
     /// # Errors
     /// When storage fails.
     pub async fn may_receive(&self, actor: &Actor, event: &Event) -> Result<bool, CommonError> {
+        if let Some(user) = addressee(event) {
+            return Ok(is(actor, user));
+        }
         let policy = self.0.policy();
         let narrow = policy.decide(actor, event.permission, &event.resource);
         if narrow == Decision::Allow || !reaches_far(actor, event.permission) {
@@ -115,6 +118,19 @@ impl EventService<'_> {
         }
         let mut tx = self.0.read(actor).await?;
         Ok(!self.receivable(&mut *tx, actor, vec![event.clone()]).await?.is_empty())
+    }
+
+    /// The same in a unit of work.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub(crate) async fn may_receive_in(
+        &self,
+        tx: &mut dyn Tx,
+        actor: &Actor,
+        event: &Event,
+    ) -> Result<bool, CommonError> {
+        Ok(!self.receivable(tx, actor, vec![event.clone()]).await?.is_empty())
     }
 
     /// Those of the events that an actor may receive, in the same order.
@@ -130,6 +146,9 @@ impl EventService<'_> {
         // What the event doesn't tell by itself is looked up, for all events of a day at once.
         let mut unsure: BTreeMap<Date, Vec<(i64, Permission, Resource)>> = BTreeMap::new();
         events.retain(|event| {
+            if let Some(user) = addressee(event) {
+                return is(actor, user);
+            }
             let narrow = allows(event.permission, &event.resource);
             if !narrow && reaches_far(actor, event.permission) {
                 let on = event.time.to_zoned(TimeZone::UTC).date();
@@ -148,6 +167,19 @@ impl EventService<'_> {
         events.retain(|event| !refused.contains(&event.sequence));
         Ok(events)
     }
+}
+
+/// For whom an event is, if it is for one user and nobody else.
+fn addressee(event: &Event) -> Option<UserId> {
+    match event.resource.details {
+        Details::User(user) => Some(user),
+        _ => None,
+    }
+}
+
+/// Whether an actor is this user: not whoever acts through them.
+fn is(actor: &Actor, user: UserId) -> bool {
+    actor.user_id() == Some(user) && actor.support().is_none()
 }
 
 /// Whether an actor's grants of a permission reach further than an event tells by itself.

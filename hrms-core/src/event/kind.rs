@@ -164,6 +164,10 @@ event_types! {
     "location.created" on "locations/{location_id}" for LocationRead { location_id: Id }
     /// A location was removed.
     "location.removed" on "locations/{location_id}" for LocationRead { location_id: Id }
+    /// Somebody was told something, or told again. Only for whom it is: not for webhooks.
+    "notification.created" on "notifications/{notification_id}" for OrganizationRead {
+        notification_id: Id, user_id: Id, type: Text,
+    }
     /// The organisation's own settings were changed.
     "organization.changed" on "organization" for OrganizationRead {}
     /// A policy was changed.

@@ -99,6 +99,12 @@ impl Work {
         self.events.push(event);
     }
 
+    /// Emits an event that the audit log says nothing about: what the system does by itself about something that is in
+    /// the log.
+    pub(crate) fn tell(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
     /// Puts something in the audit log that is no event, to be written with the change.
     pub fn record(&mut self, act: Act) {
         self.acts.push(act);

@@ -229,7 +229,7 @@ fn message(to: &str, token: &Secret, public_url: Option<&str>) -> Message {
         "Somebody, probably you, wants to log in with this address from now on.\n\n{how}\n\n\
          It is good once, within one hour. If it wasn't you, do nothing.\n"
     );
-    Message { to: to.to_owned(), subject: "Confirm your new address".to_owned(), text, html: None }
+    Message::plain(to, "Confirm your new address", text)
 }
 
 fn warning(to: &str) -> Message {
@@ -237,14 +237,14 @@ fn warning(to: &str) -> Message {
                 changed yet.\n\nIf it wasn't you, somebody knows your password: log in, change it, and end your other \
                 sessions. That takes the request back.\n";
     let subject = "Another address for your account was asked for".to_owned();
-    Message { to: to.to_owned(), subject, text: text.to_owned(), html: None }
+    Message::plain(to, subject, text)
 }
 
 fn notice(to: &str) -> Message {
     let text = "The address of your account was changed: this one isn't good to log in with any more. All other \
                 sessions have ended.\n\nIf it wasn't you, tell whoever runs the service at once.\n";
     let subject = "The address of your account was changed".to_owned();
-    Message { to: to.to_owned(), subject, text: text.to_owned(), html: None }
+    Message::plain(to, subject, text)
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ fn message(email: &str, token: &Secret, public_url: Option<&str>) -> Message {
         "Somebody, probably you, has forgotten the password of this account.\n\n{how}\n\n\
          It is good once, within one hour. If it wasn't you, do nothing: your password stays as it is.\n"
     );
-    Message { to: email.to_owned(), subject: "Set a new password".to_owned(), text, html: None }
+    Message::plain(email, "Set a new password", text)
 }
 
 #[cfg(test)]

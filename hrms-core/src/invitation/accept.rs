@@ -119,7 +119,7 @@ impl InvitationService<'_> {
     /// # Errors
     /// [`InvitationError::InvalidToken`]; [`InvitationError::InviterGone`]; [`InvitationError::ProofRequired`];
     /// [`InvitationError::Identity`] when the proof isn't good; [`InvitationError::AlreadyMember`];
-    /// [`UserError::EmployeeTaken`](user::UserError::EmployeeTaken); faulty fields; [`CommonError::Busy`].
+    /// [`UserError::EmployeeTaken`]; faulty fields; [`CommonError::Busy`].
     pub async fn accept(
         &self,
         with: Accept,

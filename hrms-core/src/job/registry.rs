@@ -32,7 +32,9 @@ impl JobRegistry {
             .with::<crate::audit::AuditVerifyJob>()
             .with::<crate::import::ImportJob>()
             .with::<crate::invitation::InvitationMail>()
+            .with::<crate::notification::DeliverNotifications>()
             .with::<crate::webhook::DeliverWebhooks>()
+            .with_subscriber(crate::notification::Notifications)
             .with_subscriber(crate::webhook::Webhooks)
     }
 

@@ -17,18 +17,32 @@ pub(crate) struct Letter {
     subject: String,
     text: String,
     html: String,
+    language: String,
 }
 
 impl Letter {
     pub(crate) fn new(subject: impl Into<String>) -> Self {
-        Self { subject: subject.into(), text: String::new(), html: String::new() }
+        Self { subject: subject.into(), text: String::new(), html: String::new(), language: "en".to_owned() }
     }
 
-    /// A paragraph of plain text.
+    /// The language that it is written in, as in `de`.
+    pub(crate) fn in_language(mut self, tag: &str) -> Self {
+        tag.clone_into(&mut self.language);
+        self
+    }
+
+    /// The beginning of a part.
+    pub(crate) fn heading(mut self, text: &str) -> Self {
+        self.text.push_str(&format!("== {text}\n\n"));
+        self.html.push_str(&format!("<h2>{}</h2>\n", escaped(text)));
+        self
+    }
+
+    /// A paragraph of plain text; lines in it stay lines.
     pub(crate) fn paragraph(mut self, text: &str) -> Self {
         self.text.push_str(text);
         self.text.push_str("\n\n");
-        self.html.push_str(&format!("<p>{}</p>\n", escaped(text)));
+        self.html.push_str(&format!("<p>{}</p>\n", escaped(text).replace('\n', "<br>\n")));
         self
     }
 
@@ -47,13 +61,21 @@ impl Letter {
 
     pub(crate) fn to(self, address: &str) -> Message {
         let html = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n\
+            "<!DOCTYPE html>\n<html lang=\"{}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n\
              <body>\n{}</body>\n</html>\n",
+            escaped(&self.language),
             escaped(&self.subject),
             self.html
         );
         let text = format!("{}\n", self.text.trim_end());
-        Message { to: address.to_owned(), subject: self.subject, text, html: Some(html) }
+        Message {
+            to: address.to_owned(),
+            subject: self.subject,
+            text,
+            html: Some(html),
+            id: None,
+            unsubscribe: None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{LeaveRequestId, LeaveTypeId};
+use crate::id::{LeaveRequestId, LeaveTypeId, UserId};
 use crate::import::ImportKind;
 use crate::leave::RequestStatus;
 use crate::policy::{Permission, Resource};
@@ -53,6 +53,8 @@ kinds! {
     ApiKeys = "api-key";
     /// The webhooks.
     Webhooks = "webhook";
+    /// What people are told, by which channels.
+    Notifications = "notification";
     /// The access of operators of the service.
     SupportAccess = "support-access";
     /// The audit log.
@@ -118,6 +120,8 @@ pub enum Details {
     LeaveRequest(LeaveDetails),
     /// Of an import or export: what it moves.
     Data(ImportKind),
+    /// Of what is for one user and nobody else: no permission opens it to others.
+    User(UserId),
 }
 
 /// What decisions may look at of a request for leave.

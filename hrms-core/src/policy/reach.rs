@@ -72,6 +72,7 @@ impl Permission {
                 | Self::PolicyManage
                 | Self::ApiKeyManage
                 | Self::WebhookManage
+                | Self::NotificationManage
                 | Self::SupportAccessManage
                 // What nobody does for themselves: a program has no self to compare with.
                 | Self::LeaveDecide
@@ -123,6 +124,7 @@ mod tests {
             "policy.manage",
             "api-key.manage",
             "webhook.manage",
+            "notification.manage",
             "support-access.manage",
             "employee.manage-compensation",
             "employee.manage-bank",

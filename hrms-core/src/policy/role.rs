@@ -197,6 +197,7 @@ const ACCOUNT: &[Permission] = &[
     Permission::ApiKeyManage,
     Permission::WebhookRead,
     Permission::WebhookManage,
+    Permission::NotificationManage,
     Permission::SupportAccessRead,
     Permission::SupportAccessManage,
     Permission::AuditRead,

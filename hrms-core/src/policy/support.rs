@@ -13,6 +13,7 @@ const BARRED: &[Permission] = &[
     Permission::PolicyManage,
     Permission::ApiKeyManage,
     Permission::WebhookManage,
+    Permission::NotificationManage,
     Permission::SupportAccessManage,
     Permission::EmployeeReadCompensation,
     Permission::EmployeeManageCompensation,

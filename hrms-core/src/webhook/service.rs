@@ -8,6 +8,7 @@ use crate::error::{CommonError, FieldError};
 use crate::event::EventType;
 use crate::hrms::{Hrms, Work};
 use crate::id::{WebhookDeliveryId, WebhookId};
+use crate::notification;
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource};
 use crate::store::Version;
@@ -330,7 +331,7 @@ impl WebhookService<'_> {
         for (at, name) in webhook.types.iter().enumerate() {
             let fault = match self.0.event_types().get(name) {
                 None => Some(("unknown-type", "there are no events of this type")),
-                Some(known) if self.may_read(actor, known) => None,
+                Some(known) if known.name != notification::CREATED && self.may_read(actor, known) => None,
                 Some(_) => Some(("not-yours", "you may not read what these events are about")),
             };
             if let Some((code, detail)) = fault {

@@ -123,6 +123,15 @@ catalogue! {
     "location.code-taken": "Another location has this code.";
     "location.in-use": "Employees still work at the location.";
     "mail.not-configured": "Mail isn't set up on this installation.";
+    "notification.bad-link": "The link to stop messages is no good.";
+    "notification.channel-taken": "There is a channel of this name.";
+    "notification.not-configured": "This service sends nothing to programs elsewhere.";
+    "notification.not-yours": "An inbox is for the person whose it is: not for programs, nor for operators who act through somebody.";
+    "notification.sent": "The notification was taken already.";
+    "notification.text-fixed": "What is told about security is always said in the same words.";
+    "notification.too-many-channels": "The organisation has as many channels of its own as it can have.";
+    "notification.too-many-texts": "The organisation has as many texts of its own as it can have.";
+    "notification.waiting": "The notification is still being sent.";
     "operator.email-taken": "Another account has this e-mail address.";
     "operator.last": "The platform would be left without an operator who can log in.";
     "organization.closed": "The organisation is closed; reopen it first.";

@@ -86,6 +86,7 @@ pub(super) async fn start_as(config: Config, change: impl FnOnce(Builder) -> Bui
             closing: None,
             support_access_allowed: true,
             time_zone: "UTC".into(),
+            language: "en".into(),
             created_at: at,
             updated_at: at,
             version: Version::FIRST,

@@ -32,6 +32,7 @@ struct OrganizationRow {
     close_reason: Option<String>,
     support_access_allowed: bool,
     time_zone: String,
+    language: String,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
@@ -41,7 +42,7 @@ struct OrganizationRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, slug, name, status, second_factor_required_for, time_zone, closed_at, purge_after, close_reason, \
+            "SELECT id, slug, name, status, second_factor_required_for, time_zone, language, closed_at, purge_after, close_reason, \
              support_access_allowed, \
              created_at, updated_at, version FROM organization WHERE ",
             $rest
@@ -78,6 +79,7 @@ impl TryFrom<OrganizationRow> for Organization {
             closing,
             support_access_allowed: row.support_access_allowed,
             time_zone: row.time_zone,
+            language: row.language,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -104,7 +106,7 @@ impl OrganizationRepo for SqlTx {
         self.conn
             .execute_expecting_one(
                 "UPDATE organization SET name = $3, second_factor_required_for = $4, support_access_allowed = $5, \
-                 updated_at = $6, version = $7, time_zone = $8 \
+                 updated_at = $6, version = $7, time_zone = $8, language = $9 \
                  WHERE id = $1 AND version = $2",
                 params![
                     self.tenant,
@@ -115,6 +117,7 @@ impl OrganizationRepo for SqlTx {
                     organization.updated_at,
                     organization.version,
                     organization.time_zone.as_str(),
+                    organization.language.as_str(),
                 ],
             )
             .await
@@ -123,8 +126,8 @@ impl OrganizationRepo for SqlTx {
 
 async fn insert(conn: &mut Conn, organization: &Organization) -> Result<(), StoreError> {
     conn.execute(
-        "INSERT INTO organization (id, slug, name, status, time_zone, created_at, updated_at, version) \
-         VALUES ($1, $2, $3, $4, $8, $5, $6, $7)",
+        "INSERT INTO organization (id, slug, name, status, time_zone, language, created_at, updated_at, version) \
+         VALUES ($1, $2, $3, $4, $8, $9, $5, $6, $7)",
         params![
             organization.id,
             organization.slug.as_str(),
@@ -134,6 +137,7 @@ async fn insert(conn: &mut Conn, organization: &Organization) -> Result<(), Stor
             organization.updated_at,
             organization.version,
             organization.time_zone.as_str(),
+            organization.language.as_str(),
         ],
     )
     .await?;

@@ -11,7 +11,7 @@ use hrms_core::contract::{at, id, tenant};
 use hrms_core::employee::{EmployeeFilter, EmployeeRow, EmployeeSort, EndEmployment};
 use hrms_core::employment::EndReason;
 use hrms_core::id::{RequestId, UserId};
-use hrms_core::import::{ImportKind, ImportMode, ImportView, NewImport};
+use hrms_core::import::{ImportJob, ImportKind, ImportMode, ImportView, NewImport};
 use hrms_core::jiff::civil::{Date, date};
 use hrms_core::jiff::{SignedDuration, Timestamp};
 use hrms_core::job::{Claim, JobKind, JobRegistry, JobState, Slots, Worker, run_until_idle};
@@ -20,6 +20,11 @@ use hrms_store::SqlStore;
 use serde_json::Value;
 
 use crate::all::support::{Fresh, postgres, sqlite_file, sqlite_memory};
+
+/// The jobs of imports: whom they are told of is tested elsewhere.
+fn registry() -> JobRegistry {
+    JobRegistry::empty().with::<ImportJob>()
+}
 
 /// A clock that the test and the system share. Each unit of work looks at it once, so its looks can be
 /// counted to know how far an import has come.
@@ -64,7 +69,7 @@ impl Setting {
     /// Imports a file and gives the job's state and result.
     pub(crate) async fn import(&self, new: NewImport, file: &str) -> (JobState, Value) {
         let view = self.submit(new, file).await;
-        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
+        run_until_idle(&self.hrms, &registry()).await.unwrap();
         let job = self.hrms.jobs().get(&self.actor, view.job_id).await.unwrap();
         (job.state, job.result.unwrap_or_else(|| panic!("no result: {:?}", job.error)))
     }
@@ -192,7 +197,7 @@ async fn bad_rows_are_told_by_row_and_column_and_the_good_ones_stay(fresh: Fresh
         ])
     );
     let view = s.submit(new, file).await;
-    run_until_idle(&s.hrms, &JobRegistry::standard()).await.unwrap();
+    run_until_idle(&s.hrms, &registry()).await.unwrap();
     let csv = String::from_utf8(s.hrms.imports().errors_csv(&s.actor, view.id).await.unwrap()).unwrap();
     assert_eq!(csv.lines().count(), 10, "{csv}");
     assert!(csv.contains("9,number,error,duplicate,row 8 has the same"), "{csv}");
@@ -369,7 +374,7 @@ async fn a_killed_import_goes_on_behind_the_last_chunk(fresh: Fresh) {
     }
     file.push_str("00000,Given,Family,2020-01-01\nnot,a,good\n");
     let view = s.submit(NewImport::of(ImportKind::Employees), &file).await;
-    let worker = Worker::new(s.hrms.clone(), JobRegistry::standard(), "dies");
+    let worker = Worker::new(s.hrms.clone(), registry(), "dies");
     let claimed = worker.claim(1).await.unwrap().remove(0);
     // The worker dies in the third chunk: its future is dropped when that one has begun.
     {
@@ -386,7 +391,7 @@ async fn a_killed_import_goes_on_behind_the_last_chunk(fresh: Fresh) {
     }
     assert_eq!(s.people(date(2021, 1, 1)).await.len(), 1_000);
     s.clock.advance(SignedDuration::from_secs(120));
-    assert_eq!(run_until_idle(&s.hrms, &JobRegistry::standard()).await.unwrap(), 1);
+    assert_eq!(run_until_idle(&s.hrms, &registry()).await.unwrap(), 1);
     let job = s.hrms.jobs().get(&s.actor, view.job_id).await.unwrap();
     assert_eq!((job.state, job.attempts), (JobState::Succeeded, 2));
     assert_eq!((job.progress.done, job.progress.total), (1_702, Some(1_702)));
@@ -419,7 +424,7 @@ async fn a_refused_file_leaves_no_job(fresh: Fresh) {
         let new = NewImport::of(ImportKind::Designations);
         assert!(s.hrms.imports().submit(&s.actor, new, file.as_bytes()).await.is_err());
     }
-    assert_eq!(run_until_idle(&s.hrms, &JobRegistry::standard()).await.unwrap(), 0);
+    assert_eq!(run_until_idle(&s.hrms, &registry()).await.unwrap(), 0);
     let (kinds, slots) = ([JobKind::unlimited("import.run")], Slots::unreserved(9));
     let none = Claim { worker: "w", kinds: &kinds, slots: &slots, now: at(99), until: at(99), after: None };
     use hrms_core::job::JobDirectory;

@@ -18,7 +18,7 @@ use made::{Names, text};
 const NEW_PASSWORD: &str = "nine kettles in a row";
 
 /// What leaves no entry although it isn't a GET, and why.
-const NOTHING_TO_RECORD: [(&str, &str); 6] = [
+const NOTHING_TO_RECORD: [(&str, &str); 10] = [
     ("POST /api/v1/auth/invitations/preview", "shows what an invitation says, and changes nothing"),
     (
         "POST /api/v1/auth/refresh",
@@ -26,6 +26,10 @@ const NOTHING_TO_RECORD: [(&str, &str); 6] = [
     ),
     ("POST /api/v1/events/tickets", "good for one connection within seconds, as the caller"),
     ("POST /api/v1/leave-requests/preview", "counts days, and changes nothing"),
+    ("POST /api/v1/notification-templates/preview", "shows a text, and changes nothing"),
+    ("POST /api/v1/notifications/read-all", "what one has read in one's own inbox"),
+    ("POST /api/v1/notifications/{id}/read", "what one has read in one's own inbox"),
+    ("POST /api/v1/notifications/{id}/unread", "what one has read in one's own inbox"),
     ("POST /api/v1/policies/dry-run", "compares, and changes nothing"),
     ("POST /api/v1/policies/explain", "explains, and changes nothing"),
 ];
@@ -63,6 +67,8 @@ fn patch_of(operation: &Operation) -> Value {
         "bank" => json!({ "bank_name": "2" }),
         "identity" => json!({ "tax_number": "2" }),
         "medical" => json!({ "blood_group": "B" }),
+        "notification-channels" => json!({ "description": "Changed" }),
+        "notification-settings" => json!({ "language": "de" }),
         "webhooks" => json!({ "description": "Changed" }),
         _ => json!({ "name": "Changed" }),
     }
@@ -244,6 +250,25 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
                 format!("deliveries/{delivery}/resend")
             };
             call(acme, operation, &format!("{path}/{what}"), None).await
+        }
+        (_, "notifications/unsubscribe/{token}") => {
+            let link = world.stopping().await;
+            let path = link.strip_prefix("https://hr.service.example").unwrap();
+            Done { reply: nobody.call(Method::POST, path, &[], None).await, author: None }
+        }
+        (_, "notification-deliveries/{id}/resend") => {
+            let path = operation.path_with(&world.dropped().await);
+            call(acme, operation, &path, None).await
+        }
+        ("DELETE", "notification-channels/{id}") => {
+            let new = json!({ "name": names.next(), "url": "https://hooks.example.com/sms" });
+            let made = acme.post("/api/v1/notification-channels", &new).await.expect(201).json();
+            call(acme, operation, &operation.path_with(&text(&made["id"])), None).await
+        }
+        ("DELETE", "notification-templates/{type}/{language}") => {
+            let new = json!({ "subject": names.next(), "body": "x" });
+            acme.call(Method::PUT, &path, &[], Some(&new)).await.expect(200);
+            call(acme, operation, &path, None).await
         }
         ("DELETE", "api-keys/{id}") => {
             let body = json!({ "service_account_id": world.acme.ids["service-accounts"], "name": "K", "permissions": [] });

@@ -4,5 +4,5 @@ mod delivery;
 mod http;
 mod lanes;
 mod network;
-mod receiver;
+pub(super) mod receiver;
 mod tls;

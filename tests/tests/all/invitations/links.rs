@@ -1,6 +1,6 @@
 //! Nobody becomes an employee by inviting themselves at an address that they gave that employee.
 
-use hrms_core::job::{JobRegistry, run_until_idle};
+use hrms_core::job::run_until_idle;
 use http::Method;
 
 use super::*;
@@ -109,7 +109,7 @@ async fn an_address_of_the_inviters_making_proves_nothing(store: &Fresh) {
 
 async fn upload(service: &Service, by: &Client, file: &str) {
     let made = by.upload("/api/v1/imports?kind=employees", "text/csv", file.into()).await.expect(202).json();
-    run_until_idle(&service.hrms, &JobRegistry::standard()).await.unwrap();
+    run_until_idle(&service.hrms, &registry()).await.unwrap();
     let done = by.get(&format!("/api/v1/jobs/{}", text(&made["job_id"]))).await.expect(200).json();
     assert_eq!((&done["state"], &done["result"]["failed"]), (&json!("succeeded"), &json!(0)), "{done}");
 }

@@ -88,8 +88,7 @@ async fn no_tls_no_mail() {
     let sink = SmtpSink::start().await;
     for scheme in ["smtp://", "smtps://"] {
         let post = super::post(&sink.url().replace("smtp-plain://", scheme));
-        let message =
-            Message { to: "a@b.example".into(), subject: "x".into(), text: "secret".into(), html: None };
+        let message = Message::plain("a@b.example", "x", "secret");
         if scheme == "smtps://" {
             sink.mood(Mood::HangsUp);
         }

@@ -1,8 +1,10 @@
 //! What has to be there before a call can succeed.
 
+use hrms_core::import::ImportJob;
 use hrms_core::job::{JobRegistry, run_until_idle};
+use hrms_core::notification::Notifications;
 use hrms_tests::Client;
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
 
 use crate::all::sweep::world::{PASSWORD, World, log_in};
@@ -68,6 +70,41 @@ impl World {
         let message = self.letterbox.last_to(email).await;
         let words = message.text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
         words.max_by_key(|word| word.len()).unwrap().to_owned()
+    }
+
+    /// An import that has ended, of which the caller was told; the notification's id.
+    async fn told(&self) -> String {
+        let acme = &self.acme.client;
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(acme.url("/api/v1/imports?kind=designations"))
+            .header("content-type", "text/csv");
+        let file = bytes::Bytes::from_static(b"code,name\nQ,Q\n");
+        acme.send(request.body(file).unwrap()).await.expect(202);
+        let registry = JobRegistry::empty().with::<ImportJob>().with_subscriber(Notifications);
+        run_until_idle(&self.hrms, &registry).await.unwrap();
+        let list = acme.get("/api/v1/notifications?type=import.finished").await.expect(200).json();
+        text(&list["items"][0]["id"])
+    }
+
+    /// The link in a message that stops messages of its type.
+    pub(super) async fn stopping(&self) -> String {
+        self.told().await;
+        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
+        self.letterbox.stopping().expect("no message with a link")
+    }
+
+    /// A delivery that nobody wanted any more; its id.
+    pub(super) async fn dropped(&self) -> String {
+        let settings = "/api/v1/notification-settings";
+        let tag = self.acme.client.get(settings).await.expect(200).header("etag").unwrap().to_owned();
+        let all = json!({ "preferences": null });
+        self.acme.client.call(Method::PATCH, settings, &[("if-match", &tag)], Some(&all)).await.expect(200);
+        let id = self.told().await;
+        let one = format!("/api/v1/notifications/{id}");
+        self.acme.client.call(Method::POST, &format!("{one}/read"), &[], None).await.expect(200);
+        run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
+        text(&self.acme.client.get(&one).await.expect(200).json()["deliveries"][0]["id"])
     }
 
     /// An access of an operator that is open.

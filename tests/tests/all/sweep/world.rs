@@ -11,6 +11,7 @@ use hrms_core::contract::{at, id};
 use hrms_core::jiff::SignedDuration;
 use hrms_core::job::{JobRegistry, run_until_idle};
 use hrms_core::mail::{MailError, Mailer, Message};
+use hrms_core::notification::Notifications;
 use hrms_core::operator::NewOperator;
 use hrms_core::sealed::KeyBox;
 use hrms_core::webhook::Webhooks;
@@ -72,6 +73,7 @@ impl World {
             .clock(clock.clone())
             .mailer(letterbox.clone())
             .secret_box(KeyBox::new([3; 32]))
+            .public_url("https://hr.service.example")
             .webhook_sender(HttpWebhookSender::new(WebhookPolicy::default()).unwrap().with_resolver(Nowhere))
             .build();
         for name in ["olga", "otto"] {
@@ -102,6 +104,8 @@ impl World {
         let mut other = other;
         acme.webhooks(&hrms).await;
         other.webhooks(&hrms).await;
+        acme.notifications().await;
+        other.notifications().await;
         let operations = Operation::all(&document);
         assert!(operations.len() > 10, "{document}");
         let faults = Vec::new();
@@ -178,6 +182,11 @@ impl Letterbox {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("no message to {address}");
+    }
+
+    /// The link in the last message that has one to stop messages like it.
+    pub(in crate::all) fn stopping(&self) -> Option<String> {
+        self.0.lock().unwrap().iter().rev().find_map(|message| message.unsubscribe.clone())
     }
 }
 
@@ -389,7 +398,8 @@ impl Tenant {
         for _ in 0..2 {
             client.call(Method::POST, &format!("{path}/test"), &[], None).await.expect(200);
         }
-        run_until_idle(hrms, &JobRegistry::empty().with_subscriber(Webhooks)).await.unwrap();
+        let registry = JobRegistry::empty().with_subscriber(Notifications).with_subscriber(Webhooks);
+        run_until_idle(hrms, &registry).await.unwrap();
         let deliveries = client.get(&format!("{path}/deliveries")).await.expect(200).json();
         ids.insert("webhook-deliveries", text(&deliveries["items"][0]["id"]));
     }
@@ -408,6 +418,18 @@ impl Tenant {
         let sessions = operator.get(&format!("{operators}/{olga}/sessions")).await.expect(200).json();
         self.ids.insert("platform/operators", olga);
         self.ids.insert("operator-sessions", text(&sessions["items"][0]["id"]));
+    }
+
+    /// What somebody was told when operators came, on its way by e-mail, where it stays.
+    async fn notifications(&mut self) {
+        for name in ["bb", "aa"] {
+            let new = json!({ "name": name, "url": "https://hooks.example.com/sms" });
+            create(&mut self.ids, &self.client, "notification-channels", &new).await;
+        }
+        for collection in ["notifications", "notification-deliveries"] {
+            let list = self.client.get(&format!("/api/v1/{collection}")).await.expect(200).json();
+            self.ids.insert(collection, text(&list["items"][0]["id"]));
+        }
     }
 
     fn id_in(&self, collection: &str) -> String {
@@ -440,6 +462,9 @@ impl Tenant {
             ("platform/operators", "session_id") => self.id_in("operator-sessions"),
             (_, "delivery_id") => self.id_in("webhook-deliveries"),
             (_, "session_id") => self.id_in("user-sessions"),
+            ("notifications/unsubscribe", "token") => "x".into(),
+            ("notification-templates", "type") => "import.finished".into(),
+            ("notification-templates", "language") => "en".into(),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),
             (collection, "id") => self.id_in(collection),

@@ -18,23 +18,23 @@ use tokio_rustls::rustls::ServerConfig;
 
 /// A message that came.
 #[derive(Clone, Debug)]
-pub(super) struct Received {
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(in crate::all) struct Received {
+    pub(in crate::all) path: String,
+    pub(in crate::all) headers: HeaderMap,
+    pub(in crate::all) body: Bytes,
 }
 
 impl Received {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(in crate::all) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::all) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// Type and subject.
-    pub(super) fn what(&self) -> (String, String) {
+    pub(in crate::all) fn what(&self) -> (String, String) {
         let event = self.json();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         (text("type"), text("subject"))
@@ -57,18 +57,18 @@ struct State {
 }
 
 #[derive(Clone)]
-pub(super) struct Receiver {
+pub(in crate::all) struct Receiver {
     state: Arc<Mutex<State>>,
-    pub(super) port: u16,
+    pub(in crate::all) port: u16,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(in crate::all) async fn start() -> Self {
         Self::start_with(None).await
     }
 
     /// One that speaks HTTP over TLS only.
-    pub(super) async fn start_tls(config: ServerConfig) -> Self {
+    pub(in crate::all) async fn start_tls(config: ServerConfig) -> Self {
         Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
     }
 
@@ -100,43 +100,43 @@ impl Receiver {
         this
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(in crate::all) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// What came so far.
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(in crate::all) fn received(&self) -> Vec<Received> {
         self.state.lock().unwrap().received.clone()
     }
 
     /// How many messages about one thing were answered at the same time at most.
-    pub(super) fn most_at_once(&self) -> usize {
+    pub(in crate::all) fn most_at_once(&self) -> usize {
         self.state.lock().unwrap().most_at_once
     }
 
     /// How many messages were answered at the same time at most.
-    pub(super) fn most_together(&self) -> usize {
+    pub(in crate::all) fn most_together(&self) -> usize {
         self.state.lock().unwrap().most_together
     }
 
     /// The next answers.
-    pub(super) fn then(&self, statuses: &[u16]) {
+    pub(in crate::all) fn then(&self, statuses: &[u16]) {
         let answers = statuses.iter().map(|status| (*status, String::new()));
         self.state.lock().unwrap().answers.extend(answers);
     }
 
     /// The next answer, with this body.
-    pub(super) fn then_say(&self, status: u16, body: &str) {
+    pub(in crate::all) fn then_say(&self, status: u16, body: &str) {
         self.state.lock().unwrap().answers.push_back((status, body.to_owned()));
     }
 
     /// All answers from now on.
-    pub(super) fn always(&self, status: u16) {
+    pub(in crate::all) fn always(&self, status: u16) {
         self.state.lock().unwrap().always = Some(status);
     }
 
     /// Takes so long for each answer.
-    pub(super) fn slow(&self, pause: Duration) {
+    pub(in crate::all) fn slow(&self, pause: Duration) {
         self.state.lock().unwrap().pause = pause;
     }
 

@@ -1,0 +1,180 @@
+//! What this library tells people about.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::CommonError;
+use crate::event::Event;
+use crate::hrms::Work;
+use crate::id::{EmployeeId, ImportId, InvitationId, LeaveRequestId, SupportGrantId, UserId, WebhookId};
+use crate::leave::{LeaveRequest, RequestStatus};
+use crate::notification::{NOTIFICATION_TYPES, Notice, NotificationType, Notifier, To};
+use crate::policy::Permission;
+
+/// The notifier of this library.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standard;
+
+#[async_trait]
+impl Notifier for Standard {
+    fn types(&self) -> &'static [NotificationType] {
+        NOTIFICATION_TYPES
+    }
+
+    async fn notices(&self, work: &mut Work, event: &Event) -> Result<Vec<Notice>, CommonError> {
+        let notice = match event.kind.as_str() {
+            "leave_request.submitted" | "leave_request.approved" | "leave_request.rejected" => {
+                leave(work, event).await?
+            }
+            "leave_request.cancelled" => return cancelled_leave(work, event).await,
+            "employee_detail.changed" => bank_details(event),
+            "import.finished" => import(work, event).await?,
+            "invitation.accepted" => invitation(work, event).await?,
+            "support_access.started" => support(work, event).await?,
+            "user.second-factor-reset" => {
+                user_of(event).map(|user| Notice::new("user.second-factor-reset", To::Users(vec![user])))
+            }
+            "webhook.disabled" => webhook(work, event).await?,
+            _ => None,
+        };
+        Ok(notice.into_iter().collect())
+    }
+}
+
+fn text<'e>(event: &'e Event, name: &str) -> Option<&'e str> {
+    event.data.get(name).and_then(Value::as_str)
+}
+
+fn id(event: &Event, name: &str) -> Option<Uuid> {
+    text(event, name)?.parse().ok()
+}
+
+fn user_of(event: &Event) -> Option<UserId> {
+    id(event, "user_id").map(UserId::from_uuid)
+}
+
+async fn name_of(work: &mut Work, user: Option<UserId>) -> Result<Option<String>, CommonError> {
+    match user {
+        Some(user) => Ok(work.users().get(user).await?.map(|user| user.name)),
+        None => Ok(None),
+    }
+}
+
+/// The request that an event is about, and a notice that says what it asks for.
+async fn about_leave(
+    work: &mut Work,
+    event: &Event,
+    kind: &'static str,
+    to: To,
+) -> Result<Option<(LeaveRequest, Notice)>, CommonError> {
+    let Some(request) = id(event, "leave_request_id") else { return Ok(None) };
+    let Some(view) = work.leave_requests().get(LeaveRequestId::from_uuid(request)).await? else {
+        return Ok(None);
+    };
+    let request = view.request;
+    let Some(employee) = work.employees().get(request.employee_id).await? else { return Ok(None) };
+    let leave_type = work.leave_types().get(request.leave_type_id).await?;
+    let name = format!("{} {}", employee.given_name, employee.family_name);
+    let notice = Notice::new(kind, to)
+        .with("employee", name.trim())
+        .with("leave_type", leave_type.map(|known| known.name).unwrap_or_default())
+        .with("starts_on", request.starts_on)
+        .with("ends_on", request.ends_on)
+        .with("days", &request.days);
+    Ok(Some((request, notice)))
+}
+
+/// The manager; without one who can log in, whoever may decide on everybody's leave.
+fn deciders(event: &Event) -> (To, To) {
+    let manager = event.resource.facts.manager_id.filter(|manager| Some(*manager) != event.resource.owner);
+    (To::Employees(manager.into_iter().collect()), To::Holders(Permission::LeaveDecide))
+}
+
+async fn leave(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let Some(owner) = event.resource.owner else { return Ok(None) };
+    let employee = To::Employees(vec![owner]);
+    let (kind, status, to) = match event.kind.as_str() {
+        "leave_request.submitted" => ("leave_request.submitted", RequestStatus::Pending, deciders(event).0),
+        "leave_request.approved" => ("leave_request.approved", RequestStatus::Approved, employee),
+        _ => ("leave_request.rejected", RequestStatus::Rejected, employee),
+    };
+    let Some((request, mut notice)) = about_leave(work, event, kind, to).await? else { return Ok(None) };
+    if request.status != status {
+        // Something else has become of it, and that is told.
+        return Ok(None);
+    }
+    if status == RequestStatus::Pending {
+        notice = notice.or(deciders(event).1);
+        notice.not_to = Some(owner);
+        notice.needs = Some(Permission::LeaveDecide);
+    } else {
+        let decided_by = name_of(work, request.decided_by).await?.unwrap_or_default();
+        notice =
+            notice.with("decided_by", decided_by).with("note", request.decision_note.unwrap_or_default());
+    }
+    Ok(Some(notice))
+}
+
+/// Both the employee and whoever decides, as far as they didn't do it.
+async fn cancelled_leave(work: &mut Work, event: &Event) -> Result<Vec<Notice>, CommonError> {
+    let Some(owner) = event.resource.owner else { return Ok(Vec::new()) };
+    let (manager, others) = deciders(event);
+    let Some((_, notice)) = about_leave(work, event, "leave_request.cancelled", manager).await? else {
+        return Ok(Vec::new());
+    };
+    let to_employee = Notice { to: vec![To::Employees(vec![owner])], ..notice.clone() };
+    Ok(vec![to_employee, Notice { not_to: Some(owner), ..notice.or(others) }])
+}
+
+fn bank_details(event: &Event) -> Option<Notice> {
+    let employee = id(event, "employee_id").map(EmployeeId::from_uuid)?;
+    let bank = text(event, "group") == Some("bank");
+    bank.then(|| Notice::new("bank_details.changed", To::Employees(vec![employee])))
+}
+
+async fn import(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let Some(import) = id(event, "import_id") else { return Ok(None) };
+    let Some(import) = work.imports().get(ImportId::from_uuid(import)).await? else { return Ok(None) };
+    let Some(user) = import.requested_by else { return Ok(None) };
+    let counts = import.state.counts;
+    let refused = if counts.failed == 0 { String::new() } else { counts.failed.to_string() };
+    let mut notice = Notice::new("import.finished", To::Users(vec![user]))
+        .with("kind", import.settings.kind.code())
+        .with("file", import.settings.file_name.unwrap_or_default())
+        .with("imported", counts.created + counts.updated + counts.unchanged)
+        .with("refused", refused);
+    notice.to_causer = true;
+    Ok(Some(notice))
+}
+
+async fn invitation(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let Some(invitation) = id(event, "invitation_id") else { return Ok(None) };
+    let stored = work.invitations().get(InvitationId::from_uuid(invitation)).await?;
+    let Some(invitation) = stored.map(|stored| stored.invitation) else { return Ok(None) };
+    let Some(inviter) = invitation.invited_by else { return Ok(None) };
+    let notice = Notice::new("invitation.accepted", To::Users(vec![inviter]));
+    Ok(Some(notice.with("name", invitation.name).with("email", invitation.email)))
+}
+
+async fn support(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let Some(grant) = id(event, "support_grant_id") else { return Ok(None) };
+    let Some(grant) = work.support_grants().get(SupportGrantId::from_uuid(grant)).await? else {
+        return Ok(None);
+    };
+    let notice = Notice::new("support_access.started", To::Holders(Permission::SupportAccessRead));
+    Ok(Some(notice.with("operator", grant.operator_name).with("reason", grant.reason)))
+}
+
+async fn webhook(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let reason = text(event, "reason").unwrap_or_default();
+    if reason == "manual" {
+        return Ok(None);
+    }
+    let Some(webhook) = id(event, "webhook_id") else { return Ok(None) };
+    let Some(webhook) = work.webhooks().get(WebhookId::from_uuid(webhook)).await? else { return Ok(None) };
+    let notice = Notice::new("webhook.disabled", To::Holders(Permission::WebhookManage));
+    // What follows a `?` can be a key.
+    let url = webhook.url.split('?').next().unwrap_or_default();
+    Ok(Some(notice.with("url", url).with("reason", reason)))
+}
