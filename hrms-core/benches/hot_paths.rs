@@ -10,9 +10,10 @@ use hrms_core::jiff::civil::{Date, date};
 use hrms_core::jiff::{Timestamp, ToSpan};
 use hrms_core::leave::{
     BalanceMinutes, DayFacts, DayPart, Demand, InclusiveDays, LeaveLot, LeavePosting, Ledger, LotSource,
-    PostingKind, WorkWeek, count_working_days, total_minutes,
+    PostingKind, count_working_days, total_minutes,
 };
 use hrms_core::uuid::Uuid;
+use hrms_core::work_pattern::WorkRule;
 use hrms_core::{
     Actor, Cause, DepartmentId, EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, Patch,
     Period, Permission, Policy, RequestId, Resource, Role, RolePolicy, TenantId, UserId, Who,
@@ -94,12 +95,12 @@ fn day_count(criterion: &mut Criterion) {
         start_part: DayPart::Full,
         end_part: DayPart::Full,
     };
-    let week = WorkWeek::default();
+    let rule = WorkRule::default();
     criterion.bench_function("leave/working days of a year", |bench| {
         bench.iter(|| {
             let days = count_working_days(black_box(year), 480, |day| DayFacts {
                 employed: true,
-                week,
+                working: rule.on(day),
                 holiday: (day.day() == 26).then_some("Holiday"),
             });
             total_minutes(&days)

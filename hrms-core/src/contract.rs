@@ -29,6 +29,7 @@ mod policy;
 mod role;
 mod schedule;
 mod webhook;
+mod work_pattern;
 
 pub use access::*;
 pub use api_key::*;
@@ -48,6 +49,7 @@ pub use policy::*;
 pub use role::*;
 pub use schedule::*;
 pub use webhook::*;
+pub use work_pattern::*;
 
 /// One `#[tokio::test]` per promise, named after it. `$make` is an expression whose future makes a
 /// fresh store (or a guard that dereferences to one).
@@ -157,6 +159,9 @@ macro_rules! store_contract {
             the_last_operator_stays,
             support_grants_read_back_and_end_once,
             jobs_of_a_suspended_organization_wait,
+            work_patterns_are_read_back_as_written,
+            p22_work_patterns_never_overlap,
+            work_patterns_never_cross_tenants,
             leave_is_read_back_as_it_was_written,
             leave_requests_never_overlap,
             a_leave_posting_is_undone_once,

@@ -81,6 +81,8 @@ ids! {
     EmployeeId;
     /// One period of an employee's effective-dated employment record.
     EmploymentRecordId;
+    /// A working pattern.
+    WorkPatternId;
     /// A kind of leave.
     LeaveTypeId;
     /// A dated grant of leave with its own validity.

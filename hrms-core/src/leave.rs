@@ -24,7 +24,7 @@ pub use account::{GrantLeave, LeaveAccount, LeaveBalance, LeaveLotView};
 pub use amount::{MAX_MINUTES, days_text, minutes_of_days};
 pub use balance::BalanceMinutes;
 pub use day_count::{
-    CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, WorkWeek, count_working_days, total_minutes,
+    CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_working_days, total_minutes,
 };
 pub use error::LeaveError;
 pub use holiday::{Holiday, HolidayRepo, HolidayService, NewHoliday};

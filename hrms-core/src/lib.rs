@@ -52,6 +52,7 @@ pub mod trace;
 pub mod user;
 pub mod validate;
 pub mod webhook;
+pub mod work_pattern;
 
 pub use actor::{Actor, Cause, Who};
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -133,6 +133,10 @@ permissions! {
     EmployeeManageMedical = "employee.manage-medical";
     /// See names, titles and the reporting line of everybody.
     OrgChartRead = "org-chart.read";
+    /// See working patterns.
+    WorkPatternRead = "work-pattern.read";
+    /// Add and change working patterns.
+    WorkPatternManage = "work-pattern.manage";
     /// See leave types.
     LeaveTypeRead = "leave-type.read";
     /// Add and change leave types.

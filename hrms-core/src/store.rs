@@ -34,6 +34,7 @@ use crate::service_account::ServiceAccountRepo;
 use crate::support::SupportGrantRepo;
 use crate::user::UserRepo;
 use crate::webhook::{WebhookDeliveryRepo, WebhookDirectory, WebhookRepo};
+use crate::work_pattern::WorkPatternRepo;
 
 /// Counts the changes of one row; what `ETag` and `If-Match` carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +111,8 @@ pub trait Tx: Send {
     fn employee_details(&mut self) -> &mut dyn DetailRepo;
     /// Employment records.
     fn employment(&mut self) -> &mut dyn EmploymentRepo;
+    /// Working patterns, and who has which when.
+    fn work_patterns(&mut self) -> &mut dyn WorkPatternRepo;
     /// Kinds of leave.
     fn leave_types(&mut self) -> &mut dyn LeaveTypeRepo;
     /// Leave lots and their postings.

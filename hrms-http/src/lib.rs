@@ -53,6 +53,7 @@ mod token;
 mod user;
 mod webhook;
 mod websocket;
+mod work_pattern;
 
 pub use api::BuildError;
 pub use auth::{AuthError, Authenticate, Caller, IncompleteCaller, OperatorCaller};
@@ -99,4 +100,5 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     support::ENDPOINTS,
     user::ENDPOINTS,
     webhook::ENDPOINTS,
+    work_pattern::ENDPOINTS,
 ];

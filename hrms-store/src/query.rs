@@ -77,6 +77,7 @@ params_from_ids!(
     DesignationId,
     EmployeeId,
     EmploymentRecordId,
+    WorkPatternId,
     LeaveTypeId,
     LeaveLotId,
     LeavePostingId,

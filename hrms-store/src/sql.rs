@@ -31,6 +31,7 @@ mod support;
 mod user;
 mod visibility;
 mod webhook;
+mod work_pattern;
 
 use async_trait::async_trait;
 
@@ -60,6 +61,7 @@ use hrms_core::service_account::ServiceAccountRepo;
 use hrms_core::support::SupportGrantRepo;
 use hrms_core::user::UserRepo;
 use hrms_core::webhook::{WebhookDeliveryRepo, WebhookRepo};
+use hrms_core::work_pattern::WorkPatternRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
@@ -123,6 +125,10 @@ impl Tx for SqlTx {
     }
 
     fn employment(&mut self) -> &mut dyn EmploymentRepo {
+        self
+    }
+
+    fn work_patterns(&mut self) -> &mut dyn WorkPatternRepo {
         self
     }
 

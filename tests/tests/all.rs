@@ -42,4 +42,5 @@ mod all {
     mod support;
     mod sweep;
     mod webhooks;
+    mod work_patterns;
 }

@@ -62,7 +62,14 @@ pub fn leave_request(
         updated_at: at(0),
         version: Version::FIRST,
     };
-    let counted = CountedDay { date: day, part, minutes, reason: DayReason::WorkingDay, holiday: None };
+    let counted = CountedDay {
+        date: day,
+        part,
+        minutes,
+        reason: DayReason::WorkingDay,
+        holiday: None,
+        working_fraction: None,
+    };
     (request, vec![counted])
 }
 

@@ -116,6 +116,8 @@ event_types! {
     }
     /// A former employee was hired again.
     "employee.rehired" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date optional }
+    /// An employee got a working pattern of their own from a day on, or lost it.
+    "employee.work-pattern-assigned" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date }
     /// A group of an employee's data that needs a permission of its own was changed.
     "employee_detail.changed" on "employees/{employee_id}/{group}" for
         EmployeeReadPersonal | EmployeeReadCompensation | EmployeeReadBank | EmployeeReadIdentity | EmployeeReadMedical
@@ -164,6 +166,8 @@ event_types! {
     "location.created" on "locations/{location_id}" for LocationRead { location_id: Id }
     /// A location was removed.
     "location.removed" on "locations/{location_id}" for LocationRead { location_id: Id }
+    /// A location got a working pattern from a day on, or lost it.
+    "location.work-pattern-assigned" on "locations/{location_id}" for LocationRead { location_id: Id, from: Date }
     /// Somebody was told something, or told again. Only for whom it is: not for webhooks.
     "notification.created" on "notifications/{notification_id}" for OrganizationRead {
         notification_id: Id, user_id: Id, type: Text,
@@ -220,6 +224,12 @@ event_types! {
     "webhook.secret-rotated" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id, reason: Text optional }
     /// Somebody tests a webhook. It is sent to that one, whatever types it asks for.
     "webhook.tested" on "webhooks/{webhook_id}" for WebhookRead { webhook_id: Id }
+    /// Code or name of a working pattern was changed.
+    "work_pattern.changed" on "work-patterns/{work_pattern_id}" for WorkPatternRead { work_pattern_id: Id }
+    /// A working pattern was added.
+    "work_pattern.created" on "work-patterns/{work_pattern_id}" for WorkPatternRead { work_pattern_id: Id }
+    /// A working pattern was removed.
+    "work_pattern.removed" on "work-patterns/{work_pattern_id}" for WorkPatternRead { work_pattern_id: Id }
 }
 
 /// The types of events of one system: those of the library and those that were added.

@@ -1,9 +1,10 @@
 //! Which days of a leave count, and why: a named rule with a trace (P9).
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::coded;
+use crate::work_pattern::WorkingTime;
 
 coded! {
     /// Which part of a day.
@@ -73,50 +74,12 @@ impl InclusiveDays {
     }
 }
 
-/// Which days of the week are worked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkWeek {
-    /// Monday first.
-    worked: [bool; 7],
-}
-
-impl Default for WorkWeek {
-    /// Monday to Friday.
-    fn default() -> Self {
-        Self { worked: [true, true, true, true, true, false, false] }
-    }
-}
-
-impl WorkWeek {
-    /// The week with these days worked.
-    #[must_use]
-    pub fn of(days: impl IntoIterator<Item = Weekday>) -> Self {
-        let mut week = Self { worked: [false; 7] };
-        for day in days {
-            if let Some(worked) = week.worked.get_mut(index(day)) {
-                *worked = true;
-            }
-        }
-        week
-    }
-
-    /// Whether a day of the week is worked.
-    #[must_use]
-    pub fn works_on(self, day: Weekday) -> bool {
-        self.worked.get(index(day)).copied().unwrap_or(false)
-    }
-}
-
-fn index(day: Weekday) -> usize {
-    usize::try_from(day.to_monday_zero_offset()).unwrap_or_default()
-}
-
 coded! {
     /// Why a day counts or doesn't.
     DayReason {
         /// It is worked, so it counts.
         WorkingDay = "working_day",
-        /// A day of the week that isn't worked.
+        /// A day that isn't worked by the pattern in force then.
         WeeklyOff = "weekly_off",
         /// A holiday of the location.
         Holiday = "holiday",
@@ -140,6 +103,9 @@ pub struct CountedDay {
     /// Name of the holiday, when it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holiday: Option<String>,
+    /// The part of a whole day that is worked on it, as a decimal number such as `0.5`, when it isn't a whole one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_fraction: Option<String>,
 }
 
 /// What is known of one day at the employee's workplace.
@@ -147,15 +113,16 @@ pub struct CountedDay {
 pub struct DayFacts<'a> {
     /// Whether the employee is employed then.
     pub employed: bool,
-    /// The working week of the workplace.
-    pub week: WorkWeek,
+    /// What is worked then, by the pattern in force.
+    pub working: WorkingTime,
     /// The name of the holiday, when it is one.
     pub holiday: Option<&'a str>,
 }
 
-/// Counts working days of the workplace: weekly offs and holidays inside a leave don't count.
+/// Counts working days of the employee: days off and holidays inside a leave don't count, and a day that is worked in part
+/// counts for that part.
 ///
-/// A holiday is named as such also when it falls on a weekly off.
+/// A holiday is named as such also when it falls on a day off.
 pub fn count_working_days<'a>(
     days: InclusiveDays,
     minutes_per_day: i64,
@@ -168,14 +135,20 @@ pub fn count_working_days<'a>(
                 DayReason::NotEmployed
             } else if facts.holiday.is_some() {
                 DayReason::Holiday
-            } else if facts.week.works_on(date.weekday()) {
-                DayReason::WorkingDay
-            } else {
+            } else if facts.working.is_off() {
                 DayReason::WeeklyOff
+            } else {
+                DayReason::WorkingDay
             };
-            let minutes = if reason == DayReason::WorkingDay { part.minutes(minutes_per_day) } else { 0 };
-            let holiday = if reason == DayReason::Holiday { facts.holiday.map(str::to_owned) } else { None };
-            CountedDay { date, part, minutes, reason, holiday }
+            let works = reason == DayReason::WorkingDay;
+            CountedDay {
+                date,
+                part,
+                minutes: if works { part.minutes(facts.working.share_of(minutes_per_day)) } else { 0 },
+                reason,
+                holiday: facts.holiday.filter(|_| reason == DayReason::Holiday).map(str::to_owned),
+                working_fraction: if works { facts.working.fraction() } else { None },
+            }
         })
         .collect()
 }
@@ -189,16 +162,16 @@ pub fn total_minutes(days: &[CountedDay]) -> i64 {
 #[cfg(test)]
 mod tests {
     use jiff::ToSpan;
-    use jiff::civil::date;
+    use jiff::civil::{Weekday, date};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::work_pattern::{DayOfWeek, NthWeekday, WorkRule, WorkWeek};
 
-    const PLAIN: DayFacts<'static> = DayFacts {
-        employed: true,
-        week: WorkWeek { worked: [true, true, true, true, true, false, false] },
-        holiday: None,
-    };
+    /// Monday to Friday.
+    fn plain(day: Date) -> DayFacts<'static> {
+        DayFacts { employed: true, working: WorkRule::default().on(day), holiday: None }
+    }
 
     fn days(starts_on: Date, start_part: DayPart, ends_on: Date, end_part: DayPart) -> InclusiveDays {
         InclusiveDays { starts_on, ends_on, start_part, end_part }
@@ -207,7 +180,7 @@ mod tests {
     #[test]
     fn a_weekend_inside_does_not_count() {
         let friday_to_monday = days(date(2026, 6, 5), DayPart::Full, date(2026, 6, 8), DayPart::Full);
-        let trace = count_working_days(friday_to_monday, 480, |_| PLAIN);
+        let trace = count_working_days(friday_to_monday, 480, plain);
         let reasons: Vec<_> = trace.iter().map(|day| (day.minutes, day.reason.code())).collect();
         assert_eq!(
             reasons,
@@ -219,9 +192,9 @@ mod tests {
     fn halves_at_both_ends_count_half() {
         // Monday afternoon to Wednesday: 0.5 + 1 + 1.
         let some = days(date(2026, 6, 8), DayPart::SecondHalf, date(2026, 6, 10), DayPart::Full);
-        assert_eq!(total_minutes(&count_working_days(some, 480, |_| PLAIN)), 1200);
+        assert_eq!(total_minutes(&count_working_days(some, 480, plain)), 1200);
         let morning = days(date(2026, 6, 8), DayPart::FirstHalf, date(2026, 6, 8), DayPart::FirstHalf);
-        assert_eq!(total_minutes(&count_working_days(morning, 480, |_| PLAIN)), 240);
+        assert_eq!(total_minutes(&count_working_days(morning, 480, plain)), 240);
         // An odd number of minutes is split without loss.
         assert_eq!(DayPart::FirstHalf.minutes(455) + DayPart::SecondHalf.minutes(455), 455);
     }
@@ -232,11 +205,45 @@ mod tests {
         let trace = count_working_days(week, 480, |day| DayFacts {
             employed: day < date(2026, 6, 8),
             holiday: (day == date(2026, 6, 4)).then_some("Corpus Christi"),
-            ..PLAIN
+            ..plain(day)
         });
         assert_eq!(trace.first().and_then(|day| day.holiday.as_deref()), Some("Corpus Christi"));
         assert_eq!(trace.last().map(|day| day.reason), Some(DayReason::NotEmployed));
         assert_eq!(total_minutes(&trace), 480);
+    }
+
+    /// LV-29: a whole day of leave on a half-working Saturday takes half a day; half of it a quarter.
+    #[test]
+    fn a_half_working_day_counts_by_its_fraction() {
+        let week = WorkWeek { saturday: 240, ..WorkWeek::monday_to_friday(480) };
+        let rule = WorkRule { weeks: vec![week], ..WorkRule::default() };
+        let facts = |day| DayFacts { working: rule.on(day), ..plain(day) };
+        let saturday = |part| days(date(2026, 6, 6), part, date(2026, 6, 6), part);
+        let trace = count_working_days(saturday(DayPart::Full), 480, facts);
+        assert_eq!(total_minutes(&trace), 240);
+        assert_eq!(trace[0].working_fraction.as_deref(), Some("0.5"));
+        let half = count_working_days(saturday(DayPart::FirstHalf), 480, facts);
+        assert_eq!(total_minutes(&half), 120);
+        // Two halves are the whole, whatever the day and the type stand for.
+        for minutes_per_day in [449, 450, 451, 452] {
+            let parts = [DayPart::FirstHalf, DayPart::SecondHalf, DayPart::Full];
+            let [first, second, whole] =
+                parts.map(|part| total_minutes(&count_working_days(saturday(part), minutes_per_day, facts)));
+            assert_eq!(first + second, whole);
+        }
+    }
+
+    /// LV-43: Friday 12 June to Monday 15 June where the second Saturday and Sundays are off: two days.
+    #[test]
+    fn the_second_saturday_is_off() {
+        let week = WorkWeek { saturday: 480, ..WorkWeek::monday_to_friday(480) };
+        let off = |nth| NthWeekday { weekday: DayOfWeek::Saturday, nth, minutes: 0 };
+        let rule = WorkRule { weeks: vec![week], nth_weekdays: vec![off(2), off(4)], ..WorkRule::default() };
+        let facts = |day| DayFacts { working: rule.on(day), ..plain(day) };
+        let four = days(date(2026, 6, 12), DayPart::Full, date(2026, 6, 15), DayPart::Full);
+        assert_eq!(total_minutes(&count_working_days(four, 480, facts)), 2 * 480);
+        let week_later = days(date(2026, 6, 19), DayPart::Full, date(2026, 6, 22), DayPart::Full);
+        assert_eq!(total_minutes(&count_working_days(week_later, 480, facts)), 3 * 480);
     }
 
     proptest! {
@@ -244,7 +251,7 @@ mod tests {
         fn every_day_is_traced_once_in_order(start in 0i64..3000, length in 0i64..400) {
             let first = date(2020, 1, 1) + start.days();
             let last = first + length.days();
-            let trace = count_working_days(days(first, DayPart::Full, last, DayPart::Full), 480, |_| PLAIN);
+            let trace = count_working_days(days(first, DayPart::Full, last, DayPart::Full), 480, plain);
             prop_assert_eq!(trace.len() as i64, length + 1);
             for (index, day) in trace.iter().enumerate() {
                 prop_assert_eq!(day.date, first + (index as i64).days());

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::LeaveRequest;
-use super::day_count::{CountedDay, DayFacts, InclusiveDays, WorkWeek, count_working_days};
+use super::day_count::{CountedDay, DayFacts, InclusiveDays, count_working_days};
 use crate::actor::Actor;
 use crate::employment::{Record, Timeline};
 use crate::error::{CommonError, StoreError};
@@ -15,6 +15,7 @@ use crate::id::{EmployeeId, LeaveRequestId, LocationId};
 use crate::policy::Resource;
 use crate::store::Tx;
 use crate::validate::time_zone;
+use crate::work_pattern::WorkTimes;
 
 /// An employee's employment, and today's date where they work.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Standing {
         days.days().map(|(day, _)| day).find(|day| self.timeline.at(*day).is_none())
     }
 
-    /// Counts working days of the workplaces that the employee has on these days.
+    /// Counts working days, each by the pattern in force on it and the holidays of the workplace of that day.
     pub(crate) async fn count(
         &self,
         tx: &mut dyn Tx,
@@ -81,13 +82,14 @@ impl Standing {
         locations.sort_unstable();
         locations.dedup();
         let holidays = tx.holidays().between(&locations, days.starts_on, days.ends_on).await?;
+        let times = WorkTimes::load(tx, &[self.employee], &locations).await?;
         Ok(count_working_days(days, minutes_per_day, |day| {
             let record = self.timeline.at(day);
             let here = record.and_then(place);
             let holiday = holidays.iter().find(|one| one.on_date == day && Some(one.location_id) == here);
             DayFacts {
                 employed: record.is_some(),
-                week: WorkWeek::default(),
+                working: times.on(self.employee, here, day),
                 holiday: holiday.map(|holiday| holiday.name.as_str()),
             }
         }))

@@ -69,6 +69,8 @@ kinds! {
     Employee = "employee";
     /// The org chart.
     OrgChart = "org-chart";
+    /// The working patterns.
+    WorkPatterns = "work-pattern";
     /// The kinds of leave.
     LeaveTypes = "leave-type";
     /// A request for leave.

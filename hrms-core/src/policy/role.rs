@@ -183,6 +183,7 @@ const DIRECTORY: &[Permission] = &[
     Permission::DepartmentRead,
     Permission::DesignationRead,
     Permission::OrgChartRead,
+    Permission::WorkPatternRead,
     Permission::LeaveTypeRead,
 ];
 

@@ -70,6 +70,8 @@ mod tests {
             "employee.read-personal",
             "employee.manage-personal",
             "org-chart.read",
+            "work-pattern.read",
+            "work-pattern.manage",
             "leave-type.read",
             "leave-type.manage",
             "leave.read",

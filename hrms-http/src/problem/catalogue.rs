@@ -171,6 +171,9 @@ catalogue! {
     "websocket.bad-handshake": "The WebSocket handshake is faulty.";
     "websocket.origin-refused": "Pages of this origin may not open a WebSocket.";
     "websocket.upgrade-required": "The address is a WebSocket.";
+    "work-pattern.code-taken": "Another working pattern has this code.";
+    "work-pattern.in-use": "A location or an employee has the working pattern, or had it once.";
+    "work-pattern.own": "Somebody else has to change when the caller works.";
 }
 
 #[cfg(test)]

@@ -228,7 +228,8 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let body = json!({ "from": "2020-01-01", "employment_type": "part_time" });
             call(acme, operation, &path, Some(&body)).await
         }
-        ("DELETE", "departments/{id}" | "designations/{id}" | "locations/{id}" | "roles/{id}") => {
+        ("DELETE", "departments/{id}" | "designations/{id}" | "locations/{id}" | "roles/{id}")
+        | ("DELETE", "work-patterns/{id}") => {
             let path = world.spare(template.split('/').next().unwrap(), names).await;
             call(acme, operation, &path, None).await
         }

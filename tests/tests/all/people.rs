@@ -1,7 +1,7 @@
 //! People through the services, on both engines: the reporting line under concurrency, visibility, tree and
 //! chart. Over HTTP: `people/http.rs`.
 
-mod http;
+pub(in crate::all) mod http;
 
 use hrms_core::actor::{Actor, Cause, Who};
 use hrms_core::contract::{id, tenant};

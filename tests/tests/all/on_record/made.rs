@@ -151,6 +151,7 @@ impl World {
             "policies" => json!({ "name": name, "text": text_of }),
             "locations" => json!({ "code": name, "name": name, "time_zone": "UTC" }),
             "service-accounts" => json!({ "name": name, "permissions": [] }),
+            "work-patterns" => json!({ "code": name, "name": name, "weeks": [{ "monday": 480 }] }),
             _ => json!({ "code": name, "name": name }),
         };
         let made = self.acme.client.post(&format!("/api/v1/{collection}"), &body).await.expect(201);

@@ -34,14 +34,15 @@ impl Authenticate for AtItsWord {
     }
 }
 
-struct Api {
+/// The API of one organisation, and somebody in human resources.
+pub(in crate::all) struct Api {
     anonymous: Client,
     tenant: TenantId,
-    hr: Client,
+    pub(in crate::all) hr: Client,
 }
 
 impl Api {
-    async fn start(store: &SqlStore) -> Self {
+    pub(in crate::all) async fn start(store: &SqlStore) -> Self {
         let server = Server::new(Hrms::new(store.clone()), AtItsWord, Config::new([7; 32])).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -52,15 +53,19 @@ impl Api {
         Self { anonymous, tenant, hr }
     }
 
-    fn as_role(&self, role: &str, employee: &Value) -> Client {
+    pub(in crate::all) fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    pub(in crate::all) fn as_role(&self, role: &str, employee: &Value) -> Client {
         self.anonymous.with_token(&format!("{role} {} {}", self.tenant, employee.as_str().unwrap()))
     }
 
-    async fn add(&self, collection: &str, body: Value) -> Value {
+    pub(in crate::all) async fn add(&self, collection: &str, body: Value) -> Value {
         self.hr.post(&format!("/api/v1/{collection}"), &body).await.expect(201).json()
     }
 
-    async fn hire(&self, name: &str, more: Value) -> Value {
+    pub(in crate::all) async fn hire(&self, name: &str, more: Value) -> Value {
         let mut body = json!({ "given_name": name, "family_name": "Test", "hired_on": "2020-01-01" });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.add("employees", body).await
@@ -68,7 +73,7 @@ impl Api {
 }
 
 #[track_caller]
-fn problem(reply: Reply, status: u16, code: &str, pointers: &[&str]) {
+pub(in crate::all) fn problem(reply: Reply, status: u16, code: &str, pointers: &[&str]) {
     let body = reply.expect(status).json();
     assert_eq!(body["code"], code, "{body}");
     let named: Vec<&str> = body["errors"]

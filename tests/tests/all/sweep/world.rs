@@ -338,6 +338,9 @@ impl Tenant {
         let Self { client, ids, .. } = self;
         for code in ["B", "A"] {
             create(ids, client, "leave-types", &json!({ "code": code, "name": code })).await;
+            let weeks = json!([{ "monday": 480, "tuesday": 240 }]);
+            create(ids, client, "work-patterns", &json!({ "code": code, "name": code, "weeks": weeks }))
+                .await;
         }
         let (employee, leave_type) = (ids["employees"].clone(), ids["leave-types"].clone());
         let grant = json!({
@@ -446,6 +449,7 @@ impl Tenant {
             "designation_id" => "designations",
             "location_id" => "locations",
             "leave_type_id" => "leave-types",
+            "work_pattern_id" => "work-patterns",
             "leave_request_id" => "leave-requests",
             "schedule_id" => "schedules",
             "user_id" => "users",
