@@ -129,6 +129,7 @@ fn two_hundred_postings() -> Ledger {
             posted_at: Timestamp::UNIX_EPOCH,
             posted_by: None,
             reverses_id: None,
+            plan_key: None,
         });
     };
     for year in 0_i32..5 {
@@ -144,6 +145,7 @@ fn two_hundred_postings() -> Ledger {
             valid_to: Some(valid_from.saturating_add(15.months())),
             granted_on: valid_from,
             note: None,
+            plan_key: None,
             created_at: Timestamp::UNIX_EPOCH,
         });
         post(&mut ledger, id, PostingKind::Grant, 45 * 480, valid_from);

@@ -165,6 +165,7 @@ macro_rules! store_contract {
             leave_is_read_back_as_it_was_written,
             leave_requests_never_overlap,
             a_leave_posting_is_undone_once,
+            leave_of_policies_is_written_once,
             leave_of_tenants_never_meets,
             the_list_of_leave_requests_filters_and_pages,
             policies_are_read_back_as_written,

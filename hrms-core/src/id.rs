@@ -85,6 +85,12 @@ ids! {
     WorkPatternId;
     /// A kind of leave.
     LeaveTypeId;
+    /// A leave policy: rules by which leave of one type is earned and used.
+    LeavePolicyId;
+    /// The rules of a leave policy from a day on.
+    LeavePolicyVersionId;
+    /// An employee's leave policy during a period.
+    LeavePolicyAssignmentId;
     /// A dated grant of leave with its own validity.
     LeaveLotId;
     /// A signed row of the leave ledger.

@@ -12,6 +12,7 @@ mod error;
 mod holiday;
 mod leave_type;
 mod ledger;
+pub mod plan;
 mod repo;
 mod request;
 mod service;

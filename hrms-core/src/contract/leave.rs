@@ -84,6 +84,7 @@ fn lot(employee_id: EmployeeId, of: &LeaveType) -> LeaveLot {
         valid_to: Some(date(2026, 4, 1)),
         granted_on: date(2025, 12, 31),
         note: None,
+        plan_key: None,
         created_at: at(0),
     }
 }
@@ -102,6 +103,7 @@ fn posting(lot: &LeaveLot, kind: PostingKind, minutes: i64, undoes: Option<Leave
         posted_at: at(1),
         posted_by: None,
         reverses_id: undoes,
+        plan_key: None,
     }
 }
 
@@ -139,7 +141,7 @@ pub async fn leave_is_read_back_as_it_was_written(store: &impl Subject) {
     let holiday = Holiday { location_id: office.id, on_date: date(2026, 11, 8), name, created_at: at(0) };
     tx.holidays().insert(&holiday).await.unwrap();
     let lot = lot(employee, &annual);
-    tx.leave_ledger().insert_lot(&lot).await.unwrap();
+    tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
     let grant = posting(&lot, PostingKind::Grant, 900, None);
     let taken = posting(&lot, PostingKind::Consumption, -450, None);
     let undone = posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
@@ -199,12 +201,45 @@ pub async fn a_leave_posting_is_undone_once(store: &impl Subject) {
     let mut tx = store.begin(tenant).await.unwrap();
     let (employee, annual) = account(&mut *tx).await;
     let lot = lot(employee, &annual);
-    tx.leave_ledger().insert_lot(&lot).await.unwrap();
+    tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
     let taken = posting(&lot, PostingKind::Consumption, -450, None);
     let undo = || posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
     tx.leave_ledger().append(&[taken.clone(), undo()]).await.unwrap();
     let again = tx.leave_ledger().append(&[undo()]).await.unwrap_err();
     assert_eq!(again.constraint(), Some("leave_posting_undone_once"));
+}
+
+/// What policies write is named: each lot once in an account, and its postings come back as they went in.
+pub async fn leave_of_policies_is_written_once(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let name = Some("accrual:2026-01-01:2026-01-31:open".to_owned());
+    let earned = LeaveLot { source: LotSource::Accrual, plan_key: name.clone(), ..lot(employee, &annual) };
+    let carried =
+        LeaveLot { plan_key: Some("carry:2026-01-01:2026-01-01:open".to_owned()), ..lot(employee, &annual) };
+    let lots = vec![earned.clone(), carried.clone(), lot(employee, &annual), lot(employee, &annual)];
+    tx.leave_ledger().insert_lots(&lots).await.unwrap();
+    let kinds = [
+        PostingKind::Grant,
+        PostingKind::Transfer,
+        PostingKind::Lapse,
+        PostingKind::Encashment,
+        PostingKind::Adjustment,
+    ];
+    let postings: Vec<LeavePosting> = kinds
+        .iter()
+        .map(|kind| LeavePosting { plan_key: name.clone(), ..posting(&earned, *kind, 30, None) })
+        .collect();
+    tx.leave_ledger().append(&postings).await.unwrap();
+    assert_eq!(tx.leave_ledger().lots(employee, None).await.unwrap(), lots);
+    assert_eq!(tx.leave_ledger().postings(employee, None).await.unwrap(), postings);
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(tenant).await.unwrap();
+    let again = LeaveLot { id: LeaveLotId::from_uuid(id()), ..earned };
+    let refused = tx.leave_ledger().insert_lots(&[again]).await.unwrap_err();
+    assert_eq!(refused.constraint(), Some("leave_lot_plan_key"));
 }
 
 /// No tenant's leave is found, listed, decided or referred to by another.
@@ -213,7 +248,7 @@ pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     let mut tx = store.begin(theirs).await.unwrap();
     let (employee, annual) = account(&mut *tx).await;
     let lot = lot(employee, &annual);
-    tx.leave_ledger().insert_lot(&lot).await.unwrap();
+    tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
     tx.leave_ledger().append(&[posting(&lot, PostingKind::Grant, 900, None)]).await.unwrap();
     let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::Full);
     tx.leave_requests().insert(&request, &days).await.unwrap();
@@ -246,7 +281,7 @@ async fn refuses_to_refer_to_others(
     assert!(refused.constraint().is_some(), "{refused:?}");
     drop(tx);
     let mut tx = store.begin(mine).await.unwrap();
-    let refused = tx.leave_ledger().insert_lot(&lot(employee, annual)).await;
+    let refused = tx.leave_ledger().insert_lots(&[lot(employee, annual)]).await;
     // SQLite may look only at the end.
     let refused = if refused.is_ok() { tx.commit().await } else { refused };
     assert!(refused.unwrap_err().constraint().is_some());

@@ -188,10 +188,11 @@ impl LeaveService<'_> {
             valid_to: new.valid_to,
             granted_on: standing.today,
             note: new.note,
+            plan_key: None,
             created_at: now,
         };
         work.leave_ledger().lock_account(lot.employee_id, lot.leave_type_id).await?;
-        work.leave_ledger().insert_lot(&lot).await?;
+        work.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await?;
         let mut ledger = read_ledger(&mut *work, lot.employee_id, lot.leave_type_id).await?;
         let grant = NewPosting {
             lot_id: Some(lot.id),
@@ -200,6 +201,7 @@ impl LeaveService<'_> {
             minutes: lot.minutes,
             effective_on: lot.valid_from,
             reverses_id: None,
+            booked_on: None,
         };
         let postings = self.post(actor, &mut work, &standing, &lot.key(), &mut ledger, vec![grant]);
         work.leave_ledger().append(&postings).await?;
@@ -331,10 +333,11 @@ impl LeaveService<'_> {
             kind: new.kind,
             minutes: new.minutes,
             effective_on: new.effective_on,
-            booked_on: standing.today,
+            booked_on: new.booked_on.unwrap_or(standing.today),
             posted_at,
             posted_by: actor.user_id(),
             reverses_id: new.reverses_id,
+            plan_key: None,
         };
         let before = ledger.postings.len();
         ledger.postings.extend(new.into_iter().map(stamp));
@@ -403,6 +406,9 @@ fn check(new: &GrantLeave, leave_type: &LeaveType) -> Result<i64, CommonError> {
                 "it must be after valid_from: it is the first day without validity",
             );
         }
+    }
+    if new.source == LotSource::Accrual {
+        check.fault("/source", "not-by-hand", "this comes from a leave policy, not by hand");
     }
     if let Some(note) = &new.note {
         check.text("/note", note, 1..=1000);

@@ -1,5 +1,7 @@
 //! The one balance function: every screen, check and report is a projection of it (P4).
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -30,29 +32,62 @@ impl BalanceMinutes {
     /// On one day expiry comes before grants, and grants before consumption (P12). Leave counts from the
     /// day on which it was booked (or asked for), or from the day of leave if that is earlier: as soon as
     /// next month's leave is approved it can't be used twice. Leave booked on a lot that isn't in force
-    /// yet counts from the lot's first day on. What was undone never counts, on no day.
+    /// yet but will be on the day of leave counts from the lot's first day on. What was undone never counts, on no day.
     #[must_use]
     pub fn of(ledger: &Ledger, as_of: Date) -> Self {
+        let lots = by_lot(ledger, as_of);
         let uses = uses(ledger, as_of);
         let mut balance = Self::default();
+        let mut used: HashMap<Option<LeaveLotId>, i64> = HashMap::new();
         for one in &uses {
             *(if one.pending { &mut balance.pending } else { &mut balance.taken }) += one.minutes;
+            *used.entry(one.lot_id).or_default() += one.minutes;
         }
         for lot in &ledger.lots {
-            let used: i64 = uses.iter().filter(|one| one.lot_id == Some(lot.id)).map(|one| one.minutes).sum();
+            let booked = lots.get(&lot.id).copied().unwrap_or_default();
             let in_force = lot.valid_from <= as_of;
-            let granted = if in_force { granted(ledger, lot.id) } else { 0 };
+            let granted = if in_force { booked.granted } else { 0 };
             balance.granted += granted;
+            balance.expired += booked.lapsed;
+            balance.encashed += booked.encashed;
+            let used = used.get(&Some(lot.id)).copied().unwrap_or_default();
+            let left = granted + booked.transferred - booked.lapsed - booked.encashed - used;
             if in_force && lot.expired_at(as_of) {
-                balance.expired += (granted - used).max(0);
+                balance.expired += left.max(0);
+                balance.available += left.min(0);
             } else {
-                balance.available += granted - used;
+                balance.available += left;
             }
         }
-        balance.available -=
-            uses.iter().filter(|one| one.lot_id.is_none()).map(|one| one.minutes).sum::<i64>();
+        balance.available -= used.get(&None).copied().unwrap_or_default();
         balance
     }
+}
+
+/// What was booked on a lot, besides leave.
+#[derive(Clone, Copy, Debug, Default)]
+struct Booked {
+    granted: i64,
+    transferred: i64,
+    lapsed: i64,
+    encashed: i64,
+}
+
+fn by_lot(ledger: &Ledger, as_of: Date) -> HashMap<LeaveLotId, Booked> {
+    let mut lots: HashMap<LeaveLotId, Booked> = HashMap::new();
+    for posting in ledger.live() {
+        let Some(lot) = posting.lot_id else { continue };
+        let booked = lots.entry(lot).or_default();
+        match posting.kind {
+            PostingKind::Grant | PostingKind::Adjustment => booked.granted += posting.minutes,
+            _ if posting.effective_on > as_of => {}
+            PostingKind::Transfer => booked.transferred += posting.minutes,
+            PostingKind::Lapse => booked.lapsed -= posting.minutes,
+            PostingKind::Encashment => booked.encashed -= posting.minutes,
+            PostingKind::Consumption | PostingKind::Reversal => {}
+        }
+    }
+    lots
 }
 
 /// Leave that counts by a day.
@@ -63,9 +98,11 @@ struct Use {
 }
 
 fn uses(ledger: &Ledger, as_of: Date) -> Vec<Use> {
+    let begins: HashMap<LeaveLotId, Date> = ledger.lots.iter().map(|lot| (lot.id, lot.valid_from)).collect();
     let counts = |lot_id: Option<LeaveLotId>, day: Date, booked_on: Date| {
-        let lot = ledger.lots.iter().find(|lot| Some(lot.id) == lot_id);
-        let from = lot.map_or(booked_on, |lot| booked_on.max(lot.valid_from));
+        let begin = lot_id.and_then(|lot| begins.get(&lot)).copied();
+        // A lot that began only after the leave paid for what was taken in advance.
+        let from = begin.filter(|begin| *begin <= day).map_or(booked_on, |begin| booked_on.max(begin));
         day.min(from) <= as_of
     };
     let taken = ledger.live().filter(|p: &&LeavePosting| p.kind == PostingKind::Consumption);
@@ -79,14 +116,6 @@ fn uses(ledger: &Ledger, as_of: Date) -> Vec<Use> {
         .filter(|share: &Share| counts(share.lot_id, share.demand.day, share.demand.asked_on))
         .map(|share| Use { lot_id: share.lot_id, minutes: share.minutes, pending: true });
     taken.chain(pending).collect()
-}
-
-fn granted(ledger: &Ledger, lot: LeaveLotId) -> i64 {
-    let postings = ledger.live().filter(|p| p.lot_id == Some(lot));
-    postings
-        .filter(|p| matches!(p.kind, PostingKind::Grant | PostingKind::Adjustment))
-        .map(|p| p.minutes)
-        .sum()
 }
 
 #[cfg(test)]

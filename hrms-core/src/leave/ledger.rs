@@ -19,6 +19,8 @@ coded! {
         CarryOver = "carry_over",
         /// Earned by working on a day off.
         Compensatory = "compensatory",
+        /// Earned by a leave policy.
+        Accrual = "accrual",
     }
 }
 
@@ -43,6 +45,8 @@ pub struct LeaveLot {
     pub granted_on: Date,
     /// What was said about it.
     pub note: Option<String>,
+    /// What of a leave policy it is, such as `accrual:…`; `None` for a grant by hand. Unique in an account.
+    pub plan_key: Option<String>,
     /// When it was recorded.
     pub created_at: Timestamp,
 }
@@ -61,7 +65,7 @@ impl LeaveLot {
     }
 
     /// Lots are used up in this order: nearest expiry first, then oldest (P11).
-    fn order(&self) -> (bool, Option<Date>, Date, Date, LeaveLotId) {
+    pub(super) fn order(&self) -> (bool, Option<Date>, Date, Date, LeaveLotId) {
         (self.valid_to.is_none(), self.valid_to, self.valid_from, self.granted_on, self.id)
     }
 }
@@ -75,8 +79,14 @@ coded! {
         Consumption = "consumption",
         /// An earlier posting was undone (its opposite).
         Reversal = "reversal",
-        /// A lot was corrected by hand (plus or minus).
+        /// A lot was corrected (plus or minus).
         Adjustment = "adjustment",
+        /// What was left was moved to another lot: carry-over (minus there, plus here).
+        Transfer = "transfer",
+        /// A part lapsed before the lot expires (minus).
+        Lapse = "lapse",
+        /// A part is paid out (minus).
+        Encashment = "encashment",
     }
 }
 
@@ -108,11 +118,13 @@ pub struct LeavePosting {
     pub posted_by: Option<UserId>,
     /// The posting that it undoes.
     pub reverses_id: Option<LeavePostingId>,
+    /// What of a leave policy it records; `null` for what people do.
+    pub plan_key: Option<String>,
 }
 
 impl LeavePosting {
     /// Whether it records leave taken in advance of any lot.
-    fn is_advance(&self) -> bool {
+    pub(super) fn is_advance(&self) -> bool {
         self.kind == PostingKind::Consumption && self.lot_id.is_none()
     }
 }
@@ -132,6 +144,8 @@ pub struct NewPosting {
     pub effective_on: Date,
     /// The posting that it undoes.
     pub reverses_id: Option<LeavePostingId>,
+    /// The day on which it counts as booked, when that isn't the day of posting.
+    pub booked_on: Option<Date>,
 }
 
 impl NewPosting {
@@ -145,6 +159,20 @@ impl NewPosting {
             minutes: -posting.minutes,
             effective_on: posting.effective_on,
             reverses_id: Some(posting.id),
+            booked_on: None,
+        }
+    }
+
+    /// The same leave on another lot, or on none: booked when it was booked.
+    #[must_use]
+    pub(super) fn again(posting: &LeavePosting, lot_id: Option<LeaveLotId>, minutes: i64) -> Self {
+        Self {
+            lot_id,
+            minutes: -minutes,
+            kind: PostingKind::Consumption,
+            reverses_id: None,
+            booked_on: Some(posting.booked_on),
+            ..Self::undoing(posting)
         }
     }
 }
@@ -276,6 +304,7 @@ impl Ledger {
             minutes: -share.minutes,
             effective_on: share.demand.day,
             reverses_id: None,
+            booked_on: None,
         })
         .collect()
     }
@@ -300,13 +329,7 @@ impl Ledger {
         let mut postings = Vec::new();
         for advance in advances {
             let mut open = -advance.minutes;
-            let again = |lot_id, minutes: i64| NewPosting {
-                lot_id,
-                minutes: -minutes,
-                reverses_id: None,
-                kind: PostingKind::Consumption,
-                ..NewPosting::undoing(advance)
-            };
+            let again = |lot_id, minutes| NewPosting::again(advance, lot_id, minutes);
             let before = postings.len();
             for (lot, left) in free.iter_mut().filter(|(lot, _)| !lot.expired_at(advance.effective_on)) {
                 let part = open.min((*left).max(0));

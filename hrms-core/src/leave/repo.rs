@@ -94,8 +94,8 @@ pub trait LeaveLedger: Send {
         employee: EmployeeId,
         leave_type: Option<LeaveTypeId>,
     ) -> Result<Vec<LeavePosting>, StoreError>;
-    /// Adds a lot.
-    async fn insert_lot(&mut self, lot: &LeaveLot) -> Result<(), StoreError>;
+    /// Adds lots; `leave_lot_plan_key` lets a leave policy write each of its lots once.
+    async fn insert_lots(&mut self, lots: &[LeaveLot]) -> Result<(), StoreError>;
     /// Adds postings; `leave_posting_undone_once` lets a posting be undone once.
     async fn append(&mut self, postings: &[LeavePosting]) -> Result<(), StoreError>;
 }

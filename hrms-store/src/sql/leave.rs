@@ -209,6 +209,7 @@ struct LotRow {
     valid_to: Option<jiff_sqlx::Date>,
     granted_on: jiff_sqlx::Date,
     note: Option<String>,
+    plan_key: Option<String>,
     created_at: Instant,
 }
 
@@ -216,7 +217,11 @@ impl TryFrom<LotRow> for LeaveLot {
     type Error = StoreError;
 
     fn try_from(row: LotRow) -> Result<Self, StoreError> {
-        let source = LotSource::from_code(&row.source);
+        // A grant that a policy wrote; the column is older than policies.
+        let source = match LotSource::from_code(&row.source) {
+            Some(LotSource::Grant) if row.plan_key.is_some() => Some(LotSource::Accrual),
+            source => source,
+        };
         Ok(Self {
             id: LeaveLotId::from_uuid(row.id),
             employee_id: EmployeeId::from_uuid(row.employee_id),
@@ -227,13 +232,14 @@ impl TryFrom<LotRow> for LeaveLot {
             valid_to: row.valid_to.map(jiff_sqlx::Date::to_jiff),
             granted_on: row.granted_on.to_jiff(),
             note: row.note,
+            plan_key: row.plan_key,
             created_at: row.created_at.0,
         })
     }
 }
 
 const SELECT_LOT: &str = "SELECT id, employee_id, leave_type_id, source, minutes, valid_from, valid_to, granted_on, \
-     note, created_at FROM leave_lot WHERE tenant_id = ";
+     note, plan_key, created_at FROM leave_lot WHERE tenant_id = ";
 
 #[derive(FromRow)]
 struct PostingRow {
@@ -249,13 +255,15 @@ struct PostingRow {
     posted_at: Instant,
     posted_by: Option<Uuid>,
     reverses_id: Option<Uuid>,
+    plan_key: Option<String>,
+    purpose: Option<String>,
 }
 
 impl TryFrom<PostingRow> for LeavePosting {
     type Error = StoreError;
 
     fn try_from(row: PostingRow) -> Result<Self, StoreError> {
-        let kind = PostingKind::from_code(&row.kind);
+        let kind = PostingKind::from_code(row.purpose.as_deref().unwrap_or(&row.kind));
         Ok(Self {
             id: LeavePostingId::from_uuid(row.id),
             employee_id: EmployeeId::from_uuid(row.employee_id),
@@ -269,6 +277,7 @@ impl TryFrom<PostingRow> for LeavePosting {
             posted_at: row.posted_at.0,
             posted_by: row.posted_by.map(UserId::from_uuid),
             reverses_id: row.reverses_id.map(LeavePostingId::from_uuid),
+            plan_key: row.plan_key,
         })
     }
 }
@@ -324,39 +333,52 @@ impl LeaveLedger for SqlTx {
     ) -> Result<Vec<LeavePosting>, StoreError> {
         let mut query = Query::new(
             "SELECT id, employee_id, leave_type_id, lot_id, request_id, kind, minutes, effective_on, booked_on, \
-             posted_at, posted_by, reverses_id FROM leave_posting WHERE tenant_id = ",
+             posted_at, posted_by, reverses_id, plan_key, purpose FROM leave_posting WHERE tenant_id = ",
         );
         of_account(query.bind(self.tenant), employee, leave_type);
         query.push(" ORDER BY id");
         query.all::<PostingRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }
 
-    async fn insert_lot(&mut self, lot: &LeaveLot) -> Result<(), StoreError> {
-        self.conn
-            .execute(
-                "INSERT INTO leave_lot (tenant_id, id, employee_id, leave_type_id, source, minutes, valid_from, \
-                 valid_to, granted_on, note, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                params![
-                    self.tenant,
-                    lot.id,
-                    lot.employee_id,
-                    lot.leave_type_id,
-                    lot.source.code(),
-                    lot.minutes,
-                    lot.valid_from,
-                    lot.valid_to,
-                    lot.granted_on,
-                    lot.note.clone(),
-                    lot.created_at,
-                ],
-            )
-            .await?;
+    async fn insert_lots(&mut self, lots: &[LeaveLot]) -> Result<(), StoreError> {
+        let tenant = self.tenant;
+        let rows = lots.iter().map(|lot| {
+            let source = if lot.source == LotSource::Accrual { LotSource::Grant } else { lot.source };
+            params![
+                tenant,
+                lot.id,
+                lot.employee_id,
+                lot.leave_type_id,
+                source.code(),
+                lot.minutes,
+                lot.valid_from,
+                lot.valid_to,
+                lot.granted_on,
+                lot.note.clone(),
+                lot.plan_key.clone(),
+                lot.created_at,
+            ]
+        });
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO leave_lot (tenant_id, id, employee_id, leave_type_id, source, minutes, valid_from, \
+             valid_to, granted_on, note, plan_key, created_at) VALUES ",
+            rows.collect::<Vec<_>>(),
+            "",
+        )
+        .await?;
         Ok(())
     }
 
     async fn append(&mut self, postings: &[LeavePosting]) -> Result<(), StoreError> {
         let tenant = self.tenant;
         let rows = postings.iter().map(|posting| {
+            let (kind, purpose) = match posting.kind {
+                PostingKind::Transfer | PostingKind::Lapse | PostingKind::Encashment => {
+                    (PostingKind::Adjustment, Some(posting.kind.code()))
+                }
+                kind => (kind, None),
+            };
             params![
                 tenant,
                 posting.id,
@@ -364,19 +386,21 @@ impl LeaveLedger for SqlTx {
                 posting.leave_type_id,
                 posting.lot_id,
                 posting.request_id,
-                posting.kind.code(),
+                kind.code(),
                 posting.minutes,
                 posting.effective_on,
                 posting.booked_on,
                 posting.posted_at,
                 posting.posted_by,
                 posting.reverses_id,
+                posting.plan_key.clone(),
+                purpose,
             ]
         });
         insert_many(
             &mut self.conn,
             "INSERT INTO leave_posting (tenant_id, id, employee_id, leave_type_id, lot_id, request_id, kind, \
-             minutes, effective_on, booked_on, posted_at, posted_by, reverses_id) VALUES ",
+             minutes, effective_on, booked_on, posted_at, posted_by, reverses_id, plan_key, purpose) VALUES ",
             rows.collect::<Vec<_>>(),
             "",
         )

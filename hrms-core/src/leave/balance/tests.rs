@@ -32,10 +32,11 @@ impl Book {
                 kind: one.kind,
                 minutes: one.minutes,
                 effective_on: one.effective_on,
-                booked_on,
+                booked_on: one.booked_on.unwrap_or(booked_on),
                 posted_at: Timestamp::UNIX_EPOCH,
                 posted_by: None,
                 reverses_id: one.reverses_id,
+                plan_key: None,
             };
             self.ledger.postings.push(posting);
         }
@@ -53,6 +54,7 @@ impl Book {
             valid_to,
             granted_on: on,
             note: None,
+            plan_key: None,
             created_at: Timestamp::UNIX_EPOCH,
         });
         let grant = NewPosting {
@@ -62,6 +64,7 @@ impl Book {
             minutes,
             effective_on: valid_from,
             reverses_id: None,
+            booked_on: None,
         };
         self.post(on, vec![grant]);
         self.post(on, self.ledger.settle());
