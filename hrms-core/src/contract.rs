@@ -164,6 +164,8 @@ macro_rules! store_contract {
             work_patterns_never_cross_tenants,
             leave_is_read_back_as_it_was_written,
             leave_requests_never_overlap,
+            a_leave_request_is_counted_anew,
+            leave_rules_are_read_back_as_written,
             a_leave_posting_is_undone_once,
             leave_of_policies_is_written_once,
             leave_of_tenants_never_meets,

@@ -91,6 +91,8 @@ ids! {
     LeavePolicyVersionId;
     /// An employee's leave policy during a period.
     LeavePolicyAssignmentId;
+    /// A version of the rules of a leave type.
+    LeaveRulesId;
     /// A dated grant of leave with its own validity.
     LeaveLotId;
     /// A signed row of the leave ledger.

@@ -6,15 +6,20 @@
 
 mod account;
 mod amount;
+mod ask;
 mod balance;
 mod day_count;
 mod error;
 mod holiday;
 mod leave_type;
 mod ledger;
+mod neighbours;
 pub mod plan;
 mod repo;
 mod request;
+mod rules;
+mod rules_version;
+mod sandwich;
 mod service;
 mod standing;
 
@@ -37,10 +42,13 @@ pub use ledger::{
 };
 pub use repo::{LeaveLedger, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort};
 pub use request::{DecisionNote, LeaveRequest, LeaveRequestView, MAX_DAYS, RequestStatus, SubmitLeave};
+pub use rules::{BlockedDates, Case, CountedLeave, LimitPeriod, PeriodLimit, RequestRules, Violation};
+pub use rules_version::{LeaveRulesVersion, SetLeaveRules};
+pub use sandwich::{Absence, SandwichRule, count_leave, count_without};
 #[cfg(feature = "cedar")]
 pub(crate) use standing::resource_of_request;
 
-pub use service::{LeavePreview, LeaveRefusal, LeaveRequestQuery, slots};
+pub use service::{LeavePreview, LeaveRefusal, LeaveRequestQuery};
 
 /// What can be done with leave.
 #[derive(Clone, Copy, Debug)]

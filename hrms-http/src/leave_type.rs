@@ -3,7 +3,8 @@
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
-    Holiday, LeaveError, LeaveType, LeaveTypeFilter, LeaveTypePatch, LeaveTypeSort, NewHoliday, NewLeaveType,
+    Holiday, LeaveError, LeaveRulesVersion, LeaveType, LeaveTypeFilter, LeaveTypePatch, LeaveTypeSort,
+    NewHoliday, NewLeaveType, SetLeaveRules,
 };
 use hrms_core::{LeaveTypeId, LocationId};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,16 @@ endpoints! {
 
     /// Change a leave type.
     PATCH "/api/v1/leave-types/{id}" => change, requires LeaveTypeManage;
+
+    /// List what requests for a leave type have to keep to, by the day from which it is in force.
+    ///
+    /// Of two versions for the same day the one that was recorded later is in force; the other one stays for the record.
+    GET "/api/v1/leave-types/{id}/rules" => list_rules, requires LeaveTypeRead;
+
+    /// Set what requests for a leave type have to keep to, for leave that begins on a day or later.
+    ///
+    /// Answers with all versions. Requests that were made before stay as they are.
+    POST "/api/v1/leave-types/{id}/rules" => set_rules, requires LeaveTypeManage;
 
     /// List the holidays of a location, by date.
     GET "/api/v1/holiday-calendars/{id}/holidays" => list_holidays, requires LocationRead;
@@ -95,6 +106,29 @@ struct HolidayQuery {
     /// Only those on or before this day.
     #[serde(default, deserialize_with = "hrms_core::date::strict")]
     to: Option<Date>,
+}
+
+/// Rules of a leave type; all versions, so there is no further page.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeaveRulesList {
+    /// The versions, by the day from which they are in force.
+    items: Vec<LeaveRulesVersion>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+async fn list_rules(cx: Cx, Id(id): Id<LeaveTypeId>) -> Result<Found<LeaveRulesList>, LeaveError> {
+    let items = cx.hrms.leave_types().rules(&cx.actor, id).await?;
+    Ok(Found(LeaveRulesList { items, next_cursor: None }))
+}
+
+async fn set_rules(
+    cx: Cx,
+    Id(id): Id<LeaveTypeId>,
+    Json(new): Json<SetLeaveRules>,
+) -> Result<Found<LeaveRulesList>, LeaveError> {
+    let items = cx.hrms.leave_types().set_rules(&cx.actor, id, new).await?;
+    Ok(Found(LeaveRulesList { items, next_cursor: None }))
 }
 
 /// Holidays of a location; all of them, so there is no further page.

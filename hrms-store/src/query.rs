@@ -79,6 +79,7 @@ params_from_ids!(
     EmploymentRecordId,
     WorkPatternId,
     LeaveTypeId,
+    LeaveRulesId,
     LeaveLotId,
     LeavePostingId,
     LeaveRequestId,

@@ -7,10 +7,13 @@ use crate::contract::fixture::{Subject, at, id, location, tenant};
 use crate::contract::people::hired;
 use crate::employment::Facts;
 use crate::error::StoreError;
-use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, TenantId, UserId};
+use crate::id::{
+    EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, TenantId, UserId,
+};
 use crate::leave::{
-    CountedDay, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRequest, LeaveRequestFilter,
-    LeaveRequestSort, LeaveType, LotSource, PostingKind, RequestStatus, days_text,
+    BlockedDates, CountedDay, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRequest,
+    LeaveRequestFilter, LeaveRequestSort, LeaveRulesVersion, LeaveType, LimitPeriod, LotSource, PeriodLimit,
+    PostingKind, RequestRules, RequestStatus, SandwichRule, days_text,
 };
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::Visibility;
@@ -69,6 +72,7 @@ pub fn leave_request(
         reason: DayReason::WorkingDay,
         holiday: None,
         working_fraction: None,
+        beside: None,
     };
     (request, vec![counted])
 }
@@ -195,6 +199,95 @@ pub async fn leave_requests_never_overlap(store: &impl Subject) {
     tx.commit().await.unwrap();
 }
 
+/// What a request takes can be counted anew, at the version that was read; the request keeps its period.
+pub async fn a_leave_request_is_counted_anew(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let day = date(2026, 2, 2);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let sick = leave_type("sick");
+    tx.leave_types().insert(&sick).await.unwrap();
+    tx.leave_ledger().lock_account(employee, sick.id).await.unwrap();
+    let (first, mut days) = leave_request(employee, &annual, day, DayPart::Full);
+    let (other, other_days) = leave_request(employee, &sick, day + 3.days(), DayPart::Full);
+    tx.leave_requests().insert(&first, &days).await.unwrap();
+    tx.leave_requests().insert(&other, &other_days).await.unwrap();
+    // A day outside the period that it pays for because of the other one: it isn't occupied.
+    days.push(CountedDay {
+        date: day + 1.days(),
+        part: DayPart::Full,
+        minutes: 450,
+        reason: DayReason::HolidayBetween,
+        holiday: Some("Feast".into()),
+        working_fraction: None,
+        beside: Some(other.id),
+    });
+    let minutes = first.minutes + 450;
+    let anew = LeaveRequest { minutes, days: "2".into(), version: first.version.next(), ..first.clone() };
+    tx.leave_requests().recount(&anew, &days, first.version).await.unwrap();
+    let stale = tx.leave_requests().recount(&anew, &days, first.version).await;
+    assert!(matches!(stale, Err(StoreError::Stale)));
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(tenant).await.unwrap();
+    let view = tx.leave_requests().get(first.id).await.unwrap().unwrap();
+    assert_eq!((view.request, view.day_count), (anew.clone(), days));
+    assert!(!tx.leave_requests().is_occupied(employee, &[(day + 1.days(), 1)]).await.unwrap());
+    for (from, last, expected) in [(0, 3, 2), (0, 2, 1), (1, 3, 1), (1, 2, 0), (-9, 0, 1), (4, 99, 0)] {
+        let found = tx.leave_requests().live_between(employee, day + from.days(), day + last.days()).await;
+        assert_eq!(found.unwrap().len(), expected, "{from} to {last}");
+    }
+    let gone =
+        LeaveRequest { status: RequestStatus::Cancelled, version: other.version.next(), ..other.clone() };
+    tx.leave_requests().decide(&gone, other.version).await.unwrap();
+    assert_eq!(tx.leave_requests().live_between(employee, day, day + 9.days()).await.unwrap().len(), 1);
+}
+
+/// Versions of the rules of a leave type come back by the day from which they are in force.
+pub async fn leave_rules_are_read_back_as_written(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let rules = RequestRules {
+        sandwich: SandwichRule::WeekendsAndHolidays,
+        half_days: false,
+        minimum_notice_days: Some(3),
+        max_consecutive_days: Some("2.5".parse().unwrap()),
+        max_per_period: vec![PeriodLimit { per: LimitPeriod::Quarter, days: "4".parse().unwrap() }],
+        blocked: vec![BlockedDates {
+            starts_on: date(2026, 3, 1),
+            ends_on: date(2026, 3, 2),
+            reason: Some("Stock-taking 📦".into()),
+            allowed: vec![employee],
+        }],
+        not_beside: vec![annual.id],
+        ..RequestRules::default()
+    };
+    let version = |effective_from, rules| LeaveRulesVersion {
+        id: LeaveRulesId::from_uuid(id()),
+        leave_type_id: annual.id,
+        effective_from,
+        rules,
+        recorded_at: at(3),
+        recorded_by: Some(UserId::from_uuid(id())),
+    };
+    let (late, early) = (version(date(2027, 1, 1), rules.clone()), version(date(2026, 1, 1), rules));
+    let corrected = version(date(2026, 1, 1), RequestRules::default());
+    for one in [&late, &early, &corrected] {
+        tx.leave_types().insert_rules(one).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut tx = store.read(tenant).await.unwrap();
+    assert_eq!(tx.leave_types().rules(annual.id).await.unwrap(), [early, corrected, late]);
+    drop(tx);
+    let other = self::tenant(store).await;
+    let mut tx = store.begin(other).await.unwrap();
+    assert!(tx.leave_types().rules(annual.id).await.unwrap().is_empty());
+    let refused = tx.leave_types().insert_rules(&version(date(2026, 1, 1), RequestRules::default())).await;
+    let refused = if refused.is_ok() { tx.commit().await } else { refused };
+    assert!(refused.unwrap_err().constraint().is_some());
+}
+
 /// A posting is undone at most once.
 pub async fn a_leave_posting_is_undone_once(store: &impl Subject) {
     let tenant = tenant(store).await;
@@ -263,9 +356,13 @@ pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     assert!(tx.leave_requests().pending(employee, None).await.unwrap().is_empty());
     assert!(tx.leave_requests().list(&everything(), &PageRequest::default()).await.unwrap().is_empty());
     assert!(!tx.leave_requests().is_occupied(employee, &[(request.starts_on, 1)]).await.unwrap());
+    let around = (request.starts_on - 9.days(), request.starts_on + 9.days());
+    assert!(tx.leave_requests().live_between(employee, around.0, around.1).await.unwrap().is_empty());
     let next = LeaveRequest { version: request.version.next(), ..request.clone() };
     let decided = tx.leave_requests().decide(&next, request.version).await;
     assert!(matches!(decided, Err(StoreError::Stale)));
+    let counted = tx.leave_requests().recount(&next, &[], request.version).await;
+    assert!(matches!(counted, Err(StoreError::Stale)));
     drop(tx);
     refuses_to_refer_to_others(store, mine, employee, &annual).await;
 }

@@ -148,6 +148,10 @@ event_types! {
     "leave_request.cancelled" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
     }
+    /// What a request takes was counted anew, because another request beside it is gone.
+    "leave_request.recounted" on "leave-requests/{leave_request_id}" for LeaveRead {
+        leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
+    }
     /// A request for leave was rejected.
     "leave_request.rejected" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
@@ -160,6 +164,10 @@ event_types! {
     "leave_type.changed" on "leave-types/{leave_type_id}" for LeaveTypeRead { leave_type_id: Id }
     /// A kind of leave was added.
     "leave_type.created" on "leave-types/{leave_type_id}" for LeaveTypeRead { leave_type_id: Id }
+    /// Rules for requests were set from a day on.
+    "leave_type.rules-set" on "leave-types/{leave_type_id}" for LeaveTypeRead {
+        leave_type_id: Id, effective_from: Date,
+    }
     /// A location was changed.
     "location.changed" on "locations/{location_id}" for LocationRead { location_id: Id }
     /// A location was added.

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::coded;
+use crate::id::LeaveRequestId;
 use crate::work_pattern::WorkingTime;
 
 coded! {
@@ -59,18 +60,27 @@ pub struct InclusiveDays {
 impl InclusiveDays {
     /// Every day with the part of it that is meant.
     pub fn days(self) -> impl Iterator<Item = (Date, DayPart)> {
-        self.starts_on.series(jiff::Span::new().days(1)).take_while(move |day| *day <= self.ends_on).map(
-            move |day| {
-                let part = if day == self.starts_on {
-                    self.start_part
-                } else if day == self.ends_on {
-                    self.end_part
-                } else {
-                    DayPart::Full
-                };
-                (day, part)
-            },
-        )
+        let every = self.starts_on.series(jiff::Span::new().days(1));
+        every.map_while(move |day| self.part_of(day).map(|part| (day, part)))
+    }
+
+    /// Which part of a day is meant; `None` for a day outside.
+    #[must_use]
+    pub fn part_of(self, day: Date) -> Option<DayPart> {
+        if day < self.starts_on || day > self.ends_on {
+            None
+        } else if day == self.starts_on {
+            Some(self.start_part)
+        } else if day == self.ends_on {
+            Some(self.end_part)
+        } else {
+            Some(DayPart::Full)
+        }
+    }
+
+    /// The half days that a leave occupies: days off inside it too, as nobody is on leave twice.
+    pub fn slots(self) -> impl Iterator<Item = (Date, i64)> {
+        self.days().flat_map(|(day, part)| part.halves().iter().map(move |half| (day, *half)))
     }
 }
 
@@ -83,8 +93,42 @@ coded! {
         WeeklyOff = "weekly_off",
         /// A holiday of the location.
         Holiday = "holiday",
+        /// A day that isn't worked but counts, as there is leave on both sides of it.
+        WeeklyOffBetween = "weekly_off_between",
+        /// A holiday that counts, as there is leave on both sides of it.
+        HolidayBetween = "holiday_between",
         /// The employee isn't employed then.
         NotEmployed = "not_employed",
+    }
+}
+
+impl DayReason {
+    /// What a day is by itself.
+    #[must_use]
+    pub const fn of(facts: DayFacts<'_>) -> Self {
+        if !facts.employed {
+            Self::NotEmployed
+        } else if facts.holiday.is_some() {
+            Self::Holiday
+        } else if facts.working.is_off() {
+            Self::WeeklyOff
+        } else {
+            Self::WorkingDay
+        }
+    }
+
+    /// Whether it is a day off by itself.
+    pub(super) const fn is_off(self) -> bool {
+        matches!(self, Self::WeeklyOff | Self::Holiday)
+    }
+
+    /// What the day is without the leave around it.
+    pub(super) const fn alone(self) -> Self {
+        match self {
+            Self::WeeklyOffBetween => Self::WeeklyOff,
+            Self::HolidayBetween => Self::Holiday,
+            other => other,
+        }
     }
 }
 
@@ -106,6 +150,9 @@ pub struct CountedDay {
     /// The part of a whole day that is worked on it, as a decimal number such as `0.5`, when it isn't a whole one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_fraction: Option<String>,
+    /// The employee's other request because of which it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<LeaveRequestId>,
 }
 
 /// What is known of one day at the employee's workplace.
@@ -131,15 +178,7 @@ pub fn count_working_days<'a>(
     days.days()
         .map(|(date, part)| {
             let facts = facts_of(date);
-            let reason = if !facts.employed {
-                DayReason::NotEmployed
-            } else if facts.holiday.is_some() {
-                DayReason::Holiday
-            } else if facts.working.is_off() {
-                DayReason::WeeklyOff
-            } else {
-                DayReason::WorkingDay
-            };
+            let reason = DayReason::of(facts);
             let works = reason == DayReason::WorkingDay;
             CountedDay {
                 date,
@@ -148,6 +187,7 @@ pub fn count_working_days<'a>(
                 reason,
                 holiday: facts.holiday.filter(|_| reason == DayReason::Holiday).map(str::to_owned),
                 working_fraction: if works { facts.working.fraction() } else { None },
+                beside: None,
             }
         })
         .collect()

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::amount::days_text;
+use super::rules::Violation;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 
 /// Why something about leave was refused.
@@ -59,6 +60,9 @@ pub enum LeaveError {
         /// Most days of one request.
         most: i64,
     },
+    /// It is against a rule of the leave type.
+    #[error(transparent)]
+    AgainstRules(Violation),
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -69,6 +73,7 @@ impl DomainError for LeaveError {
         match self {
             Self::NoWorkingDay | Self::NotEmployed { .. } | Self::TooLong { .. } => ErrorKind::Invalid,
             Self::SelfApproval | Self::SelfGrant => ErrorKind::Forbidden,
+            Self::AgainstRules(violation) => violation.kind(),
             Self::Common(common) => common.kind(),
             _ => ErrorKind::Conflict,
         }
@@ -87,6 +92,7 @@ impl DomainError for LeaveError {
             Self::SelfGrant => "leave.self-grant",
             Self::NotEmployed { .. } => "leave.not-employed",
             Self::TooLong { .. } => "leave.too-long",
+            Self::AgainstRules(violation) => violation.code(),
             Self::Common(common) => common.code(),
         }
     }

@@ -10,7 +10,7 @@ use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
 use crate::id::LeaveTypeId;
-use crate::leave::{LeaveError, MAX_MINUTES};
+use crate::leave::{LeaveError, LeaveRulesVersion, MAX_MINUTES};
 use crate::page::{Page, PageRequest, Position};
 use crate::patch::Patch;
 use crate::policy::{Permission, Resource};
@@ -134,11 +134,16 @@ pub trait LeaveTypeRepo: Send {
     async fn insert(&mut self, leave_type: &LeaveType) -> Result<(), StoreError>;
     /// Writes a leave type if its stored version is still `expected`.
     async fn update(&mut self, leave_type: &LeaveType, expected: Version) -> Result<(), StoreError>;
+    /// Every version of the rules of a leave type, by the day from which they are in force and then in the order of
+    /// recording.
+    async fn rules(&mut self, id: LeaveTypeId) -> Result<Vec<LeaveRulesVersion>, StoreError>;
+    /// Adds a version of the rules of a leave type. Versions are never changed.
+    async fn insert_rules(&mut self, version: &LeaveRulesVersion) -> Result<(), StoreError>;
 }
 
 /// What can be done with leave types.
 #[derive(Clone, Copy, Debug)]
-pub struct LeaveTypeService<'a>(&'a Hrms);
+pub struct LeaveTypeService<'a>(pub(super) &'a Hrms);
 
 impl Hrms {
     /// Leave types.

@@ -318,6 +318,15 @@ impl Ledger {
             .collect()
     }
 
+    /// The postings that undo what a request took for some of its days.
+    #[must_use]
+    pub fn undo_days(&self, request_id: LeaveRequestId, days: &[Date]) -> Vec<NewPosting> {
+        self.live()
+            .filter(|posting| posting.request_id == Some(request_id) && days.contains(&posting.effective_on))
+            .map(NewPosting::undoing)
+            .collect()
+    }
+
     /// The postings by which lots pay for leave that was taken in advance of them.
     ///
     /// A lot pays for an advance unless it had expired on that day.

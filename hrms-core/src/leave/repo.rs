@@ -63,11 +63,25 @@ pub trait LeaveRequestRepo: Send {
         employee: EmployeeId,
         leave_type: Option<LeaveTypeId>,
     ) -> Result<Vec<LeaveRequestView>, StoreError>;
+    /// The pending and approved requests of an employee, of every type, with a day from `from` to `last`, both included.
+    async fn live_between(
+        &mut self,
+        employee: EmployeeId,
+        from: Date,
+        last: Date,
+    ) -> Result<Vec<LeaveRequestView>, StoreError>;
     /// Whether another request occupies a half day of this period.
     async fn is_occupied(&mut self, employee: EmployeeId, slots: &[(Date, i64)]) -> Result<bool, StoreError>;
     /// Adds a request and occupies its half days; `leave_request_no_overlap` gives each half day to one
     /// request of the employee.
     async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError>;
+    /// Writes what a request takes if its stored version is still `expected`; its period stays.
+    async fn recount(
+        &mut self,
+        request: &LeaveRequest,
+        days: &[CountedDay],
+        expected: Version,
+    ) -> Result<(), StoreError>;
     /// Writes a request's status and decision if its stored version is still `expected`; its half days
     /// become free unless it still occupies them.
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError>;

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::account::{AccountKey, demands, read_ledger};
-use super::day_count::{CountedDay, InclusiveDays, total_minutes};
+use super::day_count::CountedDay;
 use super::ledger::{Ledger, Uncovered};
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
@@ -19,8 +19,8 @@ use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
 use crate::id::{EmployeeId, LeaveRequestId};
 use crate::page::{Filling, Page, PageRequest, Position};
-use crate::policy::{Decision, Details, LeaveDetails, Permission, Resource, Verdict};
-use crate::store::{Tx, Version};
+use crate::policy::{Decision, Permission, Resource, Verdict};
+use crate::store::Version;
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "leave request" };
 const HIDDEN: CommonError = CommonError::Hidden { what: "leave request" };
@@ -41,6 +41,8 @@ pub struct LeavePreview {
     pub available_after: String,
     /// Why it would be refused; `null` when it would be taken.
     pub refusal: Option<LeaveRefusal>,
+    /// Every rule of the leave type that it breaks.
+    pub violations: Vec<LeaveRefusal>,
 }
 
 /// Why a request would be refused.
@@ -51,6 +53,12 @@ pub struct LeaveRefusal {
     pub code: String,
     /// One sentence for a person.
     pub detail: String,
+}
+
+impl LeaveRefusal {
+    fn of(why: &impl DomainError) -> Self {
+        Self { code: why.code().to_owned(), detail: why.to_string() }
+    }
 }
 
 /// Which requests a caller wants to see.
@@ -72,79 +80,21 @@ pub struct LeaveRequestQuery {
     pub decidable_by_me: bool,
 }
 
-/// A request that was counted but not stored.
-struct Plan {
-    employee_id: EmployeeId,
-    standing: Standing,
-    leave_type: LeaveType,
-    period: InclusiveDays,
-    days: Vec<CountedDay>,
-}
-
-impl Plan {
-    /// Why it would be refused whatever the balance says.
-    fn refusal(&self) -> Option<LeaveError> {
-        if let Some(on) = self.standing.first_day_outside(self.period) {
-            return Some(LeaveError::NotEmployed { on });
-        }
-        (total_minutes(&self.days) == 0).then_some(LeaveError::NoWorkingDay)
-    }
-
-    fn key(&self) -> AccountKey {
-        AccountKey { employee_id: self.employee_id, leave_type_id: self.leave_type.id }
-    }
-
-    /// The request that is going to be stored.
-    fn into_view(
-        self,
-        id: LeaveRequestId,
-        actor: &Actor,
-        note: Option<String>,
-        now: jiff::Timestamp,
-    ) -> (LeaveRequestView, Standing, LeaveType) {
-        let minutes = total_minutes(&self.days);
-        let request = LeaveRequest {
-            id,
-            employee_id: self.employee_id,
-            leave_type_id: self.leave_type.id,
-            starts_on: self.period.starts_on,
-            ends_on: self.period.ends_on,
-            start_part: self.period.start_part,
-            end_part: self.period.end_part,
-            minutes,
-            days: days_text(minutes, self.leave_type.minutes_per_day),
-            status: RequestStatus::Pending,
-            note,
-            submitted_by: actor.user_id(),
-            submitted_on: self.standing.today,
-            decided_by: None,
-            decided_at: None,
-            decision_note: None,
-            created_at: now,
-            updated_at: now,
-            version: Version::FIRST,
-        };
-        (LeaveRequestView { request, day_count: self.days }, self.standing, self.leave_type)
-    }
-}
-
 impl LeaveService<'_> {
     /// Asks for leave. What is pending already counts against what this request may use.
     ///
     /// # Errors
     /// [`LeaveError::InsufficientBalance`], [`LeaveError::Overlaps`], [`LeaveError::NoWorkingDay`],
-    /// [`LeaveError::NotEmployed`], [`LeaveError::TooLong`]; faulty fields.
+    /// [`LeaveError::NotEmployed`], [`LeaveError::TooLong`], [`LeaveError::AgainstRules`]; faulty fields.
     pub async fn submit(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeaveRequestView, LeaveError> {
-        let period = ask.period()?;
         let mut work = self.0.begin(actor).await?;
         let now = work.now();
-        let plan = self.plan(&mut *work, actor, &ask, period, now).await?;
-        if let Some(refusal) = plan.refusal() {
+        let asked = self.weigh(&mut *work, actor, &ask, now, true).await?;
+        if let Some(refusal) = asked.refusal() {
             return Err(refusal);
         }
-        let key = plan.key();
-        let id = LeaveRequestId::from_uuid(self.0.ids().next());
-        let (view, standing, leave_type) = plan.into_view(id, actor, ask.note, now);
+        let key = asked.key();
+        let (view, standing, leave_type) = asked.into_view(actor, ask.note, now);
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
         work.leave_requests().insert(&view.request, &view.day_count).await?;
         let ledger = read_ledger(&mut *work, key.employee_id, key.leave_type_id).await?;
@@ -159,20 +109,19 @@ impl LeaveService<'_> {
     /// # Errors
     /// Faulty fields; [`LeaveError::TooLong`]. Other refusals are part of the answer.
     pub async fn preview(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeavePreview, LeaveError> {
-        let period = ask.period()?;
         let now = self.0.clock().now();
         let mut tx = self.0.read(actor).await?;
-        let plan = self.plan(&mut *tx, actor, &ask, period, now).await?;
-        let mut refusal = plan.refusal();
-        let key = plan.key();
-        let slots: Vec<(Date, i64)> = slots(&plan.days).collect();
+        let asked = self.weigh(&mut *tx, actor, &ask, now, false).await?;
+        let mut refusal = asked.refusal();
+        let violations = asked.violations.iter().map(LeaveRefusal::of).collect();
+        let (key, period) = (asked.key(), asked.period);
+        let slots: Vec<(Date, i64)> = period.slots().collect();
         if refusal.is_none() && tx.leave_requests().is_occupied(key.employee_id, &slots).await? {
             refusal = Some(LeaveError::Overlaps);
         }
         let mut ledger = read_ledger(&mut *tx, key.employee_id, key.leave_type_id).await?;
         let before = BalanceMinutes::of(&ledger, period.ends_on).available;
-        let id = LeaveRequestId::from_uuid(self.0.ids().next());
-        let (view, _, leave_type) = plan.into_view(id, actor, None, now);
+        let (view, _, leave_type) = asked.into_view(actor, None, now);
         ledger.pending.extend(demands(&view));
         let after = BalanceMinutes::of(&ledger, period.ends_on).available;
         let uncovered = check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all);
@@ -183,7 +132,8 @@ impl LeaveService<'_> {
             day_count: view.day_count,
             available_before: days_text(before, leave_type.minutes_per_day),
             available_after: days_text(after, leave_type.minutes_per_day),
-            refusal: refusal.map(|why| LeaveRefusal { code: why.code().to_owned(), detail: why.to_string() }),
+            refusal: refusal.as_ref().map(LeaveRefusal::of),
+            violations,
         })
     }
 
@@ -347,11 +297,15 @@ impl LeaveService<'_> {
         };
         let change = Change::changed(&before, &view.request);
         emit(&mut work, kind, &view.request, &standing, change);
+        if status == RequestStatus::Rejected {
+            self.release_neighbours(actor, &mut work, &standing, &view.request).await?;
+        }
         Ok(work.commit(view).await?)
     }
 
     /// Takes a request back: a pending one is withdrawn, an approved one cancelled, and what it took is
-    /// given back by reversal postings to the lots that it came from (P14).
+    /// given back by reversal postings to the lots that it came from (P14). Requests that paid for days off because of
+    /// it are counted anew (P9).
     ///
     /// Open to the employee until the leave begins, and to those who may decide on it also later.
     ///
@@ -395,6 +349,7 @@ impl LeaveService<'_> {
         }
         let change = Change::changed(&before, &view.request);
         emit(&mut work, "leave_request.cancelled", &view.request, &standing, change);
+        self.release_neighbours(actor, &mut work, &standing, &view.request).await?;
         Ok(work.commit(view).await?)
     }
 
@@ -418,6 +373,9 @@ impl LeaveService<'_> {
         id: LeaveRequestId,
     ) -> Result<(LeaveRequestView, Standing, Resource), LeaveError> {
         let view = work.leave_requests().get(id).await?.ok_or(NOT_FOUND)?;
+        // As it is when nobody else can change it any more: what others of the employee's requests take depends on it.
+        work.employees().get_for_change(view.request.employee_id).await?;
+        let view = work.leave_requests().get(id).await?.ok_or(NOT_FOUND)?;
         let now = work.now();
         let standing = Standing::load(self.0, &mut **work, actor, view.request.employee_id, now).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
@@ -427,56 +385,6 @@ impl LeaveService<'_> {
         }
         Ok((view, standing, resource))
     }
-
-    /// Counts the days of a request that the actor may make.
-    async fn plan(
-        &self,
-        tx: &mut dyn Tx,
-        actor: &Actor,
-        ask: &SubmitLeave,
-        period: InclusiveDays,
-        now: jiff::Timestamp,
-    ) -> Result<Plan, LeaveError> {
-        self.0.visibility(actor, Permission::LeaveSubmit)?;
-        let missing = || CommonError::invalid("/employee_id", "required", "say whose leave it is");
-        let employee_id = ask.employee_id.or(actor.employee()).ok_or_else(missing)?;
-        // The same answer whether the employee isn't there or isn't the actor's to act for.
-        let unknown = || CommonError::unknown_reference("/employee_id");
-        let standing = Standing::load(self.0, tx, actor, employee_id, now).await?.ok_or_else(unknown)?;
-        let mut resource = standing.resource(period.starts_on);
-        let leave_type = tx.leave_types().get(ask.leave_type_id).await?;
-        let mut days = Vec::new();
-        if let Some(leave_type) = &leave_type {
-            days = standing.count(tx, period, leave_type.minutes_per_day).await?;
-            resource.details = details(ask, &days, leave_type);
-        }
-        // Before anything is said about the leave type: whose leave it is may be nobody's business.
-        if self.0.policy().decide(actor, Permission::LeaveSubmit, &resource) == Decision::Deny {
-            return Err(unknown().into());
-        }
-        let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
-        Ok(Plan { employee_id, standing, leave_type, period, days })
-    }
-}
-
-/// The half days that a request occupies: days off inside it too, as nobody is on leave twice.
-pub fn slots(days: &[CountedDay]) -> impl Iterator<Item = (Date, i64)> + '_ {
-    days.iter().flat_map(|day| day.part.halves().iter().map(move |half| (day.date, *half)))
-}
-
-/// What decisions may look at of a request that is being made.
-fn details(ask: &SubmitLeave, days: &[CountedDay], leave_type: &LeaveType) -> Details {
-    let minutes = total_minutes(days);
-    let per_day = leave_type.minutes_per_day.max(1);
-    Details::LeaveRequest(LeaveDetails {
-        id: None,
-        leave_type_id: leave_type.id,
-        minutes,
-        days: minutes / per_day + i64::from(minutes % per_day > 0),
-        starts_on: ask.starts_on,
-        ends_on: ask.ends_on,
-        status: RequestStatus::Pending,
-    })
 }
 
 /// Writes a decision into a request; the version that it had.
@@ -518,7 +426,13 @@ fn check_covered(
     })
 }
 
-fn emit(work: &mut Work, kind: &'static str, request: &LeaveRequest, standing: &Standing, change: Change) {
+pub(super) fn emit(
+    work: &mut Work,
+    kind: &'static str,
+    request: &LeaveRequest,
+    standing: &Standing,
+    change: Change,
+) {
     work.emit(NewEvent {
         kind,
         subject: subject("leave-requests", request.id.as_uuid()),

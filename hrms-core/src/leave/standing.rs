@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::LeaveRequest;
-use super::day_count::{CountedDay, DayFacts, InclusiveDays, count_working_days};
+use super::day_count::{DayFacts, InclusiveDays};
 use crate::actor::Actor;
 use crate::employment::{Record, Timeline};
 use crate::error::{CommonError, StoreError};
@@ -71,28 +71,53 @@ impl Standing {
         days.days().map(|(day, _)| day).find(|day| self.timeline.at(*day).is_none())
     }
 
-    /// Counts working days, each by the pattern in force on it and the holidays of the workplace of that day.
-    pub(crate) async fn count(
+    /// Whose it is.
+    pub(crate) fn employee(&self) -> EmployeeId {
+        self.employee
+    }
+
+    /// The first day of the uninterrupted employment that a day is in.
+    pub(crate) fn joined_on(&self, day: Date) -> Option<Date> {
+        let spell = self.timeline.spells().into_iter().find(|spell| spell.period.contains(day));
+        spell.map(|spell| spell.period.from())
+    }
+
+    /// Reads what is known of the employee's days from `from` to `last`: each by the pattern in force on it and the holidays
+    /// of the workplace of that day.
+    pub(crate) async fn work_days(
         &self,
         tx: &mut dyn Tx,
-        days: InclusiveDays,
-        minutes_per_day: i64,
-    ) -> Result<Vec<CountedDay>, StoreError> {
+        from: Date,
+        last: Date,
+    ) -> Result<WorkDays<'_>, StoreError> {
         let mut locations: Vec<LocationId> = self.timeline.history().iter().filter_map(place).collect();
         locations.sort_unstable();
         locations.dedup();
-        let holidays = tx.holidays().between(&locations, days.starts_on, days.ends_on).await?;
+        let holidays = tx.holidays().between(&locations, from, last).await?;
+        let holidays = holidays.into_iter().map(|one| ((one.location_id, one.on_date), one.name)).collect();
         let times = WorkTimes::load(tx, &[self.employee], &locations).await?;
-        Ok(count_working_days(days, minutes_per_day, |day| {
-            let record = self.timeline.at(day);
-            let here = record.and_then(place);
-            let holiday = holidays.iter().find(|one| one.on_date == day && Some(one.location_id) == here);
-            DayFacts {
-                employed: record.is_some(),
-                working: times.on(self.employee, here, day),
-                holiday: holiday.map(|holiday| holiday.name.as_str()),
-            }
-        }))
+        Ok(WorkDays { standing: self, holidays, times })
+    }
+}
+
+/// What is known of an employee's days.
+#[derive(Debug)]
+pub(crate) struct WorkDays<'a> {
+    standing: &'a Standing,
+    holidays: HashMap<(LocationId, Date), String>,
+    times: WorkTimes,
+}
+
+impl WorkDays<'_> {
+    /// What is known of a day.
+    pub(crate) fn on(&self, day: Date) -> DayFacts<'_> {
+        let record = self.standing.timeline.at(day);
+        let here = record.and_then(place);
+        DayFacts {
+            employed: record.is_some(),
+            working: self.times.on(self.standing.employee, here, day),
+            holiday: here.and_then(|here| self.holidays.get(&(here, day))).map(String::as_str),
+        }
     }
 }
 

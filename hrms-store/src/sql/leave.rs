@@ -4,16 +4,17 @@ mod request;
 
 use async_trait::async_trait;
 use jiff::civil::Date;
+use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::leave::{
-    Holiday, HolidayRepo, LeaveLedger, LeaveLot, LeavePosting, LeaveType, LeaveTypeFilter, LeaveTypeRepo,
-    LeaveTypeSort, LotSource, PostingKind,
+    Holiday, HolidayRepo, LeaveLedger, LeaveLot, LeavePosting, LeaveRulesVersion, LeaveType, LeaveTypeFilter,
+    LeaveTypeRepo, LeaveTypeSort, LotSource, PostingKind,
 };
 use hrms_core::{
-    EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId, LocationId, PageRequest, StoreError,
-    UserId, Version,
+    EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, LocationId,
+    PageRequest, StoreError, UserId, Version,
 };
 
 use crate::instant::Instant;
@@ -128,6 +129,64 @@ impl LeaveTypeRepo for SqlTx {
                 ],
             )
             .await
+    }
+
+    async fn rules(&mut self, id: LeaveTypeId) -> Result<Vec<LeaveRulesVersion>, StoreError> {
+        let rows: Vec<RulesRow> = self
+            .conn
+            .all(
+                "SELECT id, leave_type_id, effective_from, rules, recorded_at, recorded_by FROM leave_rules \
+                 WHERE tenant_id = $1 AND leave_type_id = $2 ORDER BY effective_from, id",
+                params![self.tenant, id],
+            )
+            .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn insert_rules(&mut self, version: &LeaveRulesVersion) -> Result<(), StoreError> {
+        let rules = serde_json::to_value(&version.rules).map_err(|error| corrupt("leave_rules", error))?;
+        self.conn
+            .execute(
+                "INSERT INTO leave_rules (tenant_id, id, leave_type_id, effective_from, rules, recorded_at, \
+                 recorded_by) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                params![
+                    self.tenant,
+                    version.id,
+                    version.leave_type_id,
+                    version.effective_from,
+                    rules,
+                    version.recorded_at,
+                    version.recorded_by,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+#[derive(FromRow)]
+struct RulesRow {
+    id: Uuid,
+    leave_type_id: Uuid,
+    effective_from: jiff_sqlx::Date,
+    rules: Value,
+    recorded_at: Instant,
+    recorded_by: Option<Uuid>,
+}
+
+impl TryFrom<RulesRow> for LeaveRulesVersion {
+    type Error = StoreError;
+
+    fn try_from(row: RulesRow) -> Result<Self, StoreError> {
+        let rules = serde_json::from_value(row.rules).map_err(|error| corrupt("leave_rules", error))?;
+        Ok(Self {
+            id: LeaveRulesId::from_uuid(row.id),
+            leave_type_id: LeaveTypeId::from_uuid(row.leave_type_id),
+            effective_from: row.effective_from.to_jiff(),
+            rules,
+            recorded_at: row.recorded_at.0,
+            recorded_by: row.recorded_by.map(UserId::from_uuid),
+        })
     }
 }
 

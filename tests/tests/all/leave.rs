@@ -396,4 +396,5 @@ hrms_tests::on_every_engine!(
     holidays_of_the_workplace_do_not_count,
 );
 
+mod counting;
 mod parallel;

@@ -85,6 +85,7 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/service-accounts" => json!({ "name": "C", "permissions": ["location.read"] }),
         "/api/v1/auth/invitations/join" => json!({ "token": "x" }),
         "/api/v1/invitations" => json!({ "email": "d@acme.example", "name": "D", "roles": ["employee"] }),
+        "/api/v1/leave-types/{id}/rules" => json!({ "effective_from": "2030-01-01", "rules": {} }),
         "/api/v1/work-patterns" => json!({ "code": "C", "name": "C", "weeks": [{ "monday": 480 }] }),
         "/api/v1/locations/{id}/work-patterns" | "/api/v1/employees/{id}/work-patterns" => {
             json!({ "work_pattern_id": tenant.referenced("work_pattern_id"), "from": "2030-01-01" })

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use hrms_core::leave::{
     CountedDay, DayPart, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort,
-    LeaveRequestView, RequestStatus, days_text, slots,
+    LeaveRequestView, RequestStatus, days_text,
 };
 use hrms_core::{EmployeeId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version};
 
@@ -167,6 +167,20 @@ impl LeaveRequestRepo for SqlTx {
         query.all::<CountedRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }
 
+    async fn live_between(
+        &mut self,
+        employee: EmployeeId,
+        from: Date,
+        last: Date,
+    ) -> Result<Vec<LeaveRequestView>, StoreError> {
+        let mut query = Query::new(SELECT);
+        query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
+        query.push(" AND r.employee_id = ").bind(employee).push(" AND r.status IN ('pending', 'approved')");
+        query.push(" AND r.ends_on >= ").bind(from).push(" AND r.starts_on <= ").bind(last);
+        query.push(" ORDER BY r.id");
+        query.all::<CountedRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
     async fn is_occupied(
         &mut self,
         employee: EmployeeId,
@@ -218,7 +232,7 @@ impl LeaveRequestRepo for SqlTx {
             )
             .await?;
         let (tenant, id, employee) = (self.tenant, request.id, request.employee_id);
-        let rows = slots(days).map(|(day, half)| params![tenant, id, employee, day, half]);
+        let rows = request.period().slots().map(|(day, half)| params![tenant, id, employee, day, half]);
         insert_many(
             &mut self.conn,
             "INSERT INTO leave_slot (tenant_id, request_id, employee_id, day, half) VALUES ",
@@ -227,6 +241,30 @@ impl LeaveRequestRepo for SqlTx {
         )
         .await?;
         Ok(())
+    }
+
+    async fn recount(
+        &mut self,
+        request: &LeaveRequest,
+        days: &[CountedDay],
+        expected: Version,
+    ) -> Result<(), StoreError> {
+        let day_count = serde_json::to_value(days).map_err(|error| corrupt(TABLE, error))?;
+        self.conn
+            .execute_expecting_one(
+                "UPDATE leave_request SET minutes = $4, day_count = $5, updated_at = $6, version = $7 \
+                 WHERE tenant_id = $1 AND id = $2 AND version = $3",
+                params![
+                    self.tenant,
+                    request.id,
+                    expected,
+                    request.minutes,
+                    day_count,
+                    request.updated_at,
+                    request.version,
+                ],
+            )
+            .await
     }
 
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError> {

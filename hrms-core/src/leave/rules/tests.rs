@@ -1,0 +1,200 @@
+use jiff::Timestamp;
+use jiff::civil::date;
+use uuid::Uuid;
+
+use super::*;
+use crate::id::LeaveRequestId;
+use crate::leave::day_count::{InclusiveDays, count_working_days};
+use crate::work_pattern::WorkRule;
+
+const ANNUAL: u128 = 1;
+const SICK: u128 = 2;
+
+fn facts(day: Date) -> DayFacts<'static> {
+    DayFacts { employed: true, working: WorkRule::default().on(day), holiday: None }
+}
+
+fn of_type(n: u128) -> LeaveTypeId {
+    LeaveTypeId::from_uuid(Uuid::from_u128(n))
+}
+
+fn me() -> EmployeeId {
+    EmployeeId::from_uuid(Uuid::from_u128(7))
+}
+
+fn leave(n: u128, of: u128, starts_on: Date, ends_on: Date) -> CountedLeave {
+    parts(n, of, InclusiveDays { starts_on, ends_on, start_part: DayPart::Full, end_part: DayPart::Full })
+}
+
+fn parts(n: u128, of: u128, days: InclusiveDays) -> CountedLeave {
+    let absence = Absence {
+        request_id: LeaveRequestId::from_uuid(Uuid::from_u128(n)),
+        asked_at: Timestamp::UNIX_EPOCH,
+        leave_type_id: of_type(of),
+        days,
+    };
+    CountedLeave { absence, days: count_working_days(days, 480, facts) }
+}
+
+fn half(n: u128, of: u128, on: Date, part: DayPart) -> CountedLeave {
+    parts(n, of, InclusiveDays { starts_on: on, ends_on: on, start_part: part, end_part: part })
+}
+
+fn violations(rules: &RequestRules, ask: &CountedLeave, others: &[CountedLeave]) -> Vec<Violation> {
+    let case = Case {
+        employee_id: me(),
+        ask,
+        others,
+        minutes_per_day: 480,
+        asked_on: date(2026, 5, 20),
+        joined_on: Some(date(2026, 5, 1)),
+    };
+    rules.violations(&case, facts)
+}
+
+fn codes(rules: &RequestRules, ask: &CountedLeave, others: &[CountedLeave]) -> Vec<&'static str> {
+    violations(rules, ask, others).iter().map(DomainError::code).collect()
+}
+
+fn none() -> RequestRules {
+    RequestRules::default()
+}
+
+/// LV-49: ten days approved, six more right after the weekend: a stretch of 16 where 15 are the most.
+#[test]
+fn the_merged_run_is_measured() {
+    let existing = leave(1, ANNUAL, date(2026, 6, 1), date(2026, 6, 12));
+    let ask = leave(2, ANNUAL, date(2026, 6, 15), date(2026, 6, 22));
+    let rules = RequestRules { max_consecutive_days: Some(Decimal::from(15)), ..none() };
+    let (most, would_be) = (Decimal::from(15), Decimal::from(16));
+    let others = [existing];
+    assert_eq!(violations(&rules, &ask, &others), [Violation::TooManyConsecutive { most, would_be }]);
+    // Alone, up to the limit, or with a day of work between, it is fine; in front it counts as well.
+    assert_eq!(codes(&rules, &ask, &[]), [""; 0]);
+    let shorter = leave(2, ANNUAL, date(2026, 6, 15), date(2026, 6, 19));
+    assert_eq!(codes(&rules, &shorter, &others), [""; 0]);
+    assert_eq!(codes(&rules, &leave(2, ANNUAL, date(2026, 6, 16), date(2026, 6, 23)), &others), [""; 0]);
+    assert_eq!(codes(&rules, &leave(2, ANNUAL, date(2026, 5, 25), date(2026, 5, 31)), &others), [""; 0]);
+    assert_eq!(codes(&rules, &leave(2, ANNUAL, date(2026, 5, 22), date(2026, 5, 31)), &others).len(), 1);
+    // Through several requests on both sides.
+    let around = [others[0].clone(), leave(3, ANNUAL, date(2026, 6, 16), date(2026, 6, 19))];
+    assert_eq!(codes(&rules, &leave(2, ANNUAL, date(2026, 6, 15), date(2026, 6, 15)), &around), [""; 0]);
+    let longer = [others[0].clone(), leave(3, ANNUAL, date(2026, 6, 16), date(2026, 6, 22))];
+    let bridge = leave(2, ANNUAL, date(2026, 6, 15), date(2026, 6, 15));
+    assert_eq!(codes(&rules, &bridge, &longer), ["leave.max-consecutive"]);
+    // Half a day of work ends the run.
+    let afternoon = half(2, ANNUAL, date(2026, 6, 15), DayPart::SecondHalf);
+    assert_eq!(codes(&rules, &afternoon, &longer), [""; 0]);
+    // Other kinds of leave aren't this one.
+    let sick = [leave(1, SICK, date(2026, 6, 1), date(2026, 6, 12))];
+    assert_eq!(codes(&rules, &ask, &sick), [""; 0]);
+}
+
+#[test]
+fn dates_are_checked_against_the_day_of_asking() {
+    let on = |day| leave(1, ANNUAL, day, day);
+    let notice = RequestRules { minimum_notice_days: Some(7), ..none() };
+    assert_eq!(codes(&notice, &on(date(2026, 5, 27)), &[]), [""; 0], "seven days before");
+    assert_eq!(codes(&notice, &on(date(2026, 5, 26)), &[]), ["leave.notice-too-short"]);
+    assert_eq!(codes(&notice, &on(date(2026, 5, 19)), &[]), ["leave.notice-too-short"]);
+    let back = RequestRules { back_dated_days: Some(2), ..none() };
+    assert_eq!(codes(&back, &on(date(2026, 5, 18)), &[]), [""; 0]);
+    assert_eq!(codes(&back, &on(date(2026, 5, 15)), &[]), ["leave.back-dated"]);
+    let early = RequestRules { latest_notice_days: Some(10), ..none() };
+    assert_eq!(codes(&early, &on(date(2026, 6, 1)), &[]), ["leave.too-early"]);
+    assert_eq!(codes(&none(), &on(date(2020, 5, 15)), &[]), [""; 0], "nothing is said");
+    // leave-app-011: nobody takes it in their first days.
+    let waiting = RequestRules { waiting_days: Some(15), ..none() };
+    let first = leave(1, ANNUAL, date(2026, 5, 1), date(2026, 5, 5));
+    let from = date(2026, 5, 16);
+    assert_eq!(violations(&waiting, &first, &[]), [Violation::WaitingPeriod { from }]);
+    assert_eq!(codes(&waiting, &on(date(2026, 5, 18)), &[]), [""; 0]);
+}
+
+#[test]
+fn blocked_days_are_for_the_allowed_only() {
+    let blocked = |allowed| RequestRules {
+        blocked: vec![BlockedDates {
+            starts_on: date(2026, 6, 10),
+            ends_on: date(2026, 6, 13),
+            reason: Some("Stock-taking".into()),
+            allowed,
+        }],
+        ..none()
+    };
+    let ask = leave(1, ANNUAL, date(2026, 6, 8), date(2026, 6, 12));
+    let broken = violations(&blocked(vec![]), &ask, &[]);
+    assert_eq!(broken[0].to_string(), "this leave can't be taken on 2026-06-10: Stock-taking");
+    assert_eq!(codes(&blocked(vec![me()]), &ask, &[]), [""; 0]);
+    let after = leave(1, ANNUAL, date(2026, 6, 13), date(2026, 6, 15));
+    assert_eq!(codes(&blocked(vec![]), &after, &[]), [""; 0], "Saturday isn't worked anyway");
+}
+
+#[test]
+fn a_period_has_so_many_days() {
+    let limit = |per, days: &str| RequestRules {
+        max_per_period: vec![PeriodLimit { per, days: days.parse().unwrap() }],
+        ..none()
+    };
+    let taken = [
+        leave(1, ANNUAL, date(2026, 6, 1), date(2026, 6, 2)),
+        leave(2, SICK, date(2026, 6, 3), date(2026, 6, 5)),
+    ];
+    let one = half(3, ANNUAL, date(2026, 6, 30), DayPart::SecondHalf);
+    assert_eq!(codes(&limit(LimitPeriod::Month, "2.5"), &one, &taken), [""; 0]);
+    assert_eq!(codes(&limit(LimitPeriod::Month, "2"), &one, &taken), ["leave.max-per-period"]);
+    // Each month by itself; a quarter together.
+    let across = leave(3, ANNUAL, date(2026, 6, 30), date(2026, 7, 2));
+    assert_eq!(codes(&limit(LimitPeriod::Month, "3"), &across, &taken), [""; 0]);
+    assert_eq!(codes(&limit(LimitPeriod::Quarter, "3"), &across, &taken), [""; 0]);
+    assert_eq!(codes(&limit(LimitPeriod::Year, "4.5"), &across, &taken), ["leave.max-per-period"]);
+    assert_eq!(codes(&limit(LimitPeriod::Month, "1.5"), &across, &[]), ["leave.max-per-period"]);
+}
+
+#[test]
+fn some_kinds_are_not_taken_beside_others() {
+    let rules = RequestRules { not_beside: vec![of_type(SICK)], ..none() };
+    let sick = [leave(1, SICK, date(2026, 6, 3), date(2026, 6, 5))];
+    let ask = |starts_on, ends_on| leave(2, ANNUAL, starts_on, ends_on);
+    let monday = ask(date(2026, 6, 8), date(2026, 6, 8));
+    assert_eq!(violations(&rules, &monday, &sick), [Violation::NotBeside { on: date(2026, 6, 5) }]);
+    assert_eq!(codes(&rules, &ask(date(2026, 6, 1), date(2026, 6, 2)), &sick), ["leave.not-beside"]);
+    assert_eq!(codes(&rules, &ask(date(2026, 6, 9), date(2026, 6, 9)), &sick), [""; 0], "Monday is worked");
+    let afternoon = half(2, ANNUAL, date(2026, 6, 8), DayPart::SecondHalf);
+    assert_eq!(codes(&rules, &afternoon, &sick), [""; 0], "Monday morning is worked");
+    // Through other leave of the same kind too.
+    let chain = [sick[0].clone(), leave(3, ANNUAL, date(2026, 6, 8), date(2026, 6, 9))];
+    assert_eq!(codes(&rules, &ask(date(2026, 6, 10), date(2026, 6, 10)), &chain), ["leave.not-beside"]);
+}
+
+#[test]
+fn half_days_can_be_refused() {
+    let rules = RequestRules { half_days: false, ..none() };
+    let on = date(2026, 6, 8);
+    assert_eq!(codes(&rules, &half(1, ANNUAL, on, DayPart::FirstHalf), &[]), ["leave.no-half-days"]);
+    assert_eq!(codes(&rules, &leave(1, ANNUAL, on, on), &[]), [""; 0]);
+}
+
+#[test]
+fn rules_themselves_are_checked() {
+    let faults = |rules: RequestRules| {
+        let mut check = Check::new();
+        rules.check(&mut check);
+        check.done().is_err()
+    };
+    assert!(!faults(none()));
+    let days = |days: &str| Some(days.parse().unwrap());
+    assert!(!faults(RequestRules { max_consecutive_days: days("2.5"), ..none() }));
+    for bad in ["0", "-1", "367", "0.00001"] {
+        assert!(faults(RequestRules { max_consecutive_days: days(bad), ..none() }), "{bad}");
+    }
+    assert!(faults(RequestRules { minimum_notice_days: Some(-1), ..none() }));
+    assert!(faults(RequestRules { waiting_days: Some(i64::MAX), ..none() }));
+    assert!(faults(RequestRules { not_beside: vec![of_type(1); 201], ..none() }));
+    let blocked = |starts_on, ends_on| {
+        let one = BlockedDates { starts_on, ends_on, reason: None, allowed: vec![] };
+        RequestRules { blocked: vec![one], ..none() }
+    };
+    assert!(faults(blocked(date(2026, 1, 2), date(2026, 1, 1))));
+    assert!(faults(blocked(date(2026, 1, 2), date(9999, 1, 1))));
+}
