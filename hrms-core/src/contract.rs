@@ -164,6 +164,7 @@ macro_rules! store_contract {
             work_patterns_never_cross_tenants,
             leave_is_read_back_as_it_was_written,
             leave_requests_never_overlap,
+            hours_of_leave_never_overlap,
             a_leave_request_is_counted_anew,
             leave_rules_are_read_back_as_written,
             a_leave_posting_is_undone_once,

@@ -11,6 +11,7 @@ mod balance;
 mod day_count;
 mod error;
 mod holiday;
+mod hours;
 mod leave_type;
 mod ledger;
 mod neighbours;
@@ -34,6 +35,7 @@ pub use day_count::{
 };
 pub use error::LeaveError;
 pub use holiday::{Holiday, HolidayRepo, HolidayService, NewHoliday};
+pub use hours::{DayHours, OccupiedTime, TimeOfDay};
 pub use leave_type::{
     LeaveType, LeaveTypeFilter, LeaveTypePatch, LeaveTypeRepo, LeaveTypeService, LeaveTypeSort, NewLeaveType,
 };

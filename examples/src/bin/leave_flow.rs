@@ -61,6 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ends_on: date(2026, 6, 16),
         start_part: DayPart::Full,
         end_part: None,
+        hours: None,
         note: Some("Wedding".into()),
     };
     let as_arun = actor(&hrms, tenant, Some(arun), &[Role::Employee]);

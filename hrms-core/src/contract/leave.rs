@@ -11,9 +11,9 @@ use crate::id::{
     EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, TenantId, UserId,
 };
 use crate::leave::{
-    BlockedDates, CountedDay, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRequest,
+    BlockedDates, CountedDay, DayHours, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRequest,
     LeaveRequestFilter, LeaveRequestSort, LeaveRulesVersion, LeaveType, LimitPeriod, LotSource, PeriodLimit,
-    PostingKind, RequestRules, RequestStatus, SandwichRule, days_text,
+    PostingKind, RequestRules, RequestStatus, SandwichRule, TimeOfDay, days_text,
 };
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::Visibility;
@@ -52,6 +52,7 @@ pub fn leave_request(
         ends_on: day,
         start_part: part,
         end_part: part,
+        hours: None,
         minutes,
         days: days_text(minutes, of.minutes_per_day),
         status: RequestStatus::Pending,
@@ -179,8 +180,9 @@ pub async fn leave_requests_never_overlap(store: &impl Subject) {
     tx.leave_requests().insert(&first, &days).await.unwrap();
     let (second, days) = leave_request(employee, &annual, day, DayPart::SecondHalf);
     tx.leave_requests().insert(&second, &days).await.unwrap();
-    assert!(tx.leave_requests().is_occupied(employee, &[(day, 2)]).await.unwrap());
-    assert!(!tx.leave_requests().is_occupied(employee, &[(day.tomorrow().unwrap(), 1)]).await.unwrap());
+    assert!(tx.leave_requests().is_occupied(employee, &second.occupied()).await.unwrap());
+    let (free, _) = leave_request(employee, &annual, day.tomorrow().unwrap(), DayPart::FirstHalf);
+    assert!(!tx.leave_requests().is_occupied(employee, &free.occupied()).await.unwrap());
     tx.commit().await.unwrap();
 
     for part in [DayPart::Full, DayPart::FirstHalf, DayPart::SecondHalf] {
@@ -197,6 +199,66 @@ pub async fn leave_requests_never_overlap(store: &impl Subject) {
     let (third, days) = leave_request(employee, &annual, day, DayPart::FirstHalf);
     tx.leave_requests().insert(&third, &days).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// Hours of a day belong to one request as half days do, and both know of each other: by the same constraint.
+pub async fn hours_of_leave_never_overlap(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let day = date(2026, 2, 2);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    tx.commit().await.unwrap();
+    let time = |text| TimeOfDay::parse(text);
+    let between = |start, end| {
+        let (request, days) = leave_request(employee, &annual, day, DayPart::Full);
+        let hours = DayHours { start_time: time(start), end_time: time(end), minutes: None };
+        (LeaveRequest { hours: Some(hours), ..request }, days)
+    };
+    let amount = || {
+        let (request, days) = leave_request(employee, &annual, day, DayPart::Full);
+        let hours = DayHours { minutes: Some(90), ..DayHours::default() };
+        (LeaveRequest { hours: Some(hours), ..request }, days)
+    };
+    let half = |part| leave_request(employee, &annual, day, part);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (first, days) = between("09:00", "10:30");
+    tx.leave_requests().insert(&first, &days).await.unwrap();
+    for (other, days) in [between("10:30", "11:00"), half(DayPart::SecondHalf)] {
+        tx.leave_requests().insert(&other, &days).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let refused = [
+        between("10:00", "10:31"),
+        between("08:00", "09:01"),
+        between("09:30", "10:00"),
+        between("00:00", "24:00"),
+        between("11:30", "12:01"),
+        half(DayPart::FirstHalf),
+        half(DayPart::Full),
+        amount(),
+    ];
+    for (other, days) in refused {
+        let mut tx = store.begin(tenant).await.unwrap();
+        assert!(
+            tx.leave_requests().is_occupied(employee, &other.occupied()).await.unwrap(),
+            "{:?}",
+            other.hours
+        );
+        let refused = tx.leave_requests().insert(&other, &days).await.unwrap_err();
+        assert_eq!(refused.constraint(), Some("leave_request_no_overlap"), "{:?}", other.hours);
+    }
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (fits, days) = between("11:00", "12:00");
+    assert!(!tx.leave_requests().is_occupied(employee, &fits.occupied()).await.unwrap());
+    tx.leave_requests().insert(&fits, &days).await.unwrap();
+    let alone = LeaveRequest { starts_on: day + 1.days(), ends_on: day + 1.days(), ..amount().0 };
+    tx.leave_requests().insert(&alone, &days).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.read(tenant).await.unwrap();
+    for written in [first, fits, alone] {
+        let view = tx.leave_requests().get(written.id).await.unwrap().unwrap();
+        assert_eq!(view.request.hours, written.hours);
+    }
 }
 
 /// What a request takes can be counted anew, at the version that was read; the request keeps its period.
@@ -232,7 +294,8 @@ pub async fn a_leave_request_is_counted_anew(store: &impl Subject) {
     let mut tx = store.begin(tenant).await.unwrap();
     let view = tx.leave_requests().get(first.id).await.unwrap().unwrap();
     assert_eq!((view.request, view.day_count), (anew.clone(), days));
-    assert!(!tx.leave_requests().is_occupied(employee, &[(day + 1.days(), 1)]).await.unwrap());
+    let (free, _) = leave_request(employee, &annual, day + 1.days(), DayPart::FirstHalf);
+    assert!(!tx.leave_requests().is_occupied(employee, &free.occupied()).await.unwrap());
     for (from, last, expected) in [(0, 3, 2), (0, 2, 1), (1, 3, 1), (1, 2, 0), (-9, 0, 1), (4, 99, 0)] {
         let found = tx.leave_requests().live_between(employee, day + from.days(), day + last.days()).await;
         assert_eq!(found.unwrap().len(), expected, "{from} to {last}");
@@ -355,7 +418,7 @@ pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     assert!(tx.leave_requests().get(request.id).await.unwrap().is_none());
     assert!(tx.leave_requests().pending(employee, None).await.unwrap().is_empty());
     assert!(tx.leave_requests().list(&everything(), &PageRequest::default()).await.unwrap().is_empty());
-    assert!(!tx.leave_requests().is_occupied(employee, &[(request.starts_on, 1)]).await.unwrap());
+    assert!(!tx.leave_requests().is_occupied(employee, &request.occupied()).await.unwrap());
     let around = (request.starts_on - 9.days(), request.starts_on + 9.days());
     assert!(tx.leave_requests().live_between(employee, around.0, around.1).await.unwrap().is_empty());
     let next = LeaveRequest { version: request.version.next(), ..request.clone() };

@@ -5,6 +5,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::account::AccountKey;
 use super::day_count::{CountedDay, InclusiveDays, total_minutes};
+use super::hours::DayHours;
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
 use super::rules::{Case, CountedLeave, HORIZON, Violation};
 use super::rules_version::rules_on;
@@ -24,6 +25,7 @@ pub(super) struct Asked {
     pub(super) standing: Standing,
     pub(super) leave_type: LeaveType,
     pub(super) period: InclusiveDays,
+    hours: Option<DayHours>,
     pub(super) days: Vec<CountedDay>,
     /// The rules of the leave type that it breaks.
     pub(super) violations: Vec<Violation>,
@@ -61,6 +63,7 @@ impl Asked {
             ends_on: self.period.ends_on,
             start_part: self.period.start_part,
             end_part: self.period.end_part,
+            hours: self.hours,
             minutes,
             days: days_text(minutes, self.leave_type.minutes_per_day),
             status: RequestStatus::Pending,
@@ -111,6 +114,7 @@ impl LeaveService<'_> {
                 asked_at: Timestamp::MAX,
                 leave_type_id: leave_type.id,
                 days: period,
+                hours: ask.hours,
             };
             (days, violations) = count(tx, &standing, leave_type, absence).await?;
             resource.details = details(ask, &days, leave_type);
@@ -120,7 +124,7 @@ impl LeaveService<'_> {
             return Err(unknown().into());
         }
         let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
-        Ok(Asked { id, employee_id, standing, leave_type, period, days, violations })
+        Ok(Asked { id, employee_id, standing, leave_type, period, hours: ask.hours, days, violations })
     }
 }
 
@@ -161,6 +165,7 @@ impl From<LeaveRequestView> for CountedLeave {
             asked_at: request.created_at,
             leave_type_id: request.leave_type_id,
             days: request.period(),
+            hours: request.hours,
         };
         Self { absence, days: view.day_count }
     }

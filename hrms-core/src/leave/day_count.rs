@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::coded;
+use super::hours::DayHours;
 use crate::id::LeaveRequestId;
 use crate::work_pattern::WorkingTime;
 
@@ -77,11 +78,6 @@ impl InclusiveDays {
             Some(DayPart::Full)
         }
     }
-
-    /// The half days that a leave occupies: days off inside it too, as nobody is on leave twice.
-    pub fn slots(self) -> impl Iterator<Item = (Date, i64)> {
-        self.days().flat_map(|(day, part)| part.halves().iter().map(move |half| (day, *half)))
-    }
 }
 
 coded! {
@@ -138,7 +134,7 @@ impl DayReason {
 pub struct CountedDay {
     /// The day.
     pub date: Date,
-    /// Which part of it was asked for.
+    /// Which part of it was asked for; `full` for leave in hours.
     pub part: DayPart,
     /// Minutes that it counts for.
     pub minutes: i64,
@@ -191,6 +187,22 @@ pub fn count_working_days<'a>(
             }
         })
         .collect()
+}
+
+/// Counts a leave of some hours of one day, which takes no more than is worked on it.
+pub(super) fn count_hours(
+    date: Date,
+    hours: DayHours,
+    minutes_per_day: i64,
+    facts: DayFacts<'_>,
+) -> Vec<CountedDay> {
+    let day =
+        InclusiveDays { starts_on: date, ends_on: date, start_part: DayPart::Full, end_part: DayPart::Full };
+    let mut counted = count_working_days(day, minutes_per_day, |_| facts);
+    for day in counted.iter_mut().filter(|day| day.reason == DayReason::WorkingDay) {
+        day.minutes = hours.of(facts.working).share_of(minutes_per_day);
+    }
+    counted
 }
 
 /// The minutes of a count.

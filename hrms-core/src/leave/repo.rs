@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::day_count::CountedDay;
+use super::hours::OccupiedTime;
 use super::ledger::{LeaveLot, LeavePosting};
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus};
 use crate::error::StoreError;
@@ -70,10 +71,14 @@ pub trait LeaveRequestRepo: Send {
         from: Date,
         last: Date,
     ) -> Result<Vec<LeaveRequestView>, StoreError>;
-    /// Whether another request occupies a half day of this period.
-    async fn is_occupied(&mut self, employee: EmployeeId, slots: &[(Date, i64)]) -> Result<bool, StoreError>;
-    /// Adds a request and occupies its half days; `leave_request_no_overlap` gives each half day to one
-    /// request of the employee.
+    /// Whether another request occupies some of this time.
+    async fn is_occupied(
+        &mut self,
+        employee: EmployeeId,
+        wanted: &[OccupiedTime],
+    ) -> Result<bool, StoreError>;
+    /// Adds a request and occupies its time; `leave_request_no_overlap` gives each minute to one request of the
+    /// employee.
     async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError>;
     /// Writes what a request takes if its stored version is still `expected`; its period stays.
     async fn recount(
@@ -82,8 +87,8 @@ pub trait LeaveRequestRepo: Send {
         days: &[CountedDay],
         expected: Version,
     ) -> Result<(), StoreError>;
-    /// Writes a request's status and decision if its stored version is still `expected`; its half days
-    /// become free unless it still occupies them.
+    /// Writes a request's status and decision if its stored version is still `expected`; its time
+    /// becomes free unless it still occupies it.
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError>;
 }
 

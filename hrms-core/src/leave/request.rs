@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::coded;
 use super::day_count::{CountedDay, DayPart, InclusiveDays};
 use super::error::LeaveError;
+use super::hours::{DayHours, OccupiedTime};
 use crate::audit::Audited;
 use crate::error::CommonError;
 use crate::id::{EmployeeId, LeaveRequestId, LeaveTypeId, UserId};
@@ -61,6 +62,8 @@ pub struct LeaveRequest {
     pub start_part: DayPart,
     /// Which part of the last day.
     pub end_part: DayPart,
+    /// The hours of its only day that were asked for; `null` when it is for whole or half days.
+    pub hours: Option<DayHours>,
     /// Working time that it takes, in minutes: exact.
     pub minutes: i64,
     /// The same in days, as a decimal number.
@@ -96,6 +99,15 @@ impl LeaveRequest {
             ends_on: self.ends_on,
             start_part: self.start_part,
             end_part: self.end_part,
+        }
+    }
+
+    /// The time that it keeps from other requests: days off inside it too, as nobody is on leave twice.
+    #[must_use]
+    pub fn occupied(&self) -> Vec<OccupiedTime> {
+        match self.hours {
+            Some(hours) => vec![OccupiedTime::hours(self.starts_on, hours)],
+            None => self.period().days().flat_map(|(day, part)| OccupiedTime::halves(day, part)).collect(),
         }
     }
 }
@@ -167,6 +179,9 @@ pub struct SubmitLeave {
     /// `start_part` says it all.
     #[serde(default)]
     pub end_part: Option<DayPart>,
+    /// Some hours of one day, instead of all or half of it.
+    #[serde(default)]
+    pub hours: Option<DayHours>,
     /// Anything to say about it, at most 1000 characters.
     #[serde(default)]
     pub note: Option<String>,
@@ -185,6 +200,13 @@ impl SubmitLeave {
             check.text("/note", note, 1..=1000);
         }
         let end_part = self.end_part.unwrap_or_default();
+        if let Some(hours) = self.hours {
+            hours.check(&mut check);
+            let whole = self.start_part == DayPart::Full && end_part == DayPart::Full;
+            if self.starts_on != self.ends_on || !whole {
+                check.fault("/hours", "contradicts", "hours are of one day, without a part of it");
+            }
+        }
         if self.starts_on == self.ends_on {
             if self.end_part.is_some() && end_part != self.start_part {
                 check.fault(

@@ -29,6 +29,8 @@ pub struct RequestRules {
     pub sandwich: SandwichRule,
     /// Whether half days can be asked for.
     pub half_days: bool,
+    /// Whether hours of a day can be asked for.
+    pub hours: bool,
     /// How many days before its first day a leave has to be asked for.
     pub minimum_notice_days: Option<i64>,
     /// How many days after its first day a leave can still be asked for.
@@ -54,6 +56,7 @@ impl Default for RequestRules {
         Self {
             sandwich: SandwichRule::None,
             half_days: true,
+            hours: false,
             minimum_notice_days: None,
             back_dated_days: None,
             latest_notice_days: None,
@@ -128,6 +131,9 @@ pub enum Violation {
     /// There are no half days of this leave.
     #[error("this leave is taken in whole days")]
     NoHalfDays,
+    /// There are no hours of this leave.
+    #[error("this leave isn't taken in hours")]
+    NoHours,
     /// It is asked for too late.
     #[error("this leave has to be asked for {days} days before it begins")]
     NoticeTooShort {
@@ -189,7 +195,7 @@ pub enum Violation {
 impl DomainError for Violation {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoHalfDays => ErrorKind::Invalid,
+            Self::NoHalfDays | Self::NoHours => ErrorKind::Invalid,
             _ => ErrorKind::Conflict,
         }
     }
@@ -197,6 +203,7 @@ impl DomainError for Violation {
     fn code(&self) -> &'static str {
         match self {
             Self::NoHalfDays => "leave.no-half-days",
+            Self::NoHours => "leave.no-hours",
             Self::NoticeTooShort { .. } => "leave.notice-too-short",
             Self::BackDated { .. } => "leave.back-dated",
             Self::TooEarly { .. } => "leave.too-early",
@@ -243,6 +250,9 @@ impl RequestRules {
         let halves = [ask.start_part, ask.end_part].iter().any(|part| *part != DayPart::Full);
         if halves && !self.half_days {
             broken.push(Violation::NoHalfDays);
+        }
+        if case.ask.absence.hours.is_some() && !self.hours {
+            broken.push(Violation::NoHours);
         }
         self.check_dates(case, &mut broken);
         self.check_blocked(case, &mut broken);

@@ -7,7 +7,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::coded;
-use super::day_count::{CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_working_days};
+use super::day_count::{
+    CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_hours, count_working_days,
+};
+use super::hours::DayHours;
 use crate::id::{LeaveRequestId, LeaveTypeId};
 
 /// The most days off that are a gap in a leave. Longer ones never count.
@@ -55,12 +58,15 @@ pub struct Absence {
     pub leave_type_id: LeaveTypeId,
     /// Its days.
     pub days: InclusiveDays,
+    /// The hours of its only day, when it isn't for whole or half days. Nobody is away for a whole half day then: it makes
+    /// no gap and ends a run.
+    pub hours: Option<DayHours>,
 }
 
 impl Absence {
     /// Whether it covers this half of a day.
     pub(super) fn covers(&self, on: Date, half: i64) -> bool {
-        self.days.part_of(on).is_some_and(|part| part.halves().contains(&half))
+        self.hours.is_none() && self.days.part_of(on).is_some_and(|part| part.halves().contains(&half))
     }
 
     /// Of two requests on both sides of a gap, the one that was made later pays for it: by then it was clear that
@@ -87,6 +93,10 @@ pub fn count_leave<'a>(
     minutes_per_day: i64,
     mut facts_of: impl FnMut(Date) -> DayFacts<'a>,
 ) -> Vec<CountedDay> {
+    if let Some(hours) = ask.hours {
+        let day = ask.days.starts_on;
+        return count_hours(day, hours, minutes_per_day, facts_of(day));
+    }
     let mut days = count_working_days(ask.days, minutes_per_day, &mut facts_of);
     if rule == SandwichRule::None {
         return days;

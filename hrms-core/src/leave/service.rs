@@ -115,13 +115,13 @@ impl LeaveService<'_> {
         let mut refusal = asked.refusal();
         let violations = asked.violations.iter().map(LeaveRefusal::of).collect();
         let (key, period) = (asked.key(), asked.period);
-        let slots: Vec<(Date, i64)> = period.slots().collect();
-        if refusal.is_none() && tx.leave_requests().is_occupied(key.employee_id, &slots).await? {
+        let (view, _, leave_type) = asked.into_view(actor, None, now);
+        let wanted = view.request.occupied();
+        if refusal.is_none() && tx.leave_requests().is_occupied(key.employee_id, &wanted).await? {
             refusal = Some(LeaveError::Overlaps);
         }
         let mut ledger = read_ledger(&mut *tx, key.employee_id, key.leave_type_id).await?;
         let before = BalanceMinutes::of(&ledger, period.ends_on).available;
-        let (view, _, leave_type) = asked.into_view(actor, None, now);
         ledger.pending.extend(demands(&view));
         let after = BalanceMinutes::of(&ledger, period.ends_on).available;
         let uncovered = check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all);

@@ -117,6 +117,7 @@ catalogue! {
     "leave.max-consecutive": "Too many days of leave would follow each other.";
     "leave.max-per-period": "There would be too many days of this leave in a month, quarter or year.";
     "leave.no-half-days": "This leave is taken in whole days.";
+    "leave.no-hours": "This leave isn't taken in hours.";
     "leave.no-working-day": "There is no working day in the period.";
     "leave.not-beside": "Leave of this kind can't be taken right before or after the leave that is there.";
     "leave.not-cancellable": "The request can't be cancelled in its state.";

@@ -121,6 +121,7 @@ impl World {
             ends_on,
             start_part: DayPart::Full,
             end_part: None,
+            hours: None,
             note: None,
         }
     }
@@ -396,5 +397,6 @@ hrms_tests::on_every_engine!(
     holidays_of_the_workplace_do_not_count,
 );
 
+mod cases;
 mod counting;
 mod parallel;

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::LeaveRequestId;
+use crate::leave::DayHours;
 use crate::leave::day_count::{InclusiveDays, count_working_days};
 use crate::work_pattern::WorkRule;
 
@@ -32,6 +33,7 @@ fn parts(n: u128, of: u128, days: InclusiveDays) -> CountedLeave {
         asked_at: Timestamp::UNIX_EPOCH,
         leave_type_id: of_type(of),
         days,
+        hours: None,
     };
     CountedLeave { absence, days: count_working_days(days, 480, facts) }
 }
@@ -173,6 +175,11 @@ fn half_days_can_be_refused() {
     let on = date(2026, 6, 8);
     assert_eq!(codes(&rules, &half(1, ANNUAL, on, DayPart::FirstHalf), &[]), ["leave.no-half-days"]);
     assert_eq!(codes(&rules, &leave(1, ANNUAL, on, on), &[]), [""; 0]);
+    let mut hours = leave(1, ANNUAL, on, on);
+    hours.absence.hours = Some(DayHours { minutes: Some(60), ..DayHours::default() });
+    assert_eq!(codes(&none(), &hours, &[]), ["leave.no-hours"]);
+    assert_eq!(codes(&RequestRules { hours: true, half_days: false, ..none() }, &hours, &[]), [""; 0]);
+    assert_eq!(codes(&RequestRules { hours: true, ..none() }, &hours, &[]), [""; 0]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn absence(n: u32, days: InclusiveDays) -> Absence {
         asked_at: Timestamp::from_second(n.into()).unwrap(),
         leave_type_id: LeaveTypeId::from_uuid(Uuid::nil()),
         days,
+        hours: None,
     }
 }
 
@@ -137,6 +138,26 @@ fn the_trace_names_the_other_request_and_days_outside() {
     // When Friday is gone, Monday is what it would have been without it.
     let left = count_without(&trace, monday.days, friday.request_id);
     assert_eq!(left, count_leave(&monday, both, &[], 480, facts(&[sunday])));
+}
+
+/// Hours take what they are, make no gap, and are no leave beside one.
+#[test]
+fn hours_are_counted_by_themselves() {
+    let between = |start, end| DayHours {
+        start_time: super::super::TimeOfDay::parse(start),
+        end_time: super::super::TimeOfDay::parse(end),
+        minutes: None,
+    };
+    let hours = |on, hours| Absence { hours: Some(hours), ..absence(1, one(on, DayPart::Full)) };
+    let count = |ask: &Absence, others: &[Absence]| {
+        total_minutes(&count_leave(ask, SandwichRule::WeekendsAndHolidays, others, 480, facts(&[])))
+    };
+    let late = hours(FRIDAY, between("15:00", "24:00"));
+    assert_eq!(count(&late, &[]), 480, "no more than is worked");
+    assert_eq!(count(&hours(FRIDAY, between("15:00", "17:30")), &[]), 150);
+    assert_eq!(count(&hours(date(2026, 6, 6), between("15:00", "17:30")), &[]), 0, "a Saturday");
+    let monday = absence(2, one(MONDAY, DayPart::Full));
+    assert_eq!(count(&monday, &[late]), 480);
 }
 
 #[test]

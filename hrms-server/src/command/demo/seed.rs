@@ -227,6 +227,7 @@ async fn requests(
             ends_on: starts_on.saturating_add((i64::try_from(index % 4).unwrap_or(0)).days()),
             start_part: DayPart::default(),
             end_part: None,
+            hours: None,
             note: Some("Entered for the example".into()),
         };
         let request = hrms.leave().submit(actor, ask).await.map_err(failed)?.request;

@@ -7,8 +7,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::leave::{
-    CountedDay, DayPart, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort,
-    LeaveRequestView, RequestStatus, days_text,
+    CountedDay, DayHours, DayPart, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort,
+    LeaveRequestView, OccupiedTime, RequestStatus, TimeOfDay, days_text,
 };
 use hrms_core::{EmployeeId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version};
 
@@ -28,6 +28,9 @@ struct RequestRow {
     ends_on: jiff_sqlx::Date,
     start_part: String,
     end_part: String,
+    start_minute: Option<i64>,
+    end_minute: Option<i64>,
+    asked_minutes: Option<i64>,
     minutes: i64,
     minutes_per_day: i64,
     status: String,
@@ -51,6 +54,7 @@ struct CountedRow {
 
 /// The columns of [`RequestRow`]; what follows names further ones.
 const SELECT: &str = "SELECT r.id, r.employee_id, r.leave_type_id, r.starts_on, r.ends_on, r.start_part, r.end_part, \
+     r.start_minute, r.end_minute, r.asked_minutes, \
      r.minutes, t.minutes_per_day, r.status, r.note, r.submitted_by, r.submitted_on, r.decided_by, r.decided_at, \
      r.decision_note, r.created_at, r.updated_at, r.version";
 const FROM: &str = " FROM leave_request AS r JOIN leave_type AS t \
@@ -63,6 +67,11 @@ impl TryFrom<RequestRow> for LeaveRequest {
         let part =
             |code: &str| DayPart::from_code(code).ok_or_else(|| corrupt(TABLE, format!("part {code}")));
         let status = RequestStatus::from_code(&row.status);
+        let hours = DayHours {
+            start_time: row.start_minute.and_then(TimeOfDay::from_minutes),
+            end_time: row.end_minute.and_then(TimeOfDay::from_minutes),
+            minutes: row.asked_minutes,
+        };
         Ok(Self {
             id: LeaveRequestId::from_uuid(row.id),
             employee_id: EmployeeId::from_uuid(row.employee_id),
@@ -71,6 +80,7 @@ impl TryFrom<RequestRow> for LeaveRequest {
             ends_on: row.ends_on.to_jiff(),
             start_part: part(&row.start_part)?,
             end_part: part(&row.end_part)?,
+            hours: Some(hours).filter(|hours| *hours != DayHours::default()),
             minutes: row.minutes,
             days: days_text(row.minutes, row.minutes_per_day),
             status: status.ok_or_else(|| corrupt(TABLE, format!("status {}", row.status)))?,
@@ -184,29 +194,33 @@ impl LeaveRequestRepo for SqlTx {
     async fn is_occupied(
         &mut self,
         employee: EmployeeId,
-        wanted: &[(Date, i64)],
+        wanted: &[OccupiedTime],
     ) -> Result<bool, StoreError> {
-        let days = wanted.iter().map(|(day, _)| *day);
+        let days = wanted.iter().map(|one| one.day);
         let (Some(first), Some(last)) = (days.clone().min(), days.max()) else { return Ok(false) };
-        let taken: Vec<(jiff_sqlx::Date, i64)> = self
+        let taken: Vec<(jiff_sqlx::Date, i64, i64)> = self
             .conn
             .all(
-                "SELECT day, half FROM leave_slot WHERE tenant_id = $1 AND employee_id = $2 \
+                "SELECT day, from_minute, to_minute FROM leave_slot WHERE tenant_id = $1 AND employee_id = $2 \
                  AND day >= $3 AND day <= $4",
                 params![self.tenant, employee, first, last],
             )
             .await?;
-        Ok(taken.into_iter().any(|(day, half)| wanted.contains(&(day.to_jiff(), half))))
+        Ok(taken.into_iter().any(|(day, from, to)| {
+            let day = day.to_jiff();
+            wanted.iter().any(|one| one.day == day && one.from_minute < to && from < one.to_minute)
+        }))
     }
 
     async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError> {
         let day_count = serde_json::to_value(days).map_err(|error| corrupt(TABLE, error))?;
+        let hours = request.hours.unwrap_or_default();
         self.conn
             .execute(
                 "INSERT INTO leave_request (tenant_id, id, employee_id, leave_type_id, starts_on, ends_on, \
-                 start_part, end_part, minutes, day_count, status, note, submitted_by, submitted_on, decided_by, \
+                 start_part, end_part, start_minute, end_minute, asked_minutes, minutes, day_count, status, note, submitted_by, submitted_on, decided_by, \
                  decided_at, decision_note, created_at, updated_at, version) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
                 params![
                     self.tenant,
                     request.id,
@@ -216,6 +230,9 @@ impl LeaveRequestRepo for SqlTx {
                     request.ends_on,
                     request.start_part.code(),
                     request.end_part.code(),
+                    hours.start_time.map(TimeOfDay::minutes),
+                    hours.end_time.map(TimeOfDay::minutes),
+                    hours.minutes,
                     request.minutes,
                     day_count,
                     request.status.code(),
@@ -232,10 +249,13 @@ impl LeaveRequestRepo for SqlTx {
             )
             .await?;
         let (tenant, id, employee) = (self.tenant, request.id, request.employee_id);
-        let rows = request.period().slots().map(|(day, half)| params![tenant, id, employee, day, half]);
+        let rows = request
+            .occupied()
+            .into_iter()
+            .map(|one| params![tenant, id, employee, one.day, one.half, one.from_minute, one.to_minute]);
         insert_many(
             &mut self.conn,
-            "INSERT INTO leave_slot (tenant_id, request_id, employee_id, day, half) VALUES ",
+            "INSERT INTO leave_slot (tenant_id, request_id, employee_id, day, half, from_minute, to_minute) VALUES ",
             rows.collect::<Vec<_>>(),
             "",
         )

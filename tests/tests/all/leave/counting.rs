@@ -2,7 +2,8 @@
 
 use hrms_core::Store as _;
 use hrms_core::leave::{
-    BlockedDates, DayReason, LimitPeriod, PeriodLimit, PostingKind, RequestRules, SandwichRule, SetLeaveRules,
+    BlockedDates, DayHours, DayReason, LimitPeriod, PeriodLimit, PostingKind, RequestRules, SandwichRule,
+    SetLeaveRules, TimeOfDay,
 };
 use jiff::ToSpan;
 
@@ -241,6 +242,90 @@ async fn rules_are_those_of_the_first_day(store: &support::Fresh) {
     assert_eq!(events.iter().filter(|event| event.kind == "leave_type.rules-set").count(), 2);
 }
 
+/// From a time to a time, or an amount of minutes: charged as asked, and never over other leave of the day.
+async fn hours_are_taken_within_a_day(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.grant(w.asha, "5").await;
+    let between = |start, end| DayHours {
+        start_time: TimeOfDay::parse(start),
+        end_time: TimeOfDay::parse(end),
+        minutes: None,
+    };
+    let ask = |hours| SubmitLeave { hours: Some(hours), ..w.ask(MONDAY, MONDAY) };
+    let me = w.employee(w.asha);
+    let leave = w.hrms.leave();
+    let submit = |ask| leave.submit(&me, ask);
+    assert_eq!(code(submit(ask(between("10:00", "12:00"))).await), "leave.no-hours");
+    w.rules(RequestRules { hours: true, ..RequestRules::default() }).await;
+    let made = submit(ask(between("10:00", "12:00"))).await.unwrap();
+    assert_eq!((made.request.minutes, made.request.days.as_str()), (120, "0.25"));
+    assert_eq!(w.hrms.leave().get(&me, made.request.id).await.unwrap(), made);
+    for hours in [between("11:59", "13:00"), between("00:00", "24:00"), between("10:30", "10:31")] {
+        assert_eq!(code(submit(ask(hours)).await), "leave.overlaps", "{hours:?}");
+        let preview = w.hrms.leave().preview(&me, ask(hours)).await.unwrap();
+        assert_eq!(preview.refusal.map(|why| why.code).as_deref(), Some("leave.overlaps"));
+    }
+    let half = |part| SubmitLeave { start_part: part, ..w.ask(MONDAY, MONDAY) };
+    assert_eq!(code(submit(half(DayPart::FirstHalf)).await), "leave.overlaps");
+    submit(half(DayPart::SecondHalf)).await.unwrap();
+    submit(ask(between("09:00", "10:00"))).await.unwrap();
+    assert_eq!(w.balance(w.asha, None).await, ["5", "0", "0.875", "0", "4.125"]);
+    w.approve(&w.manager(w.manager), made.request.id).await.unwrap();
+    w.cancel(&me, made.request.id).await.unwrap();
+    submit(ask(between("10:00", "11:30"))).await.unwrap();
+    // An amount takes the day for itself, whenever it will be.
+    let amount = DayHours { minutes: Some(90), ..DayHours::default() };
+    assert_eq!(code(submit(ask(amount)).await), "leave.overlaps");
+    let on_friday = SubmitLeave { starts_on: FRIDAY, ends_on: FRIDAY, ..ask(amount) };
+    assert_eq!(submit(on_friday.clone()).await.unwrap().request.minutes, 90);
+    assert_eq!(code(w.submit(w.asha, FRIDAY, FRIDAY).await), "leave.overlaps");
+    let saturday = date(2026, 12, 12);
+    let off = SubmitLeave { starts_on: saturday, ends_on: saturday, ..on_friday };
+    assert_eq!(code(submit(off).await), "leave.no-working-day");
+
+    let next = NEXT_MONDAY;
+    for (hours, last, part, pointer) in [
+        (between("12:00", "12:00"), next, DayPart::Full, "/hours/end_time"),
+        (DayHours { end_time: None, ..between("12:00", "13:00") }, next, DayPart::Full, "/hours"),
+        (DayHours { minutes: Some(60), ..between("12:00", "13:00") }, next, DayPart::Full, "/hours"),
+        (DayHours::default(), next, DayPart::Full, "/hours"),
+        (DayHours { minutes: Some(0), ..amount }, next, DayPart::Full, "/hours/minutes"),
+        (DayHours { minutes: Some(i64::MAX), ..amount }, next, DayPart::Full, "/hours/minutes"),
+        (amount, next + 1.days(), DayPart::Full, "/hours"),
+        (amount, next, DayPart::FirstHalf, "/hours"),
+    ] {
+        let bad = SubmitLeave { hours: Some(hours), start_part: part, ..w.ask(next, last) };
+        let error = submit(bad).await.unwrap_err();
+        assert_eq!(error.fields().first().map(|field| field.pointer.as_ref()), Some(pointer), "{hours:?}");
+    }
+}
+
+/// Of many requests for the same hour at once one is made.
+async fn parallel_hours_have_one_winner(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.grant(w.asha, "5").await;
+    w.rules(RequestRules { hours: true, ..RequestRules::default() }).await;
+    let mut tasks = Vec::new();
+    for minute in 0..12 {
+        let hours = DayHours {
+            start_time: TimeOfDay::from_minutes(600 + minute),
+            end_time: TimeOfDay::from_minutes(660),
+            minutes: None,
+        };
+        let ask = SubmitLeave { hours: Some(hours), ..w.ask(MONDAY, MONDAY) };
+        let (hrms, actor) = (w.hrms.clone(), w.employee(w.asha));
+        tasks.push(tokio::spawn(async move { hrms.leave().submit(&actor, ask).await }));
+    }
+    let mut won = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => won += 1,
+            refused => assert_eq!(code(refused), "leave.overlaps"),
+        }
+    }
+    assert_eq!(won, 1);
+}
+
 /// The rules over HTTP: what is wrong with them is named.
 async fn bad_rules_are_named(store: &support::Fresh) {
     let api = crate::all::people::http::Api::start(store).await;
@@ -292,5 +377,7 @@ hrms_tests::on_every_engine!(
     parallel_neighbours_pay_once,
     rules_are_kept,
     rules_are_those_of_the_first_day,
+    hours_are_taken_within_a_day,
+    parallel_hours_have_one_winner,
     bad_rules_are_named,
 );

@@ -1,0 +1,180 @@
+//! Leave of some hours of a day.
+
+use std::fmt;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::day_count::DayPart;
+use crate::validate::Check;
+use crate::work_pattern::WorkingTime;
+
+/// The minutes of a day.
+const DAY: i64 = 24 * 60;
+
+/// The border between the two halves of a day, where hours and half days meet.
+const MIDDAY: i64 = DAY / 2;
+
+/// A time of the day on the clock of the workplace, in whole minutes: `00:00` to `24:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, example = "13:30"))]
+pub struct TimeOfDay(i64);
+
+impl TimeOfDay {
+    /// The time so many minutes after midnight; `None` beyond the day.
+    #[must_use]
+    pub fn from_minutes(minutes: i64) -> Option<Self> {
+        (0..=DAY).contains(&minutes).then_some(Self(minutes))
+    }
+
+    /// The minutes since midnight.
+    #[must_use]
+    pub const fn minutes(self) -> i64 {
+        self.0
+    }
+
+    /// The time that this text is: `HH:MM` and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (hours, minutes) = text.split_once(':')?;
+        let number = |part: &str| {
+            let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+            if digits { part.parse::<i64>().ok() } else { None }
+        };
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        if minutes < 60 { Self::from_minutes(hours * 60 + minutes) } else { None }
+    }
+}
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+    }
+}
+
+impl Serialize for TimeOfDay {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeOfDay {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("this is not a time of the day such as 13:30"))
+    }
+}
+
+/// Some hours of one day: from a time to a time, or an amount of minutes without saying when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct DayHours {
+    /// When it begins, on the clock of the workplace, as in `13:30`.
+    pub start_time: Option<TimeOfDay>,
+    /// When it ends: up to but not including this minute; `24:00` is the end of the day.
+    pub end_time: Option<TimeOfDay>,
+    /// The minutes, for an amount without times. The employee has no other leave on that day then.
+    pub minutes: Option<i64>,
+}
+
+impl DayHours {
+    /// The minutes asked for.
+    #[must_use]
+    pub fn asked(self) -> i64 {
+        match (self.start_time, self.end_time, self.minutes) {
+            (Some(start), Some(end), _) => end.0 - start.0,
+            (_, _, minutes) => minutes.unwrap_or_default(),
+        }
+    }
+
+    /// The part of a day that this is: no more than is worked then.
+    pub(super) fn of(self, working: WorkingTime) -> WorkingTime {
+        WorkingTime { minutes: self.asked().min(working.minutes), ..working }
+    }
+
+    /// The minutes of the day that it occupies.
+    pub(super) fn range(self) -> (i64, i64) {
+        match (self.start_time, self.end_time) {
+            (Some(start), Some(end)) => (start.0, end.0),
+            // Nobody knows when.
+            _ => (0, DAY),
+        }
+    }
+
+    /// Collects what is wrong with it.
+    pub(super) fn check(self, check: &mut Check) {
+        match (self.start_time, self.end_time, self.minutes) {
+            (Some(start), Some(end), None) if end <= start => {
+                check.fault("/hours/end_time", "not-after-start", "this must lie after the start");
+            }
+            (Some(_), Some(_), None) => {}
+            (None, None, Some(minutes)) if (1..=DAY).contains(&minutes) => {}
+            (None, None, Some(_)) => {
+                check.fault("/hours/minutes", "out-of-range", "a day has 1 to 1440 minutes");
+            }
+            _ => check.fault("/hours", "one-of", "say either from when to when or how many minutes"),
+        }
+    }
+}
+
+/// Minutes of a day that a request keeps from others of the employee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OccupiedTime {
+    /// The day.
+    pub day: jiff::civil::Date,
+    /// The half of the day in which it begins: 1 or 2.
+    pub half: i64,
+    /// The first minute since midnight.
+    pub from_minute: i64,
+    /// The first minute after it.
+    pub to_minute: i64,
+}
+
+impl OccupiedTime {
+    pub(super) fn hours(day: jiff::civil::Date, hours: DayHours) -> Self {
+        let (from_minute, to_minute) = hours.range();
+        Self { day, half: if from_minute < MIDDAY { 1 } else { 2 }, from_minute, to_minute }
+    }
+
+    pub(super) fn halves(day: jiff::civil::Date, part: DayPart) -> impl Iterator<Item = Self> {
+        part.halves().iter().map(move |half| match half {
+            1 => Self { day, half: 1, from_minute: 0, to_minute: MIDDAY },
+            _ => Self { day, half: 2, from_minute: MIDDAY, to_minute: DAY },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_hours_and_minutes() {
+        for good in ["00:00", "09:05", "13:30", "23:59", "24:00"] {
+            assert_eq!(TimeOfDay::parse(good).map(|time| time.to_string()).as_deref(), Some(good));
+        }
+        for bad in
+            ["", "9:05", "09:5", "09:60", "24:01", "25:00", "-1:00", "+9:00", "09:00:00", "9am", "０９:00"]
+        {
+            assert_eq!(TimeOfDay::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn hours_take_no_more_than_is_worked() {
+        let working = WorkingTime { minutes: 480, standard_minutes: 480 };
+        let between = |start, end| DayHours {
+            start_time: TimeOfDay::parse(start),
+            end_time: TimeOfDay::parse(end),
+            minutes: None,
+        };
+        assert_eq!(between("10:00", "12:30").of(working).share_of(480), 150);
+        assert_eq!(between("00:00", "24:00").of(working).share_of(480), 480);
+        // A day of 450 minutes of which each whole one takes 480.
+        let short = WorkingTime { minutes: 450, standard_minutes: 450 };
+        assert_eq!(between("10:00", "11:00").of(short).share_of(480), 64);
+        assert_eq!(between("10:00", "11:00").of(WorkingTime { minutes: 0, ..short }).share_of(480), 0);
+    }
+}
