@@ -78,7 +78,9 @@ pub fn leave_request(
     (request, vec![counted])
 }
 
-fn lot(employee_id: EmployeeId, of: &LeaveType) -> LeaveLot {
+/// A lot that isn't stored yet.
+#[must_use]
+pub fn leave_lot(employee_id: EmployeeId, of: &LeaveType) -> LeaveLot {
     LeaveLot {
         id: LeaveLotId::from_uuid(id()),
         employee_id,
@@ -94,7 +96,14 @@ fn lot(employee_id: EmployeeId, of: &LeaveType) -> LeaveLot {
     }
 }
 
-fn posting(lot: &LeaveLot, kind: PostingKind, minutes: i64, undoes: Option<LeavePostingId>) -> LeavePosting {
+/// A posting on a lot that isn't stored yet.
+#[must_use]
+pub fn leave_posting(
+    lot: &LeaveLot,
+    kind: PostingKind,
+    minutes: i64,
+    undoes: Option<LeavePostingId>,
+) -> LeavePosting {
     LeavePosting {
         id: LeavePostingId::from_uuid(id()),
         employee_id: lot.employee_id,
@@ -145,11 +154,11 @@ pub async fn leave_is_read_back_as_it_was_written(store: &impl Subject) {
     let name = "Diwali".to_owned();
     let holiday = Holiday { location_id: office.id, on_date: date(2026, 11, 8), name, created_at: at(0) };
     tx.holidays().insert(&holiday).await.unwrap();
-    let lot = lot(employee, &annual);
+    let lot = leave_lot(employee, &annual);
     tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
-    let grant = posting(&lot, PostingKind::Grant, 900, None);
-    let taken = posting(&lot, PostingKind::Consumption, -450, None);
-    let undone = posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
+    let grant = leave_posting(&lot, PostingKind::Grant, 900, None);
+    let taken = leave_posting(&lot, PostingKind::Consumption, -450, None);
+    let undone = leave_posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
     let postings = vec![grant, taken, undone];
     tx.leave_ledger().append(&postings).await.unwrap();
     let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::FirstHalf);
@@ -356,10 +365,10 @@ pub async fn a_leave_posting_is_undone_once(store: &impl Subject) {
     let tenant = tenant(store).await;
     let mut tx = store.begin(tenant).await.unwrap();
     let (employee, annual) = account(&mut *tx).await;
-    let lot = lot(employee, &annual);
+    let lot = leave_lot(employee, &annual);
     tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
-    let taken = posting(&lot, PostingKind::Consumption, -450, None);
-    let undo = || posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
+    let taken = leave_posting(&lot, PostingKind::Consumption, -450, None);
+    let undo = || leave_posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
     tx.leave_ledger().append(&[taken.clone(), undo()]).await.unwrap();
     let again = tx.leave_ledger().append(&[undo()]).await.unwrap_err();
     assert_eq!(again.constraint(), Some("leave_posting_undone_once"));
@@ -371,10 +380,14 @@ pub async fn leave_of_policies_is_written_once(store: &impl Subject) {
     let mut tx = store.begin(tenant).await.unwrap();
     let (employee, annual) = account(&mut *tx).await;
     let name = Some("accrual:2026-01-01:2026-01-31:open".to_owned());
-    let earned = LeaveLot { source: LotSource::Accrual, plan_key: name.clone(), ..lot(employee, &annual) };
-    let carried =
-        LeaveLot { plan_key: Some("carry:2026-01-01:2026-01-01:open".to_owned()), ..lot(employee, &annual) };
-    let lots = vec![earned.clone(), carried.clone(), lot(employee, &annual), lot(employee, &annual)];
+    let earned =
+        LeaveLot { source: LotSource::Accrual, plan_key: name.clone(), ..leave_lot(employee, &annual) };
+    let carried = LeaveLot {
+        plan_key: Some("carry:2026-01-01:2026-01-01:open".to_owned()),
+        ..leave_lot(employee, &annual)
+    };
+    let lots =
+        vec![earned.clone(), carried.clone(), leave_lot(employee, &annual), leave_lot(employee, &annual)];
     tx.leave_ledger().insert_lots(&lots).await.unwrap();
     let kinds = [
         PostingKind::Grant,
@@ -385,7 +398,7 @@ pub async fn leave_of_policies_is_written_once(store: &impl Subject) {
     ];
     let postings: Vec<LeavePosting> = kinds
         .iter()
-        .map(|kind| LeavePosting { plan_key: name.clone(), ..posting(&earned, *kind, 30, None) })
+        .map(|kind| LeavePosting { plan_key: name.clone(), ..leave_posting(&earned, *kind, 30, None) })
         .collect();
     tx.leave_ledger().append(&postings).await.unwrap();
     assert_eq!(tx.leave_ledger().lots(employee, None).await.unwrap(), lots);
@@ -403,9 +416,9 @@ pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     let (mine, theirs) = (tenant(store).await, tenant(store).await);
     let mut tx = store.begin(theirs).await.unwrap();
     let (employee, annual) = account(&mut *tx).await;
-    let lot = lot(employee, &annual);
+    let lot = leave_lot(employee, &annual);
     tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
-    tx.leave_ledger().append(&[posting(&lot, PostingKind::Grant, 900, None)]).await.unwrap();
+    tx.leave_ledger().append(&[leave_posting(&lot, PostingKind::Grant, 900, None)]).await.unwrap();
     let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::Full);
     tx.leave_requests().insert(&request, &days).await.unwrap();
     tx.commit().await.unwrap();
@@ -441,7 +454,7 @@ async fn refuses_to_refer_to_others(
     assert!(refused.constraint().is_some(), "{refused:?}");
     drop(tx);
     let mut tx = store.begin(mine).await.unwrap();
-    let refused = tx.leave_ledger().insert_lots(&[lot(employee, annual)]).await;
+    let refused = tx.leave_ledger().insert_lots(&[leave_lot(employee, annual)]).await;
     // SQLite may look only at the end.
     let refused = if refused.is_ok() { tx.commit().await } else { refused };
     assert!(refused.unwrap_err().constraint().is_some());

@@ -27,3 +27,15 @@ CREATE TRIGGER leave_request_no_overlap_update BEFORE UPDATE ON leave_slot BEGIN
           AND (other.request_id <> OLD.request_id OR other.day <> OLD.day OR other.half <> OLD.half)
           AND other.from_minute < NEW.to_minute AND other.to_minute > NEW.from_minute);
 END;
+
+-- What is only ever added goes when its organisation is purged, as the audit log does: until now a ledger stood in the way.
+DROP TRIGGER leave_lot_append_only_delete;
+CREATE TRIGGER leave_lot_append_only_delete BEFORE DELETE ON leave_lot
+WHEN NOT EXISTS (SELECT 1 FROM audit_purge WHERE tenant_id = OLD.tenant_id) BEGIN
+    SELECT RAISE(ABORT, 'leave_lot_append_only');
+END;
+DROP TRIGGER leave_posting_append_only_delete;
+CREATE TRIGGER leave_posting_append_only_delete BEFORE DELETE ON leave_posting
+WHEN NOT EXISTS (SELECT 1 FROM audit_purge WHERE tenant_id = OLD.tenant_id) BEGIN
+    SELECT RAISE(ABORT, 'leave_posting_append_only');
+END;

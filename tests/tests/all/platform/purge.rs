@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use hrms_core::contract::{
-    department, designation, event, hired, id, location, stored_session, stored_user, tenant,
+    department, designation, event, hired, id, leave_lot, leave_posting, leave_request, leave_type, location,
+    stored_session, stored_user, tenant, work_pattern,
 };
+use hrms_core::jiff::civil::date;
 use hrms_core::jiff::{SignedDuration, Timestamp};
+use hrms_core::leave::{DayPart, PostingKind};
 use hrms_core::organization::{Closing, OrganizationDirectory, OrganizationStatus};
 use hrms_core::{Role, Store, TenantId, UserId};
 use hrms_store::SqlStore;
@@ -33,7 +36,18 @@ async fn fill(store: &SqlStore, tenant: TenantId) -> UserId {
     tx.designations().insert_many(&[designation("t")]).await.unwrap();
     let chief = hired(&mut *tx, "1", Default::default()).await;
     let facts = hrms_core::employment::Facts { manager_id: Some(chief.id), ..Default::default() };
-    hired(&mut *tx, "2", facts).await;
+    let employee = hired(&mut *tx, "2", facts).await.id;
+    // A ledger, which nobody may take anything out of otherwise.
+    let annual = leave_type("annual");
+    tx.leave_types().insert(&annual).await.unwrap();
+    tx.leave_ledger().lock_account(employee, annual.id).await.unwrap();
+    let lot = leave_lot(employee, &annual);
+    tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
+    let grant = leave_posting(&lot, PostingKind::Grant, lot.minutes, None);
+    tx.leave_ledger().append(&[grant]).await.unwrap();
+    let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::Full);
+    tx.leave_requests().insert(&request, &days).await.unwrap();
+    tx.work_patterns().insert(&work_pattern("five")).await.unwrap();
     tx.events().append(vec![event("a"), event("b")]).await.unwrap();
     tx.commit().await.unwrap();
     user.id
