@@ -21,6 +21,7 @@ mod foundation;
 mod identity;
 mod job;
 mod leave;
+mod leave_policy;
 mod membership;
 mod notification;
 mod people;
@@ -41,6 +42,7 @@ pub use foundation::*;
 pub use identity::*;
 pub use job::*;
 pub use leave::*;
+pub use leave_policy::*;
 pub use membership::*;
 pub use notification::*;
 pub use people::*;
@@ -169,6 +171,9 @@ macro_rules! store_contract {
             leave_rules_are_read_back_as_written,
             a_leave_posting_is_undone_once,
             leave_of_policies_is_written_once,
+            leave_policies_are_read_back_as_they_were_written,
+            leave_policies_never_overlap,
+            leave_policies_of_tenants_never_meet,
             leave_of_tenants_never_meets,
             the_list_of_leave_requests_filters_and_pages,
             policies_are_read_back_as_written,

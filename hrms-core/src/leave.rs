@@ -16,6 +16,7 @@ mod leave_type;
 mod ledger;
 mod neighbours;
 pub mod plan;
+mod policy;
 mod repo;
 mod request;
 mod rules;
@@ -41,6 +42,11 @@ pub use leave_type::{
 };
 pub use ledger::{
     Demand, LeaveLot, LeavePosting, Ledger, LotSource, NewPosting, PostingKind, Share, Uncovered,
+};
+pub use policy::{
+    AppliesTo, AssignLeavePolicy, EndLeavePolicyAssignment, LeavePolicy, LeavePolicyAssignment,
+    LeavePolicyAssignmentService, LeavePolicyFilter, LeavePolicyRepo, LeavePolicyService, LeavePolicySort,
+    LeavePolicyVersion, LeavePolicyView, NewLeavePolicy, NewLeavePolicyVersion,
 };
 pub use repo::{LeaveLedger, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort};
 pub use request::{DecisionNote, LeaveRequest, LeaveRequestView, MAX_DAYS, RequestStatus, SubmitLeave};

@@ -137,9 +137,9 @@ permissions! {
     WorkPatternRead = "work-pattern.read";
     /// Add and change working patterns.
     WorkPatternManage = "work-pattern.manage";
-    /// See leave types.
+    /// See leave types and leave policies.
     LeaveTypeRead = "leave-type.read";
-    /// Add and change leave types.
+    /// Add and change leave types and leave policies.
     LeaveTypeManage = "leave-type.manage";
     /// See requests and balances.
     LeaveRead = "leave.read";
@@ -147,7 +147,7 @@ permissions! {
     LeaveSubmit = "leave.submit";
     /// Approve and reject requests; never one's own.
     LeaveDecide = "leave.decide";
-    /// Grant leave by hand.
+    /// Grant leave by hand, and assign leave policies.
     LeaveGrant = "leave.grant";
     /// Run imports.
     ImportRun = "import.run";

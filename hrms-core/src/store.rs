@@ -17,7 +17,7 @@ use crate::identity::{CredentialDirectory, EmailChangeDirectory, IdentityDirecto
 use crate::import::ImportRepo;
 use crate::invitation::InvitationRepo;
 use crate::job::{JobDirectory, JobQueue};
-use crate::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
+use crate::leave::{HolidayRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
 use crate::membership::MembershipDirectory;
 use crate::notification::{
@@ -115,6 +115,8 @@ pub trait Tx: Send {
     fn work_patterns(&mut self) -> &mut dyn WorkPatternRepo;
     /// Kinds of leave.
     fn leave_types(&mut self) -> &mut dyn LeaveTypeRepo;
+    /// Leave policies and who has which.
+    fn leave_policies(&mut self) -> &mut dyn LeavePolicyRepo;
     /// Leave lots and their postings.
     fn leave_ledger(&mut self) -> &mut dyn LeaveLedger;
     /// Requests for leave.

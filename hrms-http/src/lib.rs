@@ -27,6 +27,7 @@ mod import;
 mod invitation;
 mod job;
 mod leave;
+mod leave_policy;
 mod leave_type;
 mod location;
 mod membership;
@@ -85,6 +86,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     invitation::ENDPOINTS,
     job::ENDPOINTS,
     leave::ENDPOINTS,
+    leave_policy::ENDPOINTS,
     leave_type::ENDPOINTS,
     location::ENDPOINTS,
     membership::ENDPOINTS,

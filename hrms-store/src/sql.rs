@@ -46,7 +46,7 @@ use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::import::ImportRepo;
 use hrms_core::invitation::InvitationRepo;
 use hrms_core::job::JobQueue;
-use hrms_core::leave::{HolidayRepo, LeaveLedger, LeaveRequestRepo, LeaveTypeRepo};
+use hrms_core::leave::{HolidayRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
 use hrms_core::notification::{
     NotificationChannelRepo, NotificationDeliveryRepo, NotificationRepo, NotificationSettingsRepo,
@@ -133,6 +133,10 @@ impl Tx for SqlTx {
     }
 
     fn leave_types(&mut self) -> &mut dyn LeaveTypeRepo {
+        self
+    }
+
+    fn leave_policies(&mut self) -> &mut dyn LeavePolicyRepo {
         self
     }
 

@@ -122,7 +122,7 @@ pub fn leave_posting(
 }
 
 /// An employee with an open account of a new leave type.
-async fn account(tx: &mut dyn Tx) -> (EmployeeId, LeaveType) {
+pub(super) async fn account(tx: &mut dyn Tx) -> (EmployeeId, LeaveType) {
     let employee = hired(tx, "1", Facts::default()).await.id;
     let annual = leave_type("annual");
     tx.leave_types().insert(&annual).await.unwrap();

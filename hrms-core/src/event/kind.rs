@@ -140,6 +140,22 @@ event_types! {
     "leave.granted" on "leave-grants/{leave_grant_id}" for LeaveRead {
         leave_grant_id: Id, employee_id: Id, leave_type_id: Id,
     }
+    /// A leave policy got new rules.
+    "leave_policy.changed" on "leave-policies/{leave_policy_id}" for LeaveTypeRead {
+        leave_policy_id: Id, leave_type_id: Id,
+    }
+    /// A leave policy was added.
+    "leave_policy.created" on "leave-policies/{leave_policy_id}" for LeaveTypeRead {
+        leave_policy_id: Id, leave_type_id: Id,
+    }
+    /// A leave policy was assigned to somebody.
+    "leave_policy_assignment.created" on "leave-policy-assignments/{leave_policy_assignment_id}" for LeaveRead {
+        leave_policy_assignment_id: Id, employee_id: Id, leave_policy_id: Id, leave_type_id: Id,
+    }
+    /// The assignment of a leave policy to somebody got an end.
+    "leave_policy_assignment.ended" on "leave-policy-assignments/{leave_policy_assignment_id}" for LeaveRead {
+        leave_policy_assignment_id: Id, employee_id: Id, leave_policy_id: Id, leave_type_id: Id,
+    }
     /// A request for leave was approved.
     "leave_request.approved" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,

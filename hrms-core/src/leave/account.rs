@@ -296,7 +296,7 @@ impl LeaveService<'_> {
     }
 
     /// The employee's standing, if the actor may see their leave; otherwise there is no such `what`.
-    async fn visible(
+    pub(super) async fn visible(
         &self,
         tx: &mut dyn Tx,
         actor: &Actor,

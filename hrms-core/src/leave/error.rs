@@ -13,6 +13,15 @@ pub enum LeaveError {
     /// The code is another leave type's.
     #[error("another leave type has this code")]
     TypeCodeTaken,
+    /// The code is another leave policy's.
+    #[error("another leave policy has this code")]
+    PolicyCodeTaken,
+    /// The leave type has a policy for everyone already.
+    #[error("this leave type has a policy for everyone already")]
+    EveryoneHasPolicy,
+    /// The employee has a policy for this leave type within the period already.
+    #[error("the employee has a policy for this leave type within these days already")]
+    AssignmentOverlaps,
     /// The location has a holiday on this day already.
     #[error("this day is a holiday there already")]
     HolidayTaken,
@@ -82,6 +91,9 @@ impl DomainError for LeaveError {
     fn code(&self) -> &'static str {
         match self {
             Self::TypeCodeTaken => "leave-type.code-taken",
+            Self::PolicyCodeTaken => "leave-policy.code-taken",
+            Self::EveryoneHasPolicy => "leave-policy.everyone-has-one",
+            Self::AssignmentOverlaps => "leave-policy-assignment.overlaps",
             Self::HolidayTaken => "holiday.taken",
             Self::InsufficientBalance { .. } => "leave.insufficient-balance",
             Self::Overlaps => "leave.overlaps",
@@ -115,6 +127,9 @@ impl From<StoreError> for LeaveError {
     fn from(error: StoreError) -> Self {
         match error.constraint() {
             Some("leave_type_code_key") => Self::TypeCodeTaken,
+            Some("leave_policy_code_key") => Self::PolicyCodeTaken,
+            Some("leave_policy_everyone_key") => Self::EveryoneHasPolicy,
+            Some("leave_policy_assignment_no_overlap") => Self::AssignmentOverlaps,
             Some("holiday_pkey") => Self::HolidayTaken,
             Some("leave_request_no_overlap") => Self::Overlaps,
             // Another unit of work undid the same posting.

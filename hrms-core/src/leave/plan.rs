@@ -18,7 +18,7 @@ pub use amount::{Amount, Exact, Quantity, Rounding, RoundingMode, RoundingOf};
 pub use credit::{Credit, Derivation, credits};
 pub use replay::{Account, Replayed, replay};
 pub use rules::{
-    AboveNewCap, AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CreditDay, DayOfWeek, Earning,
+    AboveNewCap, AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CreditDay, Earning,
     Eligibility, Excess, Frequency, LeaveYear, Length, LevelChange, LossOfPay, MonthCutoff, MonthDay,
     OpenGrants, PeriodStart, PolicyRules, Proration, WorkedDays, WorkedHours,
 };

@@ -1,5 +1,7 @@
-//! Leave in SQL: types, holidays, the ledger. Requests are in `leave/request.rs`.
+//! Leave in SQL: types, holidays, the ledger. Policies are in `leave/policy.rs`, requests in
+//! `leave/request.rs`.
 
+mod policy;
 mod request;
 
 use async_trait::async_trait;

@@ -146,7 +146,12 @@ async fn of(tenant: &Tenant, owner: &Client, person: &str) -> Tenant {
     let ask = json!({
         "employee_id": person, "leave_type_id": leave_type, "starts_on": "2026-11-24", "ends_on": "2026-11-24",
     });
+    let assignment = json!({
+        "employee_id": person, "leave_policy_id": tenant.referenced("leave_policy_id"), "valid_from": "2027-01-01",
+        "valid_to": "2028-01-01",
+    });
     let ids = [
+        ("leave-policy-assignments", made(owner, "leave-policy-assignments", assignment).await),
         ("leave-grants", made(owner, "leave-grants", grant).await),
         ("leave-requests", made(owner, "leave-requests", ask).await),
         ("employees", person.to_owned()),
@@ -218,7 +223,9 @@ async fn cell(by: &Client, column: &str, operation: &Operation, seen: &[Tenant])
     let mut letters = String::new();
     for tenant in seen {
         let path = match operation.path.as_str() {
-            "/api/v1/leave-balances" => {
+            "/api/v1/leave-balances" | "/api/v1/leave-policy-assignments"
+                if operation.method == Method::GET =>
+            {
                 format!("{}?employee_id={}", operation.path, tenant.referenced("employee_id"))
             }
             _ => operation.path_in(tenant),

@@ -400,3 +400,4 @@ hrms_tests::on_every_engine!(
 mod cases;
 mod counting;
 mod parallel;
+mod policies;

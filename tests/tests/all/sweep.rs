@@ -54,6 +54,19 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
                 "employee_id": employee, "leave_type_id": leave_type, "days": "1", "valid_from": "2026-01-01",
             })
         }
+        "/api/v1/leave-policies" => {
+            json!({
+                "leave_type_id": leave_type, "code": "CC", "name": "C", "effective_from": "2026-01-01", "rules": {},
+            })
+        }
+        "/api/v1/leave-policies/{id}/versions" => json!({ "effective_from": "2026-01-01", "rules": {} }),
+        "/api/v1/leave-policy-assignments" => {
+            json!({
+                "employee_id": employee, "leave_policy_id": tenant.referenced("leave_policy_id"),
+                "valid_from": "2030-01-01",
+            })
+        }
+        "/api/v1/leave-policy-assignments/{id}/end" => json!({ "valid_to": "2029-01-01" }),
         "/api/v1/leave-requests" | "/api/v1/leave-requests/preview" => {
             json!({ "leave_type_id": leave_type, "starts_on": "2026-12-01", "ends_on": "2026-12-01" })
         }

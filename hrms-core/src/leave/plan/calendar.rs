@@ -3,7 +3,8 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-use super::rules::{AccrualLevel, DayOfWeek, Earning, Frequency, LeaveYear, MonthDay, PeriodStart};
+use super::rules::{AccrualLevel, Earning, Frequency, LeaveYear, MonthDay, PeriodStart};
+use crate::work_pattern::DayOfWeek;
 
 /// Days from `from` up to but not including `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ pub(super) fn periods(level: &AccrualLevel, rule: LeaveYear, joined: Date, withi
         Frequency::Daily => within.iter().map(|day| Days { from: day, to: next(day) }).collect(),
         Frequency::Weekly => {
             let first = match level.begins {
-                PeriodStart::Weekday(day) => DayOfWeek::weekday(day),
+                PeriodStart::Weekday(day) => weekday(day),
                 _ => Weekday::Monday,
             };
             let weeks = weeks(first, within);
@@ -99,6 +100,18 @@ pub(super) fn periods(level: &AccrualLevel, rule: LeaveYear, joined: Date, withi
 
 fn next(day: Date) -> Date {
     day.saturating_add(1.day())
+}
+
+const fn weekday(day: DayOfWeek) -> Weekday {
+    match day {
+        DayOfWeek::Monday => Weekday::Monday,
+        DayOfWeek::Tuesday => Weekday::Tuesday,
+        DayOfWeek::Wednesday => Weekday::Wednesday,
+        DayOfWeek::Thursday => Weekday::Thursday,
+        DayOfWeek::Friday => Weekday::Friday,
+        DayOfWeek::Saturday => Weekday::Saturday,
+        DayOfWeek::Sunday => Weekday::Sunday,
+    }
 }
 
 fn weeks(first: Weekday, within: Days) -> Vec<Days> {

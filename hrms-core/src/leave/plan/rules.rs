@@ -4,13 +4,14 @@
 //! version of the policy from a date on.
 
 use jiff::Span;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::amount::{Amount, Quantity, Rounding};
 use crate::employee::Gender;
 use crate::employment::{EmploymentType, coded};
 use crate::id::LocationId;
+use crate::work_pattern::DayOfWeek;
 
 /// The rules of a leave policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,40 +294,6 @@ impl Frequency {
             Self::Quarterly => Some(4),
             Self::HalfYearly => Some(2),
             Self::UpFront | Self::Yearly => Some(1),
-        }
-    }
-}
-
-coded! {
-    /// A day of the week.
-    DayOfWeek {
-        /// Monday.
-        Monday = "monday",
-        /// Tuesday.
-        Tuesday = "tuesday",
-        /// Wednesday.
-        Wednesday = "wednesday",
-        /// Thursday.
-        Thursday = "thursday",
-        /// Friday.
-        Friday = "friday",
-        /// Saturday.
-        Saturday = "saturday",
-        /// Sunday.
-        Sunday = "sunday",
-    }
-}
-
-impl DayOfWeek {
-    pub(super) const fn weekday(self) -> Weekday {
-        match self {
-            Self::Monday => Weekday::Monday,
-            Self::Tuesday => Weekday::Tuesday,
-            Self::Wednesday => Weekday::Wednesday,
-            Self::Thursday => Weekday::Thursday,
-            Self::Friday => Weekday::Friday,
-            Self::Saturday => Weekday::Saturday,
-            Self::Sunday => Weekday::Sunday,
         }
     }
 }

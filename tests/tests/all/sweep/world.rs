@@ -347,6 +347,18 @@ impl Tenant {
             "employee_id": employee, "leave_type_id": leave_type, "days": "20", "valid_from": "2026-01-01",
         });
         create(ids, client, "leave-grants", &grant).await;
+        for code in ["B", "A"] {
+            let new = json!({
+                "leave_type_id": leave_type, "code": code, "name": code, "effective_from": "2026-01-01", "rules": {},
+            });
+            create(ids, client, "leave-policies", &new).await;
+        }
+        for (from, to) in [("2027-01-01", "2028-01-01"), ("2028-01-01", "2029-01-01")] {
+            let new = json!({
+                "employee_id": employee, "leave_policy_id": ids["leave-policies"], "valid_from": from, "valid_to": to,
+            });
+            create(ids, client, "leave-policy-assignments", &new).await;
+        }
         for day in ["2026-11-24", "2026-11-25"] {
             // For somebody else: nobody grants leave to themselves, or decides on their own.
             let ask = json!({
@@ -449,6 +461,7 @@ impl Tenant {
             "designation_id" => "designations",
             "location_id" => "locations",
             "leave_type_id" => "leave-types",
+            "leave_policy_id" => "leave-policies",
             "work_pattern_id" => "work-patterns",
             "leave_request_id" => "leave-requests",
             "schedule_id" => "schedules",

@@ -1,0 +1,144 @@
+//! Leave policies through their services: versions by date, assignments, and who may do what.
+
+use hrms_core::leave::{
+    AppliesTo, AssignLeavePolicy, EndLeavePolicyAssignment, LeavePolicyView, NewLeavePolicy,
+    NewLeavePolicyVersion,
+};
+use hrms_core::{DomainError, EmployeeId, LeavePolicyId, Role};
+use jiff::civil::{Date, date};
+
+use super::{World, actor, code};
+use crate::all::support;
+
+pub(super) const MONTHLY_18: &str =
+    r#"{"accrual": {"levels": [{"earn": {"per_year": {"days": "18"}}, "every": "monthly"}]}}"#;
+
+impl World {
+    pub(super) fn new_policy(
+        &self,
+        name: &str,
+        applies_to: AppliesTo,
+        from: Date,
+        rules: &str,
+    ) -> NewLeavePolicy {
+        NewLeavePolicy {
+            leave_type_id: self.annual.id,
+            code: name.into(),
+            name: name.into(),
+            applies_to,
+            effective_from: from,
+            rules: serde_json::from_str(rules).unwrap(),
+        }
+    }
+
+    pub(super) async fn policy(&self, name: &str, applies_to: AppliesTo, rules: &str) -> LeavePolicyView {
+        let new = self.new_policy(name, applies_to, date(2026, 1, 1), rules);
+        self.hrms.leave_policies().create(&self.hr(), new).await.unwrap()
+    }
+}
+
+fn assign(employee_id: EmployeeId, leave_policy_id: LeavePolicyId, valid_from: Date) -> AssignLeavePolicy {
+    AssignLeavePolicy { employee_id, leave_policy_id, valid_from, valid_to: None }
+}
+
+async fn policies_have_versions_by_date_and_a_history(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let policies = w.hrms.leave_policies();
+    let first = w.policy("first", AppliesTo::Everyone, MONTHLY_18).await;
+    let rules = |days: &str| serde_json::from_str(&MONTHLY_18.replace("18", days)).unwrap();
+    let add = |effective_from: Date, days: &str| NewLeavePolicyVersion { effective_from, rules: rules(days) };
+    let id = first.policy.id;
+    policies.add_version(&w.hr(), id, add(date(2026, 7, 1), "20")).await.unwrap();
+    let corrected = policies.add_version(&w.hr(), id, add(date(2026, 7, 1), "21")).await.unwrap();
+    let in_force: Vec<_> = corrected.versions.iter().map(|one| (one.effective_from, &one.rules)).collect();
+    assert_eq!(in_force, [(date(2026, 1, 1), &rules("18")), (date(2026, 7, 1), &rules("21"))]);
+    assert_eq!(policies.get(&w.employee(w.asha), id).await.unwrap(), corrected);
+    // What others took the place of stays on record.
+    let history = policies.history(&w.hr(), id).await.unwrap();
+    assert_eq!(
+        history.iter().map(|one| &one.rules).collect::<Vec<_>>(),
+        [&rules("18"), &rules("20"), &rules("21")]
+    );
+
+    let again = w.new_policy("first", AppliesTo::Assigned, date(2026, 1, 1), "{}");
+    assert_eq!(code(policies.create(&w.hr(), again).await), "leave-policy.code-taken");
+    let second = w.new_policy("second", AppliesTo::Everyone, date(2026, 1, 1), "{}");
+    assert_eq!(code(policies.create(&w.hr(), second).await), "leave-policy.everyone-has-one");
+    let by_employee = w.new_policy("third", AppliesTo::Assigned, date(2026, 1, 1), "{}");
+    assert_eq!(code(policies.create(&w.employee(w.asha), by_employee).await), "common.forbidden");
+    let events = w.events().await;
+    let kinds: Vec<&str> = events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .filter(|kind| kind.starts_with("leave_policy"))
+        .collect();
+    assert_eq!(kinds, ["leave_policy.created", "leave_policy.changed", "leave_policy.changed"]);
+}
+
+async fn faulty_rules_are_pointed_at_and_change_nothing(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let faulty = r#"{"eligibility": {"locations": ["019ff000-0000-7000-8000-000000000000"]}, "accrual": {"levels": [
+        {"earn": {"per_year": {"days": "0"}}, "every": "up_front"}]}}"#;
+    let new = w.new_policy("a", AppliesTo::Everyone, date(2026, 1, 1), faulty);
+    let error = w.hrms.leave_policies().create(&w.hr(), new).await.unwrap_err();
+    let faults: Vec<_> =
+        error.fields().iter().map(|fault| format!("{} {}", fault.pointer, fault.code)).collect();
+    assert_eq!(
+        faults,
+        [
+            "/rules/accrual/levels/0/earn/per_year out-of-range",
+            "/rules/accrual/levels/0/credit contradicts",
+            "/rules/eligibility/locations/0 unknown-reference",
+        ]
+    );
+    let far = w.new_policy("a", AppliesTo::Everyone, date(9999, 1, 1), "{}");
+    assert_eq!(code(w.hrms.leave_policies().create(&w.hr(), far).await), "common.invalid");
+    w.policy("a", AppliesTo::Everyone, "{}").await;
+}
+
+async fn assignments_follow_each_other_and_are_never_ones_own(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let assignments = w.hrms.leave_policy_assignments();
+    let (one, two) =
+        (w.policy("one", AppliesTo::Assigned, "{}").await, w.policy("two", AppliesTo::Assigned, "{}").await);
+    let (one, two) = (one.policy.id, two.policy.id);
+    let first = assignments.assign(&w.hr(), assign(w.asha, one, date(2026, 1, 1))).await.unwrap();
+    let second = assignments.assign(&w.hr(), assign(w.asha, two, date(2026, 7, 1))).await.unwrap();
+    let listed = assignments.list(&w.employee(w.asha), None).await.unwrap();
+    let periods: Vec<_> = listed.iter().map(|one| (one.policy_id, one.valid_from, one.valid_to)).collect();
+    assert_eq!(periods, [(one, date(2026, 1, 1), Some(date(2026, 7, 1))), (two, date(2026, 7, 1), None)]);
+    // One that would run into the next is refused.
+    assert_eq!(
+        code(assignments.assign(&w.hr(), assign(w.asha, one, date(2025, 1, 1))).await),
+        "leave-policy-assignment.overlaps"
+    );
+    let longer = EndLeavePolicyAssignment { valid_to: date(2026, 8, 1) };
+    assert_eq!(
+        code(assignments.end(&w.hr(), first.id, longer.clone()).await),
+        "leave-policy-assignment.overlaps"
+    );
+    let ended = assignments.end(&w.hr(), second.id, longer).await.unwrap();
+    assert_eq!(ended.valid_to, Some(date(2026, 8, 1)));
+    let early = EndLeavePolicyAssignment { valid_to: date(2026, 7, 1) };
+    assert_eq!(code(assignments.end(&w.hr(), second.id, early).await), "common.invalid");
+
+    // Nobody gives leave to themselves, and managers don't either; colleagues don't know of it.
+    let hr_person = actor(w.tenant, Some(w.colleague), &[Role::Hr]);
+    let own = assign(w.colleague, one, date(2026, 1, 1));
+    assert_eq!(code(assignments.assign(&hr_person, own).await), "leave.self-grant");
+    let by_manager = assign(w.asha, one, date(2027, 1, 1));
+    assert_eq!(code(assignments.assign(&w.manager(w.manager), by_manager).await), "common.forbidden");
+    assert_eq!(assignments.list(&w.manager(w.manager), Some(w.asha)).await.unwrap().len(), 2);
+    assert_eq!(code(assignments.list(&w.employee(w.colleague), Some(w.asha)).await), "common.not-found");
+    assert_eq!(code(assignments.get(&w.employee(w.colleague), first.id).await), "common.not-found");
+    assert_eq!(
+        assignments.get(&w.employee(w.asha), first.id).await.unwrap().valid_to,
+        Some(date(2026, 7, 1))
+    );
+}
+
+hrms_tests::on_every_engine!(
+    policies_have_versions_by_date_and_a_history,
+    faulty_rules_are_pointed_at_and_change_nothing,
+    assignments_follow_each_other_and_are_never_ones_own,
+);
