@@ -5,6 +5,7 @@
 //! Amounts are exact minutes; days are a view of them.
 
 mod account;
+mod accrue;
 mod amount;
 mod ask;
 mod balance;
@@ -16,6 +17,7 @@ mod leave_type;
 mod ledger;
 mod neighbours;
 pub mod plan;
+mod planned;
 mod policy;
 mod repo;
 mod request;
@@ -29,6 +31,7 @@ use crate::employment::coded;
 use crate::hrms::Hrms;
 
 pub use account::{GrantLeave, LeaveAccount, LeaveBalance, LeaveLotView};
+pub use accrue::{AccrueLeave, Accrued};
 pub use amount::{MAX_MINUTES, days_text, minutes_of_days};
 pub use balance::BalanceMinutes;
 pub use day_count::{

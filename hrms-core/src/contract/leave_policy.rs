@@ -93,7 +93,7 @@ pub async fn leave_policies_are_read_back_as_they_were_written(store: &impl Subj
     assert_eq!(policies.assignment(first.id).await.unwrap().as_ref(), Some(&first));
     assert_eq!(policies.assignments(&[employee]).await.unwrap(), [first.clone(), second]);
     let by_code = LeavePolicyFilter { code: Some("a".into()), ..LeavePolicyFilter::default() };
-    assert_eq!(policies.list(&by_code, &PageRequest::default()).await.unwrap(), [some.clone()]);
+    assert_eq!(policies.list(&by_code, &PageRequest::default()).await.unwrap(), std::slice::from_ref(&some));
     let mut page = PageRequest { sort: LeavePolicySort::Code, limit: 1, ..PageRequest::default() };
     let rows = policies.list(&LeavePolicyFilter::default(), &page).await.unwrap();
     assert_eq!(rows, [some.clone(), everyone.clone()]);
@@ -132,9 +132,11 @@ pub async fn leave_policies_never_overlap(store: &impl Subject) {
     let mut tx = store.begin(tenant).await.unwrap();
     let again = policy(annual.id, "a", AppliesTo::Assigned);
     refused(tx.leave_policies().insert(&again).await.unwrap_err(), "leave_policy_code_key");
+    drop(tx);
     let mut tx = store.begin(tenant).await.unwrap();
     let second = policy(annual.id, "b", AppliesTo::Everyone);
     refused(tx.leave_policies().insert(&second).await.unwrap_err(), "leave_policy_everyone_key");
+    drop(tx);
     for (from, to) in [
         (date(2025, 1, 1), None),
         (date(2026, 6, 30), Some(date(2026, 7, 1))),

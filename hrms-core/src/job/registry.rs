@@ -32,6 +32,7 @@ impl JobRegistry {
             .with::<crate::audit::AuditVerifyJob>()
             .with::<crate::import::ImportJob>()
             .with::<crate::invitation::InvitationMail>()
+            .with::<crate::leave::AccrueLeave>()
             .with::<crate::notification::DeliverNotifications>()
             .with::<crate::webhook::DeliverWebhooks>()
             .with_subscriber(crate::notification::Notifications)

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Demand, LeaveLot, LeavePosting, Ledger, LotSource, NewPosting, PostingKind};
+use super::planned::{Planning, asking, shown_at, shown_ids};
 use super::request::LeaveRequestView;
 use super::standing::Standing;
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, MAX_MINUTES, days_text, minutes_of_days};
@@ -193,7 +194,8 @@ impl LeaveService<'_> {
         };
         work.leave_ledger().lock_account(lot.employee_id, lot.leave_type_id).await?;
         work.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await?;
-        let mut ledger = read_ledger(&mut *work, lot.employee_id, lot.leave_type_id).await?;
+        let mut ledger =
+            self.written(&mut work, lot.employee_id, &leave_type, standing.today, Vec::new()).await?;
         let grant = NewPosting {
             lot_id: Some(lot.id),
             request_id: None,
@@ -257,6 +259,7 @@ impl LeaveService<'_> {
         let lots = tx.leave_ledger().lots(employee, None).await?;
         let postings = tx.leave_ledger().postings(employee, None).await?;
         let pending = tx.leave_requests().pending(employee, None).await?;
+        let planning = Planning::load(&mut *tx, &[employee]).await?;
         let balance = |leave_type: &LeaveType| {
             let id = leave_type.id;
             let of_type = |one: &&LeaveRequestView| one.request.leave_type_id == id;
@@ -265,7 +268,10 @@ impl LeaveService<'_> {
                 postings: postings.iter().filter(|one| one.leave_type_id == id).cloned().collect(),
                 pending: pending.iter().filter(of_type).flat_map(demands).collect(),
             };
-            LeaveBalance::of(&ledger, employee, leave_type, as_of)
+            let mut ids = shown_ids(employee, id);
+            let now = shown_at(standing.today);
+            let replayed = planning.replayed(employee, leave_type, ledger, as_of, now, &mut ids);
+            LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of)
         };
         Ok(types.iter().map(balance).collect())
     }
@@ -287,9 +293,14 @@ impl LeaveService<'_> {
         let standing = self.visible(&mut *tx, actor, employee, "employee").await?;
         let no_type = CommonError::NotFound { what: "leave type" };
         let leave_type = tx.leave_types().get(leave_type).await?.ok_or(no_type)?;
+        let as_of = as_of.unwrap_or(standing.today);
         let ledger = read_ledger(&mut *tx, employee, leave_type.id).await?;
+        let planning = Planning::load(&mut *tx, &[employee]).await?;
+        let mut ids = shown_ids(employee, leave_type.id);
+        let now = shown_at(standing.today);
+        let ledger = planning.replayed(employee, &leave_type, ledger, as_of, now, &mut ids).ledger;
         Ok(LeaveAccount {
-            balance: LeaveBalance::of(&ledger, employee, &leave_type, as_of.unwrap_or(standing.today)),
+            balance: LeaveBalance::of(&ledger, employee, &leave_type, as_of),
             lots: ledger.lots.iter().map(|lot| LeaveLotView::of(lot, leave_type.minutes_per_day)).collect(),
             postings: ledger.postings,
         })
@@ -310,6 +321,42 @@ impl LeaveService<'_> {
         } else {
             Err(CommonError::Hidden { what })
         }
+    }
+
+    /// An account as it should stand today, or on the days that are asked for; nothing is written.
+    pub(super) async fn shown(
+        &self,
+        tx: &mut dyn Tx,
+        employee: EmployeeId,
+        leave_type: &LeaveType,
+        today: Date,
+        more: Vec<Demand>,
+    ) -> Result<Ledger, StoreError> {
+        let stored = asking(read_ledger(tx, employee, leave_type.id).await?, more);
+        let planning = Planning::load(tx, &[employee]).await?;
+        let mut ids = shown_ids(employee, leave_type.id);
+        Ok(planning.replayed(employee, leave_type, stored, today, shown_at(today), &mut ids).ledger)
+    }
+
+    /// The same, and what the stored account lacks of it is written. To be called under its lock, before anything is
+    /// booked on it.
+    pub(super) async fn written(
+        &self,
+        work: &mut Work,
+        employee: EmployeeId,
+        leave_type: &LeaveType,
+        today: Date,
+        more: Vec<Demand>,
+    ) -> Result<Ledger, StoreError> {
+        let now = work.now();
+        let stored = asking(read_ledger(&mut **work, employee, leave_type.id).await?, more);
+        let planning = Planning::load(&mut **work, &[employee]).await?;
+        let mut ids = || self.0.ids().next();
+        let replayed = planning.replayed(employee, leave_type, stored, today, now, &mut ids);
+        work.leave_ledger().insert_lots(&replayed.lots).await?;
+        work.leave_ledger().append(&replayed.postings).await?;
+        work.leave_ledger().append(&replayed.links).await?;
+        Ok(replayed.ledger)
     }
 
     /// Makes postings of what is to be posted and of what lots can pay back then, and adds them to the

@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::account::{AccountKey, read_ledger};
+use super::account::AccountKey;
 use super::day_count::total_minutes;
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus};
 use super::sandwich::{LONGEST_GAP, count_without};
@@ -47,7 +47,8 @@ impl LeaveService<'_> {
             view.request.version = before.version.next();
             work.leave_requests().recount(&view.request, &days, before.version).await?;
             if before.status == RequestStatus::Approved {
-                let mut ledger = read_ledger(&mut **work, key.employee_id, key.leave_type_id).await?;
+                let mut ledger =
+                    self.written(work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
                 let undone = ledger.undo_days(before.id, &freed);
                 let postings = self.post(actor, work, standing, &key, &mut ledger, undone);
                 work.leave_ledger().append(&postings).await?;

@@ -71,6 +71,8 @@ pub trait LeaveRequestRepo: Send {
         from: Date,
         last: Date,
     ) -> Result<Vec<LeaveRequestView>, StoreError>;
+    /// The pending requests of many employees, with few statements.
+    async fn pending_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeaveRequestView>, StoreError>;
     /// Whether another request occupies some of this time.
     async fn is_occupied(
         &mut self,
@@ -99,6 +101,8 @@ pub trait LeaveLedger: Send {
     /// that way until this one ends (P13).
     async fn lock_account(&mut self, employee: EmployeeId, leave_type: LeaveTypeId)
     -> Result<(), StoreError>;
+    /// The same for many accounts, with few statements.
+    async fn lock_accounts(&mut self, accounts: &[(EmployeeId, LeaveTypeId)]) -> Result<(), StoreError>;
     /// A lot.
     async fn lot(&mut self, id: LeaveLotId) -> Result<Option<LeaveLot>, StoreError>;
     /// The lots of an employee, of one type or of all.
@@ -113,6 +117,10 @@ pub trait LeaveLedger: Send {
         employee: EmployeeId,
         leave_type: Option<LeaveTypeId>,
     ) -> Result<Vec<LeavePosting>, StoreError>;
+    /// The lots of many employees, with few statements.
+    async fn lots_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeaveLot>, StoreError>;
+    /// The postings of many employees, in the order of posting, with few statements.
+    async fn postings_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeavePosting>, StoreError>;
     /// Adds lots; `leave_lot_plan_key` lets a leave policy write each of its lots once.
     async fn insert_lots(&mut self, lots: &[LeaveLot]) -> Result<(), StoreError>;
     /// Adds postings; `leave_posting_undone_once` lets a posting be undone once.

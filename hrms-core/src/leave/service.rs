@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::account::{AccountKey, demands, read_ledger};
+use super::account::{AccountKey, demands};
 use super::day_count::CountedDay;
 use super::ledger::{Ledger, Uncovered};
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
@@ -97,7 +97,7 @@ impl LeaveService<'_> {
         let (view, standing, leave_type) = asked.into_view(actor, ask.note, now);
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
         work.leave_requests().insert(&view.request, &view.day_count).await?;
-        let ledger = read_ledger(&mut *work, key.employee_id, key.leave_type_id).await?;
+        let ledger = self.shown(&mut *work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
         check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all)?;
         let change = Change::created(&view.request);
         emit(&mut work, "leave_request.submitted", &view.request, &standing, change);
@@ -120,9 +120,11 @@ impl LeaveService<'_> {
         if refusal.is_none() && tx.leave_requests().is_occupied(key.employee_id, &wanted).await? {
             refusal = Some(LeaveError::Overlaps);
         }
-        let mut ledger = read_ledger(&mut *tx, key.employee_id, key.leave_type_id).await?;
+        let (view, standing, leave_type) = asked.into_view(actor, None, now);
+        let today = standing.today.max(period.ends_on);
+        let ledger = self.shown(&mut *tx, key.employee_id, &leave_type, today, Vec::new()).await?;
         let before = BalanceMinutes::of(&ledger, period.ends_on).available;
-        ledger.pending.extend(demands(&view));
+        let ledger = self.shown(&mut *tx, key.employee_id, &leave_type, today, demands(&view)).await?;
         let after = BalanceMinutes::of(&ledger, period.ends_on).available;
         let uncovered = check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all);
         let refusal = refusal.or(uncovered.err());
@@ -280,9 +282,10 @@ impl LeaveService<'_> {
             }
             let no_type = CommonError::unknown_reference("/leave_type_id");
             let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
-            let mut ledger = read_ledger(&mut *work, key.employee_id, key.leave_type_id).await?;
             // Not among the pending ones any more, as it was decided above.
-            ledger.pending.extend(demands(&view));
+            let asked = demands(&view);
+            let mut ledger =
+                self.written(&mut work, key.employee_id, &leave_type, standing.today, asked).await?;
             check_covered(&ledger, &view.request, &leave_type, |uncovered| match uncovered.request {
                 0 => 0,
                 own => own + uncovered.advanced,
@@ -342,7 +345,10 @@ impl LeaveService<'_> {
             other => other?,
         }
         if status == RequestStatus::Cancelled {
-            let mut ledger = read_ledger(&mut *work, key.employee_id, key.leave_type_id).await?;
+            let no_type = CommonError::unknown_reference("/leave_type_id");
+            let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
+            let mut ledger =
+                self.written(&mut work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
             let undone = ledger.undo(id);
             let postings = self.post(actor, &mut work, &standing, &key, &mut ledger, undone);
             work.leave_ledger().append(&postings).await?;

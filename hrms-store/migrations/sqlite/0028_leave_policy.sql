@@ -38,7 +38,9 @@ CREATE INDEX leave_policy_version_policy_idx ON leave_policy_version (tenant_id,
 CREATE TRIGGER leave_policy_version_append_only_update BEFORE UPDATE ON leave_policy_version BEGIN
     SELECT RAISE(ABORT, 'leave_policy_version_append_only');
 END;
-CREATE TRIGGER leave_policy_version_append_only_delete BEFORE DELETE ON leave_policy_version BEGIN
+-- It goes when its organisation is purged, as the audit log does.
+CREATE TRIGGER leave_policy_version_append_only_delete BEFORE DELETE ON leave_policy_version
+WHEN NOT EXISTS (SELECT 1 FROM audit_purge WHERE tenant_id = OLD.tenant_id) BEGIN
     SELECT RAISE(ABORT, 'leave_policy_version_append_only');
 END;
 

@@ -20,7 +20,7 @@ use hrms_core::{
 };
 
 use crate::instant::Instant;
-use crate::query::{Query, insert_many, params};
+use crate::query::{CHUNK, Query, insert_many, params};
 use crate::sql::{SqlTx, corrupt};
 
 #[derive(FromRow)]
@@ -320,6 +320,9 @@ struct PostingRow {
     purpose: Option<String>,
 }
 
+const SELECT_POSTING: &str = "SELECT id, employee_id, leave_type_id, lot_id, request_id, kind, minutes, effective_on, \
+     booked_on, posted_at, posted_by, reverses_id, plan_key, purpose FROM leave_posting WHERE tenant_id = ";
+
 impl TryFrom<PostingRow> for LeavePosting {
     type Error = StoreError;
 
@@ -370,6 +373,23 @@ impl LeaveLedger for SqlTx {
         Ok(())
     }
 
+    async fn lock_accounts(&mut self, accounts: &[(EmployeeId, LeaveTypeId)]) -> Result<(), StoreError> {
+        let tenant = self.tenant;
+        // Always in the same order, so that two who lock many can't wait for each other.
+        let mut accounts = accounts.to_vec();
+        accounts.sort_unstable();
+        accounts.dedup();
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO leave_account (tenant_id, employee_id, leave_type_id, changes) VALUES ",
+            accounts.into_iter().map(|(employee, leave_type)| params![tenant, employee, leave_type, 1_i64]),
+            " ON CONFLICT (tenant_id, employee_id, leave_type_id) \
+             DO UPDATE SET changes = leave_account.changes + 1",
+        )
+        .await?;
+        Ok(())
+    }
+
     async fn lot(&mut self, id: LeaveLotId) -> Result<Option<LeaveLot>, StoreError> {
         let mut query = Query::new(SELECT_LOT);
         query.bind(self.tenant).push(" AND id = ").bind(id);
@@ -387,15 +407,38 @@ impl LeaveLedger for SqlTx {
         query.all::<LotRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }
 
+    async fn lots_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeaveLot>, StoreError> {
+        let mut found = Vec::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(SELECT_LOT);
+            query.bind(self.tenant).push(" AND employee_id IN ").list(employees.iter().copied());
+            query.push(" ORDER BY id");
+            for row in query.all::<LotRow>(&mut self.conn).await? {
+                found.push(row.try_into()?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn postings_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeavePosting>, StoreError> {
+        let mut found = Vec::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(SELECT_POSTING);
+            query.bind(self.tenant).push(" AND employee_id IN ").list(employees.iter().copied());
+            query.push(" ORDER BY id");
+            for row in query.all::<PostingRow>(&mut self.conn).await? {
+                found.push(row.try_into()?);
+            }
+        }
+        Ok(found)
+    }
+
     async fn postings(
         &mut self,
         employee: EmployeeId,
         leave_type: Option<LeaveTypeId>,
     ) -> Result<Vec<LeavePosting>, StoreError> {
-        let mut query = Query::new(
-            "SELECT id, employee_id, leave_type_id, lot_id, request_id, kind, minutes, effective_on, booked_on, \
-             posted_at, posted_by, reverses_id, plan_key, purpose FROM leave_posting WHERE tenant_id = ",
-        );
+        let mut query = Query::new(SELECT_POSTING);
         of_account(query.bind(self.tenant), employee, leave_type);
         query.push(" ORDER BY id");
         query.all::<PostingRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()

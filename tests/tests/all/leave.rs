@@ -400,4 +400,5 @@ hrms_tests::on_every_engine!(
 mod cases;
 mod counting;
 mod parallel;
+mod plans;
 mod policies;

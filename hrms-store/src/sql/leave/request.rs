@@ -13,7 +13,7 @@ use hrms_core::leave::{
 use hrms_core::{EmployeeId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version};
 
 use crate::instant::Instant;
-use crate::query::{Param, Query, insert_many, params};
+use crate::query::{CHUNK, Param, Query, insert_many, params};
 use crate::sql::visibility::visible;
 use crate::sql::{SqlTx, corrupt};
 
@@ -189,6 +189,20 @@ impl LeaveRequestRepo for SqlTx {
         query.push(" AND r.ends_on >= ").bind(from).push(" AND r.starts_on <= ").bind(last);
         query.push(" ORDER BY r.id");
         query.all::<CountedRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn pending_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeaveRequestView>, StoreError> {
+        let mut found = Vec::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(SELECT);
+            query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
+            query.push(" AND r.status = 'pending' AND r.employee_id IN ").list(employees.iter().copied());
+            query.push(" ORDER BY r.id");
+            for row in query.all::<CountedRow>(&mut self.conn).await? {
+                found.push(row.try_into()?);
+            }
+        }
+        Ok(found)
     }
 
     async fn is_occupied(

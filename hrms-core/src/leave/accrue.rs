@@ -1,0 +1,205 @@
+//! The job that writes down what leave policies credit, carry over and let lapse.
+//!
+//! Balances don't wait for it: they are replayed whenever they are read. It makes the ledger complete for those who
+//! read the ledger itself, and can be put on a schedule.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::SignedDuration;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::account::demands;
+use super::ledger::{LeaveLot, LeavePosting, Ledger};
+use super::planned::Planning;
+use super::{LeaveError, LeaveService, LeaveType};
+use crate::actor::Actor;
+use crate::employee::{EmployeeFilter, EmployeeSort};
+use crate::error::StoreError;
+use crate::hrms::Work;
+use crate::id::{EmployeeId, LeaveTypeId};
+use crate::job::{Job, JobContext, JobError, Outcome, Progress};
+use crate::page::{PageRequest, Position};
+use crate::policy::{Permission, Resource, Visibility};
+use crate::store::Tx;
+use crate::validate::time_zone;
+
+/// Employees of one unit of work.
+const BATCH: u16 = 500;
+
+/// Writes down what leave policies credited, carried over and let lapse until today, for the whole organisation.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccrueLeave {}
+
+/// What a run wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Accrued {
+    /// Employees looked at.
+    pub employees: usize,
+    /// Lots that were added.
+    pub lots: usize,
+    /// Postings that were added.
+    pub postings: usize,
+}
+
+impl Accrued {
+    fn add(&mut self, more: Self) {
+        self.employees += more.employees;
+        self.lots += more.lots;
+        self.postings += more.postings;
+    }
+}
+
+impl Job for AccrueLeave {
+    const KIND: &'static str = "leave.accrue";
+    const TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
+    const SCHEDULABLE: bool = true;
+
+    async fn run(&self, cx: &JobContext) -> Result<Outcome, JobError> {
+        let mut sum = Accrued::default();
+        let mut after = None;
+        loop {
+            let actor = cx.actor_now().await?;
+            let leave = cx.hrms().leave();
+            cx.hrms().require(&actor, Permission::LeaveGrant, &Resource::organization())?;
+            let mut work = cx.hrms().begin(&actor).await?;
+            let done = u32::try_from(sum.employees).unwrap_or(u32::MAX);
+            cx.progress_in(&mut work, &Progress { done, total: None, message: None }).await?;
+            let (written, next) = leave.accrue_batch(&mut work, after).await?;
+            work.commit(()).await?;
+            sum.add(written);
+            if next.is_none() {
+                return Outcome::done(sum);
+            }
+            after = next;
+        }
+    }
+}
+
+/// What accounts of a batch of employees lack.
+#[derive(Default)]
+struct Missing {
+    lots: Vec<LeaveLot>,
+    postings: Vec<LeavePosting>,
+}
+
+impl LeaveService<'_> {
+    /// Writes down what leave policies credited, carried over and let lapse until today, for the whole
+    /// organisation: what the job does, for programs without jobs. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// When the actor may not grant leave in the whole organisation.
+    pub async fn accrue(&self, actor: &Actor) -> Result<Accrued, LeaveError> {
+        self.0.require(actor, Permission::LeaveGrant, &Resource::organization())?;
+        let mut sum = Accrued::default();
+        let mut after = None;
+        loop {
+            let mut work = self.0.begin(actor).await?;
+            let (written, next) = self.accrue_batch(&mut work, after).await?;
+            work.commit(()).await?;
+            sum.add(written);
+            if next.is_none() {
+                return Ok(sum);
+            }
+            after = next;
+        }
+    }
+
+    /// Writes what the accounts of the next batch of employees lack today; how far it came, if there are more.
+    async fn accrue_batch(
+        &self,
+        work: &mut Work,
+        after: Option<Position>,
+    ) -> Result<(Accrued, Option<Position>), LeaveError> {
+        let now = work.now();
+        let utc = now.to_zoned(TimeZone::UTC).date();
+        let filter = EmployeeFilter::everybody(Visibility::ALL, utc);
+        let page = PageRequest { sort: EmployeeSort::Number, limit: BATCH, after, descending: false };
+        let mut rows = work.employees().list(&filter, &page).await?;
+        let is_last = rows.len() <= usize::from(BATCH);
+        rows.truncate(usize::from(BATCH));
+        let position = |number: &str, id: EmployeeId| Position { key: number.to_owned(), id: id.as_uuid() };
+        let next = rows.last().filter(|_| !is_last).map(|row| position(&row.view.number, row.view.id));
+        let zone = |name: &Option<String>| name.as_deref().and_then(time_zone).unwrap_or(TimeZone::UTC);
+        let today: HashMap<EmployeeId, Date> =
+            rows.iter().map(|row| (row.view.id, now.to_zoned(zone(&row.time_zone)).date())).collect();
+        let mut written = Accrued { employees: rows.len(), ..Accrued::default() };
+        // Most days nothing is missing: only accounts that lack something are locked, and looked at again.
+        let all = self.missing(&mut **work, &today, now).await?;
+        if all.is_empty() {
+            return Ok((written, next));
+        }
+        let accounts: Vec<(EmployeeId, LeaveTypeId)> = all.into_keys().collect();
+        work.leave_ledger().lock_accounts(&accounts).await?;
+        let locked: HashSet<(EmployeeId, LeaveTypeId)> = accounts.iter().copied().collect();
+        let today = accounts.iter().filter_map(|(id, _)| Some((*id, *today.get(id)?))).collect();
+        let (mut lots, mut postings) = (Vec::new(), Vec::new());
+        for (account, missing) in self.missing(&mut **work, &today, now).await? {
+            if locked.contains(&account) {
+                lots.extend(missing.lots);
+                postings.extend(missing.postings);
+            }
+        }
+        work.leave_ledger().insert_lots(&lots).await?;
+        work.leave_ledger().append(&postings).await?;
+        written.lots = lots.len();
+        written.postings = postings.len();
+        Ok((written, next))
+    }
+
+    /// What has come due and isn't written, by account; a few statements for all of them.
+    async fn missing(
+        &self,
+        tx: &mut dyn Tx,
+        today: &HashMap<EmployeeId, Date>,
+        now: jiff::Timestamp,
+    ) -> Result<HashMap<(EmployeeId, LeaveTypeId), Missing>, StoreError> {
+        let employees: Vec<EmployeeId> = today.keys().copied().collect();
+        let types = tx.leave_types().all().await?;
+        let planning = Planning::load(tx, &employees).await?;
+        let mut ledgers: HashMap<(EmployeeId, LeaveTypeId), Ledger> = HashMap::new();
+        for lot in tx.leave_ledger().lots_of(&employees).await? {
+            ledgers.entry((lot.employee_id, lot.leave_type_id)).or_default().lots.push(lot);
+        }
+        for posting in tx.leave_ledger().postings_of(&employees).await? {
+            ledgers.entry((posting.employee_id, posting.leave_type_id)).or_default().postings.push(posting);
+        }
+        for view in tx.leave_requests().pending_of(&employees).await? {
+            let key = (view.request.employee_id, view.request.leave_type_id);
+            ledgers.entry(key).or_default().pending.extend(demands(&view));
+        }
+        let mut missing = HashMap::new();
+        let mut ids = || self.0.ids().next();
+        for (employee, today) in today {
+            for leave_type in &types {
+                let key = (*employee, leave_type.id);
+                let stored = ledgers.remove(&key).unwrap_or_default();
+                let due = due(&planning, *employee, leave_type, stored, *today, now, &mut ids);
+                if !due.lots.is_empty() || !due.postings.is_empty() {
+                    missing.insert(key, due);
+                }
+            }
+        }
+        Ok(missing)
+    }
+}
+
+/// What an account lacks by a day. Which lots pay for leave in advance is left to bookings, so that it
+/// doesn't depend on when this ran.
+fn due(
+    planning: &Planning,
+    employee: EmployeeId,
+    leave_type: &LeaveType,
+    stored: Ledger,
+    today: Date,
+    now: jiff::Timestamp,
+    ids: &mut dyn FnMut() -> uuid::Uuid,
+) -> Missing {
+    let replayed = planning.replayed(employee, leave_type, stored, today, now, ids);
+    Missing {
+        lots: replayed.lots.into_iter().filter(|lot| lot.valid_from <= today).collect(),
+        postings: replayed.postings.into_iter().filter(|one| one.effective_on <= today).collect(),
+    }
+}
