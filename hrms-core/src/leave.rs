@@ -11,6 +11,7 @@ mod ask;
 mod balance;
 mod day_count;
 mod error;
+mod explain;
 mod holiday;
 mod hours;
 mod leave_type;
@@ -38,6 +39,7 @@ pub use day_count::{
     CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_working_days, total_minutes,
 };
 pub use error::LeaveError;
+pub use explain::{ExplainedCredit, ExplainedLot, LeaveExplanation};
 pub use holiday::{Holiday, HolidayRepo, HolidayService, NewHoliday};
 pub use hours::{DayHours, OccupiedTime, TimeOfDay};
 pub use leave_type::{

@@ -3,8 +3,9 @@
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
-    DecisionNote, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveLotView, LeavePreview,
-    LeaveRequest, LeaveRequestQuery, LeaveRequestSort, LeaveRequestView, RequestStatus, SubmitLeave,
+    DecisionNote, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveExplanation, LeaveLotView,
+    LeavePreview, LeaveRequest, LeaveRequestQuery, LeaveRequestSort, LeaveRequestView, RequestStatus,
+    SubmitLeave,
 };
 use hrms_core::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,12 @@ endpoints! {
 
     /// Read one balance with the lots and the ledger's postings that it is made from.
     GET "/api/v1/leave-balances/{employee_id}/{leave_type_id}" => account, requires LeaveRead;
+
+    /// Explain one balance: where every minute of it comes from, in words and in data.
+    ///
+    /// Each lot with what stands on it, and for what a leave policy credited the version of its rules, the period,
+    /// proration, rounding and cuts.
+    GET "/api/v1/leave-balances/{employee_id}/{leave_type_id}/explain" => explain, requires LeaveRead;
 }
 
 /// The filters of the list.
@@ -203,4 +210,12 @@ async fn account(
     Query(query): Query<AsOf>,
 ) -> Result<Found<LeaveAccount>, LeaveError> {
     cx.hrms.leave().account(&cx.actor, path.employee_id, path.leave_type_id, query.as_of).await.map(Found)
+}
+
+async fn explain(
+    cx: Cx,
+    Path(path): Path<AccountPath>,
+    Query(query): Query<AsOf>,
+) -> Result<Found<LeaveExplanation>, LeaveError> {
+    cx.hrms.leave().explain(&cx.actor, path.employee_id, path.leave_type_id, query.as_of).await.map(Found)
 }

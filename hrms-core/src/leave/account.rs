@@ -82,7 +82,7 @@ impl Audited for LeaveLotView {
 }
 
 impl LeaveLotView {
-    fn of(lot: &LeaveLot, minutes_per_day: i64) -> Self {
+    pub(super) fn of(lot: &LeaveLot, minutes_per_day: i64) -> Self {
         Self {
             id: lot.id,
             employee_id: lot.employee_id,
@@ -128,7 +128,7 @@ pub struct LeaveBalance {
 }
 
 impl LeaveBalance {
-    fn of(ledger: &Ledger, employee_id: EmployeeId, leave_type: &LeaveType, as_of: Date) -> Self {
+    pub(super) fn of(ledger: &Ledger, employee_id: EmployeeId, leave_type: &LeaveType, as_of: Date) -> Self {
         let minutes = BalanceMinutes::of(ledger, as_of);
         let days = |minutes| days_text(minutes, leave_type.minutes_per_day);
         Self {
@@ -432,7 +432,7 @@ pub(super) fn demands(view: &LeaveRequestView) -> Vec<Demand> {
         .collect()
 }
 
-fn check_as_of(as_of: Option<Date>) -> Result<(), CommonError> {
+pub(super) fn check_as_of(as_of: Option<Date>) -> Result<(), CommonError> {
     let mut check = Check::new();
     if let Some(as_of) = as_of {
         check.date("/as_of", as_of);

@@ -115,12 +115,11 @@ impl LeaveService<'_> {
         let mut refusal = asked.refusal();
         let violations = asked.violations.iter().map(LeaveRefusal::of).collect();
         let (key, period) = (asked.key(), asked.period);
-        let (view, _, leave_type) = asked.into_view(actor, None, now);
+        let (view, standing, leave_type) = asked.into_view(actor, None, now);
         let wanted = view.request.occupied();
         if refusal.is_none() && tx.leave_requests().is_occupied(key.employee_id, &wanted).await? {
             refusal = Some(LeaveError::Overlaps);
         }
-        let (view, standing, leave_type) = asked.into_view(actor, None, now);
         let today = standing.today.max(period.ends_on);
         let ledger = self.shown(&mut *tx, key.employee_id, &leave_type, today, Vec::new()).await?;
         let before = BalanceMinutes::of(&ledger, period.ends_on).available;

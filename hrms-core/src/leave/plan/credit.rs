@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::amount::{Exact, RoundingMode, RoundingOf, decimal_text, floor, whole};
+use super::amount::{Exact, Rounding, RoundingMode, RoundingOf, decimal_text, floor, whole};
 use super::calendar::{Days, days_between, leave_year, periods};
 use super::rules::{AccrualPlan, CreditDay, Earning, Frequency, LossOfPay, MonthCutoff, Proration};
 use super::service::{PlanFacts, Span};
@@ -35,6 +35,10 @@ pub struct Derivation {
     pub policy_version_id: LeavePolicyVersionId,
     /// The number of the level, from 0.
     pub level: usize,
+    /// How often the level credits.
+    pub every: Frequency,
+    /// How credits are rounded; `null`: exact to the minute.
+    pub rounding: Option<Rounding>,
     /// The first day of the leave year that it counts in.
     pub leave_year_from: Date,
     /// The first day of the period.
@@ -158,6 +162,8 @@ impl Slice<'_> {
         let derivation = Derivation {
             policy_version_id: self.span.term.version,
             level: self.span.index,
+            every: self.span.level.every,
+            rounding: self.plan.rounding,
             leave_year_from: self.year.from,
             period_from: self.period.from,
             period_to: self.period.to,
@@ -306,14 +312,14 @@ fn worked_days(facts: &PlanFacts<'_>, within: Days) -> Exact {
 impl Derivation {
     /// The same in a sentence.
     #[must_use]
-    pub fn sentence(&self, every: Frequency) -> String {
+    pub fn sentence(&self) -> String {
         let served = days_between(self.served_from, self.served_to);
         let all = days_between(self.period_from, self.period_to);
         let mut text = format!(
             "Level {} credits {} minutes {} for {} to {} (exclusive)",
             self.level + 1,
             self.whole_minutes,
-            every.code().replace('_', " "),
+            self.every.code().replace('_', " "),
             self.period_from,
             self.period_to
         );

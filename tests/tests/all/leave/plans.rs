@@ -74,6 +74,37 @@ async fn a_policy_counts_without_any_run(store: &support::Fresh) {
     assert_eq!(w.hrms.leave().account(&w.hr(), w.asha, w.annual.id, far).await.unwrap(), first);
 }
 
+async fn a_balance_is_explained(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let rules = r#"{"accrual": {"levels": [{"earn": {"per_year": {"days": "19"}}, "every": "monthly"}],
+        "rounding": {"mode": "nearest", "step": {"days": "1"}}}}"#;
+    let policy = w.policy("monthly", AppliesTo::Everyone, rules).await;
+    w.grant(w.asha, "2").await;
+    let leave = w.hrms.leave();
+    let asked = w.submit(w.asha, date(2026, 12, 7), date(2026, 12, 9)).await.unwrap();
+    leave.approve(&w.manager(w.manager), asked.request.id, DecisionNote::default()).await.unwrap();
+    let why =
+        leave.explain(&w.employee(w.asha), w.asha, w.annual.id, Some(date(2026, 12, 31))).await.unwrap();
+    assert_eq!(why.sentence, "On 2026-12-31, 18 days are available: 21 granted, less 3 taken.");
+    // Ten credits and the grant by hand; the last two months got nothing, as the year's amount was reached.
+    assert_eq!((why.lots.len(), why.cut.len(), why.in_advance.len()), (11, 2, 0));
+    let october = why.lots.iter().find(|lot| lot.lot.valid_from == date(2026, 10, 31)).unwrap();
+    let credit = october.credit.as_ref().unwrap();
+    assert_eq!(credit.policy_version_id, policy.versions[0].id);
+    assert_eq!((credit.rounded_minutes, credit.cut_by_quota), (960, 480));
+    assert_eq!(
+        october.sentence,
+        "1 days by the leave policy, which can be used from 2026-10-31 on. Level 1 credits 760 minutes monthly for \
+         2026-10-01 to 2026-11-01 (exclusive); that is 760 minutes, rounded 960; 480 minutes are cut because the year's \
+         amount is reached."
+    );
+    // Every minute is there: what stands on the lots makes the balance.
+    let on_lots: i64 = why.lots.iter().flat_map(|lot| &lot.postings).map(|one| one.minutes).sum();
+    assert_eq!(on_lots, why.balance.minutes.available);
+    let hidden = leave.explain(&w.employee(w.colleague), w.asha, w.annual.id, None).await;
+    assert_eq!(code(hidden), "common.not-found");
+}
+
 async fn a_run_writes_what_is_due_once(store: &support::Fresh) {
     let w = World::new(store).await;
     w.policy("monthly", AppliesTo::Everyone, MONTHLY_18).await;
@@ -259,6 +290,7 @@ async fn no_run_changes_an_answer(store: &support::Fresh) {
 
 hrms_tests::on_every_engine!(
     a_policy_counts_without_any_run,
+    a_balance_is_explained,
     a_run_writes_what_is_due_once,
     no_run_changes_an_answer,
 );

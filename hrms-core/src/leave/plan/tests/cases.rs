@@ -248,7 +248,7 @@ fn unpaid_absence_reduces_a_credit_by_its_part_of_the_working_time() {
     assert_eq!(credits.iter().map(|one| one.minutes).collect::<Vec<_>>(), [360]);
     assert_eq!(credits[0].derivation.unpaid_part, "1/2");
     assert_eq!(
-        credits[0].derivation.sentence(Frequency::Monthly),
+        credits[0].derivation.sentence(),
         "Level 1 credits 720 minutes monthly for 2026-06-01 to 2026-07-01 (exclusive); unpaid absence takes 1/2 of \
          that away; that is 360 minutes, rounded 360."
     );
