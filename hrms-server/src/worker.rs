@@ -25,9 +25,6 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long the end of one job waits for the ends of others, so that they make room for one claim together.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// How soon after a claim that left slots free there is another one. Each costs about as much as ten jobs.
-const BREATH: Duration = Duration::from_millis(2);
-
 /// How often it is asked whether the organisation of a running job is still in use.
 const ASK: Duration = Duration::from_secs(2);
 
@@ -87,14 +84,8 @@ pub async fn run(
     let upkeep = tokio::spawn(upkeep::run(hrms.clone(), Arc::clone(&worker), retention, stopping.clone()));
     let mut running = Running::new(worker, Slots::new(slots));
     let jobs = hrms.jobs();
-    let mut claim_at = Instant::now();
     while !*stopping.borrow() {
-        // While jobs come one by one, a claim is for all that came meanwhile. After a quiet moment it is made at once.
-        tokio::time::sleep_until(claim_at).await;
         running.claim().await;
-        if running.slots.free() > 0 {
-            claim_at = Instant::now() + BREATH;
-        }
         tokio::select! {
             // All slots are taken, or nothing is due: a job that ends, a bell or the clock goes on.
             Some(ended) = running.tasks.join_next_with_id() => {

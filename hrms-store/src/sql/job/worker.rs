@@ -13,7 +13,7 @@ use crate::query::{Param, Query, params};
 use crate::store::SqlStore;
 
 /// So many ends are recorded in one statement.
-const CHUNK: usize = 256;
+const CHUNK: usize = 250;
 
 #[async_trait]
 impl JobDirectory for SqlStore {
@@ -107,11 +107,8 @@ pub(super) async fn finish(conn: &mut Conn, ended: &[&Ended], now: Timestamp) ->
         "WITH ended (e_tenant, e_id, e_lease, e_state, e_result, e_code, e_detail, e_run_at, e_uncounted, \
          e_finished_at) AS (VALUES ",
     );
-    // Rows of nothing make up for what is missing to the next power of two: so there are few texts of this statement, and the
-    // database knows them all.
-    let nothing = std::iter::repeat_n(NOTHING, ended.len().next_power_of_two() - ended.len());
-    for (index, row) in ended.iter().map(|ended| row(ended, now)).chain(nothing).enumerate() {
-        query.push(if index == 0 { "" } else { ", " }).list(row);
+    for (index, ended) in ended.iter().enumerate() {
+        query.push(if index == 0 { "" } else { ", " }).list(row(ended, now));
     }
     query.push(
         ") UPDATE job SET state = e_state, result = e_result, \
@@ -125,20 +122,6 @@ pub(super) async fn finish(conn: &mut Conn, ended: &[&Ended], now: Timestamp) ->
     );
     query.execute(conn).await
 }
-
-/// A row that is nobody's.
-const NOTHING: [Param; 10] = [
-    Param::Uuid(None),
-    Param::Uuid(None),
-    Param::Int(None),
-    Param::Text(None),
-    Param::Json(None),
-    Param::Text(None),
-    Param::Text(None),
-    Param::Instant(None),
-    Param::Int(None),
-    Param::Instant(None),
-];
 
 fn row(ended: &Ended, now: Timestamp) -> [Param; 10] {
     let (state, result, fault, run_at) = match &ended.finish {
