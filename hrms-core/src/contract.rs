@@ -147,6 +147,7 @@ macro_rules! store_contract {
             wrong_tries_end_a_session,
             a_changed_password_ends_other_sessions,
             a_reset_token_is_used_once,
+            who_chose_a_password_is_known,
             sessions_belong_to_their_user,
             admins_are_held_until_commit,
             an_organization_comes_with_its_admin,

@@ -16,6 +16,8 @@ pub struct KnownAccount {
     pub account: Account,
     /// Whether it can log in anywhere.
     pub active: bool,
+    /// Who chose the password, as long as nobody who reads the account's mail has chosen another one since.
+    pub password_chosen_by: Option<UserId>,
 }
 
 /// Accounts and memberships, across tenants.

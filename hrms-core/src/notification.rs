@@ -14,6 +14,7 @@ mod http_channel;
 mod kind;
 mod notice;
 mod repo;
+mod rescue;
 mod rules;
 mod service;
 mod settings;
@@ -34,7 +35,7 @@ use crate::id::{EventId, NotificationDeliveryId, NotificationId, UserId};
 pub use channel::{Channel, ChannelFault, EMAIL, INBOX, Outgoing};
 pub use deliver::DeliverNotifications;
 pub use error::NotificationError;
-pub use fan_out::{CREATED, Notifications};
+pub use fan_out::Notifications;
 pub use http_channel::{
     IssuedNotificationChannel, MOST_CHANNELS, NewNotificationChannel, NotificationChannel,
     NotificationChannelPatch, NotificationChannelRepo,
@@ -42,8 +43,8 @@ pub use http_channel::{
 pub use kind::{COMMON_VARIABLES, Mode, NOTIFICATION_TYPES, NotificationType, Text, Variable};
 pub use notice::{Notice, Notifier, To};
 pub use repo::{
-    DeliveryFilter, DeliverySort, InboxFilter, InboxSort, NotificationDeliveryRepo, NotificationRepo,
-    NotificationSettingsRepo, Recipient, Recipients,
+    DeliveryFilter, DeliverySort, InboxFilter, InboxSort, NotificationDeliveryRepo, NotificationDirectory,
+    NotificationRepo, NotificationSettingsRepo, Recipient, Recipients,
 };
 pub use service::{ChannelView, NotificationService, NotificationTypeView, Unread};
 pub use settings::{NotificationSettings, NotificationSettingsPatch, Preferences, PreferencesPatch};

@@ -21,8 +21,8 @@ use crate::leave::{HolidayRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, 
 use crate::location::LocationRepo;
 use crate::membership::MembershipDirectory;
 use crate::notification::{
-    NotificationChannelRepo, NotificationDeliveryRepo, NotificationRepo, NotificationSettingsRepo,
-    NotificationTemplateRepo,
+    NotificationChannelRepo, NotificationDeliveryRepo, NotificationDirectory, NotificationRepo,
+    NotificationSettingsRepo, NotificationTemplateRepo,
 };
 use crate::operator::OperatorDirectory;
 use crate::org_chart::OrgChartRepo;
@@ -173,6 +173,7 @@ pub trait Directory:
     + AuditDirectory
     + EventDirectory
     + WebhookDirectory
+    + NotificationDirectory
 {
 }
 
@@ -187,5 +188,6 @@ impl<T> Directory for T where
         + AuditDirectory
         + EventDirectory
         + WebhookDirectory
+        + NotificationDirectory
 {
 }

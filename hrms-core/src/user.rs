@@ -221,6 +221,11 @@ pub enum UserError {
         "who is linked to an employee sees their pay and private data, and you don't: invite them at the employee's own address, if it isn't you who changed that last"
     )]
     LinkNotYours,
+    /// Whoever chose the account's password could log in as the employee.
+    #[error(
+        "somebody else chose this account's password and could log in as the employee: have it reset by mail first"
+    )]
+    PasswordNotTheirs,
     /// The organisation would be left without an owner.
     #[error("this is the organisation's last owner")]
     LastOwner,
@@ -235,7 +240,11 @@ pub enum UserError {
 impl DomainError for UserError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::EmailTaken | Self::EmployeeTaken | Self::LastOwner | Self::Removed => ErrorKind::Conflict,
+            Self::EmailTaken
+            | Self::EmployeeTaken
+            | Self::PasswordNotTheirs
+            | Self::LastOwner
+            | Self::Removed => ErrorKind::Conflict,
             Self::RoleNotYours { .. } | Self::OwnEmployee | Self::LinkNotYours => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
@@ -248,6 +257,7 @@ impl DomainError for UserError {
             Self::RoleNotYours { .. } => "user.role-not-yours",
             Self::OwnEmployee => "user.own-employee",
             Self::LinkNotYours => "user.link-not-yours",
+            Self::PasswordNotTheirs => "user.password-not-theirs",
             Self::LastOwner => "user.last-owner",
             Self::Removed => "user.removed",
             Self::Common(common) => common.code(),
@@ -313,12 +323,18 @@ pub trait UserRepo: Send {
         page: &PageRequest<UserSort>,
     ) -> Result<Vec<User>, StoreError>;
 
-    /// Adds a new account and its membership here.
+    /// Adds a new account and its membership here; `chosen_by` chose its password, if that isn't whoever reads the
+    /// account's mail.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with `user_account_email_key`, `membership_employee_key`,
     /// `membership_role_fkey` when the organisation has no such role, or a foreign key.
-    async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError>;
+    async fn insert(
+        &mut self,
+        user: &User,
+        password_hash: &str,
+        chosen_by: Option<UserId>,
+    ) -> Result<(), StoreError>;
 
     /// Adds a membership of an account that is there.
     ///
@@ -462,7 +478,7 @@ impl UserService<'_> {
             updated_at: work.now(),
             version: Version::FIRST,
         };
-        work.users().insert(&user, &password_hash).await?;
+        work.users().insert(&user, &password_hash, actor.user_id()).await?;
         if new.must_change_password {
             let now = work.now();
             work.users().set_password_due(user.id, Some(now)).await?;
@@ -475,7 +491,7 @@ impl UserService<'_> {
     ///
     /// # Errors
     /// [`CommonError::Stale`]; [`UserError::RoleNotYours`]; [`UserError::OwnEmployee`];
-    /// [`UserError::LastOwner`]; [`UserError::EmployeeTaken`]; faulty fields.
+    /// [`UserError::LastOwner`]; [`UserError::EmployeeTaken`]; [`UserError::PasswordNotTheirs`]; faulty fields.
     pub async fn change(
         &self,
         actor: &Actor,
@@ -484,6 +500,11 @@ impl UserService<'_> {
         patch: UserPatch,
     ) -> Result<User, UserError> {
         self.0.require(actor, Permission::UserManage, &Resource::organization())?;
+        // Before the unit of work: accounts are the platform's. Once their owner chose it, it stays theirs.
+        let chosen_by = match patch.employee_id {
+            Patch::Set(_) => self.0.directory().account(id).await?.and_then(|known| known.password_chosen_by),
+            _ => None,
+        };
         let mut work = self.0.begin(actor).await?;
         let before = work.users().get(id).await?.ok_or(NOT_FOUND)?;
         if before.version != expected {
@@ -521,6 +542,11 @@ impl UserService<'_> {
         if user.employee_id != before.employee_id {
             user.former_employee_id = before.employee_id.or(before.former_employee_id);
             if user.employee_id.is_some() {
+                if let Some(by) = chosen_by
+                    && !lineage::counts_as(&mut *work, actor, by).await?
+                {
+                    return Err(UserError::PasswordNotTheirs);
+                }
                 lineage::vouch(&mut *work, actor, &mut user).await?;
             }
         }

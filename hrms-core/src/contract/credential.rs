@@ -1,7 +1,7 @@
 //! What sessions have proved, second factors, passwords and their resets.
 
 use crate::contract::fixture::{Subject as Store, all_at_once, at, id, tenant};
-use crate::contract::identity::{stored_session, stored_user};
+use crate::contract::identity::{stored_session, stored_user, user};
 use crate::id::{SessionId, TenantId, UserId};
 use crate::identity::{Demands, NewEmailChange, NewPassword, NewSession, Pending, Proof, Subject};
 use crate::policy::Role;
@@ -204,6 +204,31 @@ pub async fn a_reset_token_is_used_once(store: &impl Store) {
     assert_eq!(all_at_once(callers).await.into_iter().filter(|won| *won).count(), 1);
     assert!(store.session(&session, at(4)).await.unwrap().is_none());
     assert_eq!(store.account(user.id).await.unwrap().unwrap().password_hash, "another");
+}
+
+/// It is known who chose a password until whoever reads the account's mail chooses another one; a change by somebody who knew the
+/// old one says nothing.
+pub async fn who_chose_a_password_is_known(store: &impl Store) {
+    let tenant = tenant(store).await;
+    let maker = stored_user(store, tenant, &[Role::Admin]).await;
+    let user = user(&[Role::Employee]);
+    let mut tx = store.begin(tenant).await.unwrap();
+    tx.users().insert(&user, "hash", Some(maker.id)).await.unwrap();
+    tx.commit().await.unwrap();
+    let session = stored_session(store, Some(tenant), user.id).await;
+    let known = async || {
+        let facts = store.account(user.id).await.unwrap().unwrap().password_chosen_by;
+        let by_email = store.account_by_email(&user.email).await.unwrap().unwrap().password_chosen_by;
+        assert_eq!(facts, by_email);
+        facts
+    };
+    assert_eq!(known().await, Some(maker.id));
+    assert!(store.change_password(user.id, "hash", NEW, &session, at(1)).await.unwrap());
+    assert_eq!(known().await, Some(maker.id));
+    assert!(store.start_reset(&user.email, [1; 32], at(0), at(1), at(9)).await.unwrap());
+    assert!(store.reset_password([1; 32], NEW, at(2)).await.unwrap());
+    assert_eq!(known().await, None);
+    assert_eq!(store.account(maker.id).await.unwrap().unwrap().password_chosen_by, None);
 }
 
 /// Sessions are shown to, and ended by, their own user in their own organisation.

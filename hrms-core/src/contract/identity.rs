@@ -34,7 +34,7 @@ pub fn user(roles: &[Role]) -> User {
 pub async fn stored_user(store: &impl Store, tenant: TenantId, roles: &[Role]) -> User {
     let user = user(roles);
     let mut tx = store.begin(tenant).await.unwrap();
-    tx.users().insert(&user, "hash").await.unwrap();
+    tx.users().insert(&user, "hash", None).await.unwrap();
     tx.commit().await.unwrap();
     user
 }
@@ -125,7 +125,7 @@ pub async fn an_email_has_one_account(store: &impl Store) {
     let taken = stored_user(store, one, &[Role::Admin]).await;
     let second = User { email: taken.email.clone(), ..user(&[Role::Admin]) };
     let mut tx = store.begin(two).await.unwrap();
-    let refused = tx.users().insert(&second, "hash").await.unwrap_err();
+    let refused = tx.users().insert(&second, "hash", None).await.unwrap_err();
     assert_eq!(refused.constraint(), Some("user_account_email_key"), "{refused:?}");
     drop(tx);
     let mut tx = store.read(two).await.unwrap();
@@ -138,12 +138,12 @@ pub async fn dropped_work_leaves_no_account(store: &impl Store) {
     let user = user(&[Role::Admin]);
     {
         let mut tx = store.begin(tenant).await.unwrap();
-        tx.users().insert(&user, "hash").await.unwrap();
+        tx.users().insert(&user, "hash", None).await.unwrap();
         // What follows an account is the tenant's own work again.
         assert!(tx.organization().get().await.unwrap().is_some());
     }
     let mut tx = store.begin(tenant).await.unwrap();
-    tx.users().insert(&user, "hash").await.unwrap();
+    tx.users().insert(&user, "hash", None).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -173,7 +173,7 @@ pub async fn a_membership_names_a_real_employee(store: &impl Store) {
     let tenant = tenant(store).await;
     let user = User { employee_id: Some(EmployeeId::from_uuid(id())), ..user(&[Role::Employee]) };
     let mut tx = store.begin(tenant).await.unwrap();
-    let refused = match tx.users().insert(&user, "hash").await {
+    let refused = match tx.users().insert(&user, "hash", None).await {
         Err(refused) => refused,
         Ok(()) => tx.commit().await.unwrap_err(),
     };

@@ -140,6 +140,21 @@ pub async fn what_is_gathered_comes_when_it_is_due(store: &impl Subject) {
     let gathered = tx.notification_deliveries().gathered(user, "email", at(2), 9).await.unwrap();
     assert_eq!(gathered, std::slice::from_ref(third));
     assert!(tx.notification_deliveries().gathered(user, "sms", at(9), 9).await.unwrap().is_empty());
+    tx.commit().await.unwrap();
+    // What has ended and what isn't due yet isn't overdue; others' things are none of ours.
+    let overdue = async |before, after, limit| {
+        let mut found = store.overdue_notifications(at(before), after, limit).await.unwrap();
+        found.retain(|(one, _)| *one == tenant);
+        found
+    };
+    let mut ours = vec![(tenant, single.id), (tenant, third.id)];
+    ours.sort_unstable();
+    assert_eq!(overdue(3, None, 1000).await, ours);
+    let (first, rest) = ours.split_first().unwrap();
+    assert_eq!(overdue(3, Some(*first), 1000).await, rest);
+    assert_eq!(overdue(3, Some(*first), 1).await.len(), 1);
+    assert_eq!(overdue(2, None, 1000).await, [(tenant, single.id)]);
+    let mut tx = store.begin(tenant).await.unwrap();
     assert_eq!(
         tx.notification_deliveries().of(single.notification_id).await.unwrap(),
         std::slice::from_ref(single)

@@ -100,7 +100,7 @@ pub async fn a_role_in_use_stays(store: &impl Subject) {
         let (before, after) = (with_role(&jane, &used.code), with_role(&jane, role));
         let refused = tx.users().update(&after, before.version).await.unwrap_err();
         assert_eq!(refused.constraint(), Some("membership_role_fkey"));
-        let refused = tx.users().insert(&with_role(&user(&[]), role), "hash").await.unwrap_err();
+        let refused = tx.users().insert(&with_role(&user(&[]), role), "hash", None).await.unwrap_err();
         assert_eq!(refused.constraint(), Some("membership_role_fkey"));
     }
 }

@@ -16,10 +16,19 @@ pub struct EventType {
     pub about: &'static str,
     /// The form of its subject, as in `leave-requests/{leave_request_id}`.
     pub subject: &'static str,
-    /// The permission that a receiver needs on what it is about: one of these, by the data.
+    /// The permission that a receiver needs on what it is about: one of these, by the data. None for a type whose events
+    /// are each for one user and nobody else.
     pub permissions: &'static [Permission],
     /// What the data holds.
     pub data: &'static [DataField],
+}
+
+impl EventType {
+    /// Whether each event of it is for one user and nobody else: no permission opens it, and no webhook gets it.
+    #[must_use]
+    pub const fn is_addressed(&self) -> bool {
+        self.permissions.is_empty()
+    }
 }
 
 /// A field of an event's data.
@@ -61,7 +70,7 @@ pub const COMMON_DATA: &[DataField] = &[
 ];
 
 macro_rules! event_types {
-    ($($(#[doc = $about:literal])+ $name:literal on $subject:literal for $($permission:ident)|+ {
+    ($($(#[doc = $about:literal])+ $name:literal on $subject:literal $(for $($permission:ident)|+)? {
         $($field:ident: $form:ident $($optional:ident)?),* $(,)?
     })+) => {
         /// Every type of event that this library emits, in order of their names.
@@ -69,7 +78,7 @@ macro_rules! event_types {
             name: $name,
             about: concat!($($about),+).trim_ascii(),
             subject: $subject,
-            permissions: &[$(Permission::$permission),+],
+            permissions: &[$($(Permission::$permission),+)?],
             data: &[$(DataField {
                 name: stringify!($field),
                 form: DataForm::$form,
@@ -192,8 +201,8 @@ event_types! {
     "location.removed" on "locations/{location_id}" for LocationRead { location_id: Id }
     /// A location got a working pattern from a day on, or lost it.
     "location.work-pattern-assigned" on "locations/{location_id}" for LocationRead { location_id: Id, from: Date }
-    /// Somebody was told something, or told again. Only for whom it is: not for webhooks.
-    "notification.created" on "notifications/{notification_id}" for OrganizationRead {
+    /// Somebody was told something, or told again. Only they hear of it, and no webhook.
+    "notification.created" on "notifications/{notification_id}" {
         notification_id: Id, user_id: Id, type: Text,
     }
     /// The organisation's own settings were changed.

@@ -112,6 +112,8 @@ pub struct AccountFacts {
     pub password_hash: String,
     /// Whether the password is long enough only together with a second factor.
     pub password_needs_factor: bool,
+    /// Who chose the password, as long as nobody who reads the account's mail has chosen another one since.
+    pub password_chosen_by: Option<UserId>,
     /// Whether it has a second factor.
     pub enrolled: bool,
     /// Whether it operates the service.

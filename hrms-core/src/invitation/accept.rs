@@ -12,9 +12,10 @@ use crate::id::{RequestId, UserId};
 use crate::identity::{Client, MyOrganization};
 use crate::invitation::token::Token;
 use crate::invitation::{
-    InvitationError, InvitationService, InvitationStatus, StoredInvitation, event, link, write,
+    Invitation, InvitationError, InvitationService, InvitationStatus, StoredInvitation, event, link, write,
 };
 use crate::job::requester;
+use crate::membership::KnownAccount;
 use crate::organization::{Organization, OrganizationStatus};
 use crate::password;
 use crate::policy::{Permission, Resource, Rules};
@@ -119,7 +120,7 @@ impl InvitationService<'_> {
     /// # Errors
     /// [`InvitationError::InvalidToken`]; [`InvitationError::InviterGone`]; [`InvitationError::ProofRequired`];
     /// [`InvitationError::Identity`] when the proof isn't good; [`InvitationError::AlreadyMember`];
-    /// [`UserError::EmployeeTaken`]; faulty fields; [`CommonError::Busy`].
+    /// [`UserError::EmployeeTaken`]; [`UserError::PasswordNotTheirs`]; faulty fields; [`CommonError::Busy`].
     pub async fn accept(
         &self,
         with: Accept,
@@ -136,6 +137,7 @@ impl InvitationService<'_> {
             check.done()?;
             let password = with.password.ok_or(InvitationError::ProofRequired)?;
             self.0.identity().prove(&known, password, with.otp, &client).await?;
+            require_own_password(&known, &invitation)?;
             return self.settle(&token, (known.account.id, client.address), None, name, request).await;
         }
         let Some(password) = with.password else {
@@ -163,9 +165,8 @@ impl InvitationService<'_> {
         let request = by.request();
         let Good { stored, .. } = self.look(&token, request).await?;
         let known = self.0.directory().account_by_email(&stored.invitation.email).await?;
-        if !known.is_some_and(|known| known.active && known.account.id == user) {
-            return Err(InvitationError::OtherAccount);
-        }
+        let own = known.filter(|known| known.active && known.account.id == user);
+        require_own_password(&own.ok_or(InvitationError::OtherAccount)?, &stored.invitation)?;
         let from = by.context().address;
         self.settle(&token, (user, from), None, stored.invitation.name, request).await
     }
@@ -275,7 +276,7 @@ impl InvitationService<'_> {
                 again
             }
             (None, Some(hash)) => {
-                work.users().insert(&joined, hash).await.map_err(account_came_up)?;
+                work.users().insert(&joined, hash, None).await.map_err(account_came_up)?;
                 joined
             }
             (None, None) => {
@@ -292,6 +293,14 @@ impl InvitationService<'_> {
         let organization =
             MyOrganization { id: organization.id, slug: organization.slug, name: organization.name };
         Ok(work.commit(Joined { organization, user_id: user, email: joined.email }).await?)
+    }
+}
+
+/// Refuses to make an account that somebody else chose the password of an employee's.
+fn require_own_password(known: &KnownAccount, invitation: &Invitation) -> Result<(), InvitationError> {
+    match (invitation.employee_id, known.password_chosen_by) {
+        (Some(_), Some(_)) => Err(UserError::PasswordNotTheirs.into()),
+        _ => Ok(()),
     }
 }
 

@@ -268,6 +268,7 @@ pub async fn run_until_idle(hrms: &Hrms, registry: &JobRegistry) -> Result<usize
         relay.pass().await?;
         worker.rescue().await?;
         hrms.webhooks().rescue().await?;
+        hrms.notifications().rescue().await?;
         let claimed = worker.claim(1).await?;
         if claimed.is_empty() {
             return Ok(runs);

@@ -172,21 +172,26 @@ impl DeliverNotifications {
         now: Timestamp,
     ) -> Result<Option<Due>, JobError> {
         let (hrms, tenant) = (cx.hrms(), cx.actor().tenant());
-        let waited = |one: &Notification| now.duration_since(one.updated_at) > JUST_NOW;
-        let mut hidden = Vec::new();
-        for one in told.iter().filter(|one| waited(one)) {
-            let security = hrms.notification_type(&one.r#type).is_some_and(|kind| kind.security);
-            let Some(sequence) = tx.events().sequence_of(one.event_id).await?.filter(|_| !security) else {
-                continue;
-            };
+        let security =
+            |one: &Notification| hrms.notification_type(&one.r#type).is_some_and(|kind| kind.security);
+        let waited = |one: &&Notification| now.duration_since(one.updated_at) > JUST_NOW && !security(one);
+        let mut events = Vec::new();
+        for one in told.iter().filter(waited) {
+            let Some(sequence) = tx.events().sequence_of(one.event_id).await? else { continue };
             let event = tx.events().after(sequence.saturating_sub(1), 1).await?.into_iter().next();
-            let Some(event) = event.filter(|event| event.caused_by != Some(self.user_id)) else { continue };
-            let actor = acting(hrms, tx, tenant, recipient, event.request).await?;
-            let may = match actor {
-                Some(actor) => hrms.events().may_receive_in(tx, &actor, &event).await?,
+            events.extend(
+                event.filter(|event| event.caused_by != Some(self.user_id)).map(|event| (one.id, event)),
+            );
+        }
+        let Some((_, first)) = events.first() else { return Ok(None) };
+        let actor = acting(hrms, tx, tenant, recipient, first.request).await?;
+        let mut hidden = Vec::new();
+        for (id, event) in &events {
+            let may = match &actor {
+                Some(actor) => hrms.events().may_receive_in(tx, actor, event).await?,
                 None => false,
             };
-            hidden.extend((!may).then_some(one.id));
+            hidden.extend((!may).then_some(*id));
         }
         let gone: Vec<_> = due.iter().filter(|one| hidden.contains(&one.notification_id)).cloned().collect();
         Ok((!gone.is_empty()).then_some(Due::Drop(gone, "not-permitted")))

@@ -17,8 +17,8 @@ use crate::notification::service::sendable;
 use crate::notification::texts::{Told, choose, fill};
 use crate::notification::{
     DeliverNotifications, INBOX, KEPT_DAYS, Mode, Notice, Notification, NotificationDelivery,
-    NotificationDeliveryState, NotificationSettings, NotificationType, REPEATED_MINUTES, Recipient,
-    Recipients, To, after_quiet, next_time,
+    NotificationDeliveryState, NotificationSettings, NotificationTemplate, NotificationType,
+    REPEATED_MINUTES, Recipient, Recipients, To, after_quiet, next_time,
 };
 use crate::organization::Organization;
 use crate::page::{MAX_LIMIT, PageRequest, Position};
@@ -28,7 +28,7 @@ use crate::store::Tx;
 use crate::validate::time_zone;
 
 /// The event that says that somebody was told something. It is for nobody else.
-pub const CREATED: &str = "notification.created";
+const CREATED: &str = "notification.created";
 
 /// The subscriber that turns events into notifications.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +43,8 @@ impl Subscriber for Notifications {
     async fn handle(&self, work: &mut Work, events: &[Event]) -> Result<(), JobError> {
         let Some(organization) = work.organization().get().await? else { return Ok(()) };
         let notifiers = work.hrms().notifiers();
-        for event in events.iter().filter(|event| event.kind != CREATED) {
+        let addressed = |event: &Event| matches!(event.resource.details, Details::User(_));
+        for event in events.iter().filter(|event| !addressed(event)) {
             for notifier in notifiers.iter() {
                 for notice in notifier.notices(work, event).await? {
                     tell(work, &organization, event, &notice).await?;
@@ -55,6 +56,17 @@ impl Subscriber for Notifications {
         }
         Ok(())
     }
+}
+
+/// What is the same for everybody who is told of a notice.
+struct Telling<'a> {
+    organization: &'a Organization,
+    event: &'a Event,
+    kind: &'static NotificationType,
+    /// The channels by which anything can be sent at present.
+    channels: Vec<String>,
+    /// The organisation's own texts of the type.
+    texts: Vec<NotificationTemplate>,
 }
 
 /// Tells a notice to everybody whom it is for and who may know.
@@ -69,11 +81,14 @@ async fn tell(
         tracing::error!(kind = notice.kind, "a notifier told something of a type that it doesn't declare");
         return Ok(());
     };
+    let channels = sendable(&hrms, &mut **work).await?;
+    let texts = work.notification_templates().of(kind.name).await?;
+    let telling = Telling { organization, event, kind, channels, texts };
     for to in &notice.to {
         let mut told = false;
         for recipient in whom(work, to).await? {
             let Some(notice) = for_one(work, event, notice, kind, &recipient).await? else { continue };
-            tell_one(work, organization, event, &notice, kind, &recipient).await?;
+            tell_one(work, &telling, &notice, &recipient).await?;
             told = true;
         }
         if told {
@@ -184,15 +199,13 @@ pub(super) async fn acting(
 /// Writes what one person is told.
 async fn tell_one(
     work: &mut Work,
-    organization: &Organization,
-    event: &Event,
+    telling: &Telling<'_>,
     notice: &Notice,
-    kind: &NotificationType,
     recipient: &Recipient,
 ) -> Result<(), CommonError> {
-    let now = work.now();
+    let (now, event, kind) = (work.now(), telling.event, telling.kind);
     let settings = work.notification_settings().hold(recipient.user_id, now).await?;
-    let text = in_words(work, organization, notice, kind, recipient, &settings).await?;
+    let text = in_words(telling, notice, recipient, &settings);
     let since = now.checked_sub(SignedDuration::from_mins(REPEATED_MINUTES)).unwrap_or(now);
     let user = recipient.user_id;
     let repeated = match kind.security {
@@ -225,8 +238,8 @@ async fn tell_one(
         created_at: now,
         updated_at: now,
     };
-    let zone = zone_of(organization, recipient, &settings);
-    let deliveries = deliveries(work, &notification, kind, &settings, &zone).await?;
+    let zone = zone_of(telling.organization, recipient, &settings);
+    let deliveries = deliveries(work, telling, &notification, &settings, &zone);
     if (!notification.in_inbox && deliveries.is_empty())
         || !work.notifications().insert(&notification).await?
     {
@@ -260,38 +273,31 @@ fn announce(work: &mut Work, notification: &Notification) {
 }
 
 /// One for each channel that is there and wanted.
-async fn deliveries(
-    work: &mut Work,
+fn deliveries(
+    work: &Work,
+    telling: &Telling<'_>,
     notification: &Notification,
-    kind: &NotificationType,
     settings: &NotificationSettings,
     zone: &TimeZone,
-) -> Result<Vec<NotificationDelivery>, CommonError> {
-    let (hrms, now) = (work.hrms().clone(), notification.created_at);
-    let channels = sendable(&hrms, &mut **work).await?;
-    let mut deliveries = Vec::new();
-    for channel in channels {
-        let mode = settings.mode(kind, &channel);
-        if mode == Mode::Off {
-            continue;
-        }
-        deliveries.push(NotificationDelivery {
-            id: NotificationDeliveryId::from_uuid(hrms.ids().next()),
-            notification_id: notification.id,
-            user_id: notification.user_id,
-            r#type: notification.r#type.clone(),
-            channel,
-            state: NotificationDeliveryState::Waiting,
-            digest: mode == Mode::Digest,
-            attempts: 0,
-            due_at: Some(due(now, kind, mode, settings, zone)),
-            error: None,
-            sent_at: None,
-            created_at: now,
-            updated_at: now,
-        });
-    }
-    Ok(deliveries)
+) -> Vec<NotificationDelivery> {
+    let (kind, now) = (telling.kind, notification.created_at);
+    let wanted = telling.channels.iter().map(|channel| (channel, settings.mode(kind, channel)));
+    let delivery = |(channel, mode): (&String, Mode)| NotificationDelivery {
+        id: NotificationDeliveryId::from_uuid(work.hrms().ids().next()),
+        notification_id: notification.id,
+        user_id: notification.user_id,
+        r#type: notification.r#type.clone(),
+        channel: channel.clone(),
+        state: NotificationDeliveryState::Waiting,
+        digest: mode == Mode::Digest,
+        attempts: 0,
+        due_at: Some(due(now, kind, mode, settings, zone)),
+        error: None,
+        sent_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    wanted.filter(|(_, mode)| *mode != Mode::Off).map(delivery).collect()
 }
 
 /// When something is sent that was told now.
@@ -321,27 +327,25 @@ pub(super) fn zone_of(
 }
 
 /// What somebody is told, in their language, or else in the organisation's.
-async fn in_words(
-    work: &mut Work,
-    organization: &Organization,
+fn in_words(
+    telling: &Telling<'_>,
     notice: &Notice,
-    kind: &NotificationType,
     recipient: &Recipient,
     settings: &NotificationSettings,
-) -> Result<Told, CommonError> {
-    let languages: Vec<&str> =
-        settings.language.iter().chain([&organization.language]).map(String::as_str).collect();
-    let template = choose(work, kind, &languages).await?;
+) -> Told {
+    let (kind, organization) = (telling.kind, telling.organization);
+    let languages = settings.language.iter().chain([&organization.language]).map(String::as_str);
+    let template = choose(kind, &telling.texts, languages);
     let mut values: BTreeMap<&str, String> =
         notice.values.iter().map(|(name, value)| (*name, value.clone())).collect();
     values.insert("organization", organization.name.clone());
     values.insert("recipient", recipient.name.clone());
-    Ok(fill(kind, &template, &values).unwrap_or_else(|(_, fault)| {
+    fill(kind, &template, &values).unwrap_or_else(|(_, fault)| {
         // Texts are checked when they are written.
         tracing::error!(kind = kind.name, %fault, "a text can't be filled in");
         let (title, body) = (kind.name.to_owned(), kind.about.to_owned());
         Told { language: "en".to_owned(), title, body }
-    }))
+    })
 }
 
 /// Writes the job that makes a delivery when it is due, unless there is one. What is gathered has one together.

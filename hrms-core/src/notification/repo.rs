@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::error::StoreError;
-use crate::id::{EmployeeId, NotificationDeliveryId, NotificationId, UserId};
+use crate::id::{EmployeeId, NotificationDeliveryId, NotificationId, TenantId, UserId};
 use crate::notification::{
     Notification, NotificationDelivery, NotificationDeliveryState, NotificationSettings,
 };
@@ -145,6 +145,18 @@ pub trait NotificationSettingsRepo: Send {
 
     /// Writes settings if their stored version is still `expected`.
     async fn update(&mut self, settings: &NotificationSettings, expected: Version) -> Result<(), StoreError>;
+}
+
+/// What the keeper of the deliveries needs across tenants.
+#[async_trait]
+pub trait NotificationDirectory: Send + Sync {
+    /// Up to `limit` deliveries behind `after` that should have been made before an instant, in order.
+    async fn overdue_notifications(
+        &self,
+        before: Timestamp,
+        after: Option<(TenantId, NotificationDeliveryId)>,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, NotificationDeliveryId)>, StoreError>;
 }
 
 /// What is, or was, sent to the tenant's users.

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::audit::{Act, Audited, Change};
 use crate::error::{CommonError, StoreError};
-use crate::hrms::Work;
 use crate::mail::Message;
 use crate::notification::words::words;
 use crate::notification::{
@@ -131,23 +130,21 @@ pub(super) struct Told {
 
 /// The best text for somebody who wants these languages, the best first: in each, the organisation's own goes before the
 /// library's, and a language stands in for its regions.
-pub(super) async fn choose(
-    work: &mut Work,
+pub(super) fn choose<'a>(
     kind: &NotificationType,
-    languages: &[&str],
-) -> Result<NotificationTemplate, CommonError> {
-    let own = work.notification_templates().of(kind.name).await?;
-    let base = |tag: &str| tag.split('-').next().unwrap_or_default().to_owned();
-    let wanted = languages.iter().flat_map(|tag| [(*tag).to_owned(), base(tag)]);
-    for tag in wanted.chain(["en".to_owned()]) {
+    own: &[NotificationTemplate],
+    languages: impl Iterator<Item = &'a str>,
+) -> NotificationTemplate {
+    let base = |tag: &'a str| tag.split('-').next().unwrap_or_default();
+    for tag in languages.flat_map(|tag| [tag, base(tag)]).chain(["en"]) {
         if let Some(own) = own.iter().find(|own| own.language == tag) {
-            return Ok(own.clone());
+            return own.clone();
         }
         if let Some((_, text)) = kind.texts.iter().find(|(known, _)| *known == tag) {
-            return Ok(built_in(kind, &tag, text.subject, text.body));
+            return built_in(kind, tag, text.subject, text.body);
         }
     }
-    Ok(built_in(kind, "en", kind.name, ""))
+    built_in(kind, "en", kind.name, "")
 }
 
 fn built_in(kind: &NotificationType, language: &str, subject: &str, body: &str) -> NotificationTemplate {

@@ -55,3 +55,9 @@ pub(crate) async fn is_somebody_else(
     own.employees.extend(actor.employee());
     Ok(!other.users.is_empty() && !own.meets(&other))
 }
+
+/// Whether the actor counts as a user.
+pub(crate) async fn counts_as(tx: &mut dyn Tx, actor: &Actor, user: UserId) -> Result<bool, StoreError> {
+    let Some(own) = actor.user_id() else { return Ok(false) };
+    Ok(own == user || tx.users().lineage(own).await?.users.contains(&user))
+}

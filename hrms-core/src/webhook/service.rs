@@ -8,7 +8,6 @@ use crate::error::{CommonError, FieldError};
 use crate::event::EventType;
 use crate::hrms::{Hrms, Work};
 use crate::id::{WebhookDeliveryId, WebhookId};
-use crate::notification;
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource};
 use crate::store::Version;
@@ -331,7 +330,10 @@ impl WebhookService<'_> {
         for (at, name) in webhook.types.iter().enumerate() {
             let fault = match self.0.event_types().get(name) {
                 None => Some(("unknown-type", "there are no events of this type")),
-                Some(known) if known.name != notification::CREATED && self.may_read(actor, known) => None,
+                Some(known) if known.is_addressed() => {
+                    Some(("addressed", "events of this type are each for one person"))
+                }
+                Some(known) if self.may_read(actor, known) => None,
                 Some(_) => Some(("not-yours", "you may not read what these events are about")),
             };
             if let Some((code, detail)) = fault {

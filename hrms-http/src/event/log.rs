@@ -120,7 +120,8 @@ struct EventTypeView {
     description: &'static str,
     /// The form of the subject, as in `leave-requests/{leave_request_id}`.
     subject: &'static str,
-    /// The permission that a receiver needs on what it is about: one of these, by the data.
+    /// The permission that a receiver needs on what it is about: one of these, by the data. None where each event is for
+    /// one user and nobody else.
     permissions: &'static [Permission],
     /// What the data holds, as JSON Schema.
     #[schema(value_type = Object)]

@@ -1,7 +1,6 @@
 //! The section `webhooks` of the OpenAPI document: every type of event with what its data holds.
 
 use hrms_core::event::{COMMON_DATA, DataField, DataForm, EVENT_TYPES, EventFrame, EventType};
-use hrms_core::notification;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{
     HttpMethod, Operation as OpenApiOperation, OperationBuilder, ParameterBuilder, ParameterIn,
@@ -53,7 +52,7 @@ fn form(field: &DataField) -> Value {
 pub(crate) fn webhooks(operation: &mut Operation<'_>) -> Result<Paths, BuildError> {
     let frame = serde_json::to_value(operation.schema::<EventFrame>())?;
     let mut paths = Paths::new();
-    for event_type in EVENT_TYPES.iter().filter(|known| known.name != notification::CREATED) {
+    for event_type in EVENT_TYPES.iter().filter(|known| !known.is_addressed()) {
         let message = message(event_type, &frame)?;
         paths.add_path_operation(event_type.name, vec![HttpMethod::Post], message);
     }

@@ -174,6 +174,7 @@ catalogue! {
     "user.link-not-yours": "Whoever is linked to the employee would see what the caller may not.";
     "user.own-employee": "Somebody else has to change which employee the caller is.";
     "user.own-second-factor": "Somebody else has to reset the caller's second factor.";
+    "user.password-not-theirs": "Somebody else chose the account's password and could log in as the employee: it has to be reset by mail first.";
     "user.removed": "The user was removed; they can be invited again.";
     "user.role-not-yours": "The role holds more than the caller could give or take.";
     "webhook.disabled": "The webhook is disabled; enable it first.";

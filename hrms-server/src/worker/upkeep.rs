@@ -85,6 +85,7 @@ impl Upkeep {
             }
             Chore::Send => {
                 self.hrms.webhooks().rescue().await?;
+                self.hrms.notifications().rescue().await?;
             }
             Chore::Remove => {
                 self.hrms.jobs().remove_ended(&self.retention).await?;

@@ -38,6 +38,7 @@ struct AccountRow {
     name: String,
     password_hash: String,
     password_needs_factor: bool,
+    password_chosen_by: Option<Uuid>,
     enrolled_at: Option<Instant>,
     operator_id: Option<Uuid>,
     memberships: i64,
@@ -287,7 +288,7 @@ impl CredentialDirectory for SqlStore {
             .directory_read()
             .await?
             .optional(
-                "SELECT u.email, u.name, u.password_hash, u.password_needs_factor, t.enrolled_at, \
+                "SELECT u.email, u.name, u.password_hash, u.password_needs_factor, u.password_chosen_by, t.enrolled_at, \
                    p.user_id AS operator_id, \
                    (SELECT count(*) FROM membership AS m WHERE m.user_id = u.id) AS memberships \
                  FROM user_account AS u LEFT JOIN account_totp AS t ON t.user_id = u.id \
@@ -301,6 +302,7 @@ impl CredentialDirectory for SqlStore {
             name: row.name,
             password_hash: row.password_hash,
             password_needs_factor: row.password_needs_factor,
+            password_chosen_by: row.password_chosen_by.map(UserId::from_uuid),
             enrolled: row.enrolled_at.is_some(),
             operator: row.operator_id.is_some(),
             memberships: row.memberships,
@@ -554,6 +556,9 @@ impl CredentialDirectory for SqlStore {
         let Some((user,)) = used else { return Ok(false) };
         let user = UserId::from_uuid(user);
         write_password(&mut conn, user, new, now).await?;
+        // Whoever reads the account's mail chose it.
+        conn.execute("UPDATE user_account SET password_chosen_by = NULL WHERE id = $1", params![user])
+            .await?;
         end_sessions(&mut conn, user, None, now).await?;
         conn.commit().await?;
         Ok(true)

@@ -21,6 +21,7 @@ struct AccountRow {
     password_hash: String,
     status: String,
     created_at: Instant,
+    password_chosen_by: Option<Uuid>,
 }
 
 #[async_trait]
@@ -30,12 +31,14 @@ impl MembershipDirectory for SqlStore {
             .directory_read()
             .await?
             .optional(
-                "SELECT id, email, name, password_hash, status, created_at FROM user_account WHERE email = $1",
+                "SELECT id, email, name, password_hash, status, created_at, password_chosen_by FROM user_account \
+                 WHERE email = $1",
                 params![email],
             )
             .await?;
         Ok(row.map(|row| KnownAccount {
             active: row.status == "active",
+            password_chosen_by: row.password_chosen_by.map(UserId::from_uuid),
             account: Account {
                 id: UserId::from_uuid(row.id),
                 email: row.email,

@@ -134,12 +134,12 @@ fn stored_status(user: &User) -> (&'static str, Option<Timestamp>) {
     }
 }
 
-const INSERT_ACCOUNT: &str = "INSERT INTO user_account (id, email, name, password_hash, status, created_at, updated_at, version) \
-     VALUES ($1, $2, $3, $4, 'active', $5, $5, 1)";
+const INSERT_ACCOUNT: &str = "INSERT INTO user_account (id, email, name, password_hash, status, created_at, updated_at, version, \
+     password_chosen_by) VALUES ($1, $2, $3, $4, 'active', $5, $5, 1, $6)";
 
 /// The parameters of a new account.
-fn account(user: &User, password_hash: &str) -> [Param; 5] {
-    params![user.id, user.email.as_str(), user.name.as_str(), password_hash, user.created_at]
+fn account(user: &User, password_hash: &str, chosen_by: Option<UserId>) -> [Param; 6] {
+    params![user.id, user.email.as_str(), user.name.as_str(), password_hash, user.created_at, chosen_by]
 }
 
 /// Adds a membership.
@@ -181,7 +181,7 @@ pub(crate) async fn insert_first(
     user: &User,
     password_hash: &str,
 ) -> Result<(), StoreError> {
-    conn.execute(INSERT_ACCOUNT, account(user, password_hash)).await?;
+    conn.execute(INSERT_ACCOUNT, account(user, password_hash, None)).await?;
     insert_membership(conn, tenant, user).await
 }
 
@@ -234,9 +234,15 @@ impl UserRepo for SqlTx {
         query.all::<UserRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }
 
-    async fn insert(&mut self, user: &User, password_hash: &str) -> Result<(), StoreError> {
+    async fn insert(
+        &mut self,
+        user: &User,
+        password_hash: &str,
+        chosen_by: Option<UserId>,
+    ) -> Result<(), StoreError> {
         self.hold_roles(&user.roles).await?;
-        self.conn.execute_as_directory(INSERT_ACCOUNT, account(user, password_hash)).await?;
+        let account = account(user, password_hash, chosen_by);
+        self.conn.execute_as_directory(INSERT_ACCOUNT, account).await?;
         insert_membership(&mut self.conn, self.tenant, user).await
     }
 

@@ -43,6 +43,7 @@ const DIRECTORY: &[&str] = &[
     "tenant_counter",
     "event_consumer",
     "webhook_delivery",
+    "notification_delivery",
     "platform_audit_entry",
     "platform_audit_anchor",
     "platform_counter",

@@ -261,7 +261,8 @@ async fn nothing_is_lost_or_doubled_when_everything_falls_over() {
     for n in 0..WRITERS {
         let clients = world.nodes.iter().map(|node| node.client().with_token(&world.key)).collect();
         let (promises, stop, rng) = (Arc::clone(&promises), Arc::clone(&stop), rng.fork());
-        writers.spawn(Writer { clients, name: format!("W{n}"), rng, promises, stop }.run());
+        let receiver = world.receiver.clone();
+        writers.spawn(Writer { clients, name: format!("W{n}"), rng, promises, receiver, stop }.run());
     }
 
     let mut happened: BTreeMap<&str, u32> = BTreeMap::new();

@@ -7,12 +7,14 @@ use uuid::Uuid;
 
 use hrms_core::notification::{
     DeliveryFilter, DeliverySort, NotificationDelivery, NotificationDeliveryRepo, NotificationDeliveryState,
+    NotificationDirectory,
 };
-use hrms_core::{NotificationDeliveryId, NotificationId, PageRequest, StoreError, UserId};
+use hrms_core::{NotificationDeliveryId, NotificationId, PageRequest, StoreError, TenantId, UserId};
 
 use crate::instant::Instant;
 use crate::query::{Param, Query, insert_many, params};
 use crate::sql::{SqlTx, corrupt};
+use crate::store::SqlStore;
 
 #[derive(FromRow)]
 struct DeliveryRow {
@@ -168,5 +170,28 @@ impl NotificationDeliveryRepo for SqlTx {
              ORDER BY created_at, id LIMIT $5"
         );
         read(self.conn.all(sql, params![self.tenant, user, channel, due, limit]).await?)
+    }
+}
+
+#[async_trait]
+impl NotificationDirectory for SqlStore {
+    async fn overdue_notifications(
+        &self,
+        before: Timestamp,
+        after: Option<(TenantId, NotificationDeliveryId)>,
+        limit: u16,
+    ) -> Result<Vec<(TenantId, NotificationDeliveryId)>, StoreError> {
+        let mut conn = self.directory_read().await?;
+        let after = after.map(|(tenant, delivery)| (tenant.as_uuid(), delivery.as_uuid()));
+        let (tenant, delivery) = after.unwrap_or((Uuid::nil(), Uuid::nil()));
+        let rows: Vec<(Uuid, Uuid)> = conn
+            .all(
+                "SELECT tenant_id, id FROM notification_delivery WHERE state = 'waiting' AND due_at < $1 \
+                 AND (tenant_id, id) > ($2, $3) ORDER BY tenant_id, id LIMIT $4",
+                params![before, tenant, delivery, limit],
+            )
+            .await?;
+        let ids = |(tenant, id)| (TenantId::from_uuid(tenant), NotificationDeliveryId::from_uuid(id));
+        Ok(rows.into_iter().map(ids).collect())
     }
 }

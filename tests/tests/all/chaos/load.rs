@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::receiver::Receiver;
+
 /// What was asked for and answered: what there must be in the end, and what not.
 #[derive(Debug, Default)]
 pub(super) struct Promises {
@@ -29,14 +31,26 @@ pub(super) struct Promises {
     pub(super) retried: u64,
 }
 
+impl Promises {
+    /// Events that the webhook will be told of, or already was.
+    fn events(&self) -> usize {
+        let changed: u64 = self.changed.values().sum();
+        self.there.len() + usize::try_from(changed).unwrap()
+    }
+}
+
 /// Somebody who writes until told to stop, and asks again until answered.
 pub(super) struct Writer {
     pub(super) clients: Vec<Client>,
     pub(super) name: String,
     pub(super) rng: Rng,
     pub(super) promises: Arc<Mutex<Promises>>,
+    pub(super) receiver: Receiver,
     pub(super) stop: Arc<AtomicBool>,
 }
+
+/// How many messages may be under way before nobody writes more: what is disturbed is work, not a backlog of hours.
+const UNDER_WAY: usize = 2000;
 
 const ROWS: usize = 40;
 
@@ -44,6 +58,10 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let mut n = 0;
         while !self.stop.load(Ordering::Relaxed) {
+            if self.promises().events() > self.receiver.taken() + UNDER_WAY {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
             n += 1;
             let code = format!("{}-{n}", self.name);
             match self.rng.u8(0..10) {

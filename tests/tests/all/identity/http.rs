@@ -17,6 +17,8 @@ use hrms_tests::{Client, Fresh, Reply};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::all::sweep::world::Letterbox;
+
 const PASSWORD: &str = "seven anvils on a roof";
 
 #[derive(Clone, Debug)]
@@ -33,6 +35,7 @@ struct Service {
     client: Client,
     operator: Client,
     clock: Clockwork,
+    letterbox: Letterbox,
 }
 
 pub(super) fn key(seed: u8) -> String {
@@ -43,7 +46,8 @@ pub(super) fn key(seed: u8) -> String {
 
 async fn service(store: &Fresh) -> Service {
     let clock = Clockwork(Arc::new(FixedClock::at(at(0))));
-    let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).build();
+    let letterbox = Letterbox::default();
+    let hrms = Hrms::builder(SqlStore::clone(store)).clock(clock.clone()).mailer(letterbox.clone()).build();
     let by = Operator::command(RequestId::from_uuid(id()));
     let olga = NewOperator {
         email: "olga@service.example".into(),
@@ -60,7 +64,7 @@ async fn service(store: &Fresh) -> Service {
     let body = json!({ "email": "olga@service.example", "password": PASSWORD });
     let tokens = client.post("/api/v1/auth/login", &body).await.expect(200).json();
     let operator = client.with_token(tokens["access_token"].as_str().unwrap());
-    Service { hrms, client, operator, clock }
+    Service { hrms, client, operator, clock, letterbox }
 }
 
 impl Service {
@@ -84,6 +88,22 @@ impl Service {
 
     fn with(&self, tokens: &Value) -> Client {
         self.client.with_token(tokens["access_token"].as_str().unwrap())
+    }
+
+    /// The token of the message for whoever has forgotten their password, as soon as it is there.
+    async fn forgotten(&self, email: &str) -> String {
+        while !self.letterbox.last_to(email).await.text.contains("forgotten") {
+            tokio::task::yield_now().await;
+        }
+        self.letterbox.token_to(email).await
+    }
+
+    /// Whoever reads the mail of an address chooses a new password for its account.
+    async fn reset(&self, email: &str, password: &str) {
+        self.client.post("/api/v1/auth/password-resets", &json!({ "email": email })).await.expect(202);
+        let token = self.forgotten(email).await;
+        let body = json!({ "token": token, "new_password": password });
+        self.client.post("/api/v1/auth/password-resets/confirm", &body).await.expect(204);
     }
 
     fn advance(&self, by: Duration) {

@@ -1,11 +1,14 @@
 //! When messages go out, and what becomes of those that don't.
 
-use hrms_core::jiff::SignedDuration;
+use hrms_core::Clock;
+use hrms_core::jiff::{SignedDuration, Timestamp};
+use hrms_core::job::{Job, JobContext, JobError, JobFault, JobRegistry, Outcome, run_until_idle};
 use hrms_tests::{Fresh, Mood, Received};
 use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::world::{World, choose, deliveries, inbox, titles};
+use super::world::{World, choose, deliveries, inbox, text, titles};
 
 fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
@@ -47,7 +50,7 @@ async fn what_fails_is_tried_again_and_shown(store: &Fresh) {
         json!({ "leave_type_id": world.leave_type, "starts_on": "2026-12-22", "ends_on": "2026-12-22" });
     ravi.post("/api/v1/leave-requests", &asked).await.expect(201);
     assert_eq!(world.sink.take().len(), 0);
-    hrms_core::job::run_until_idle(&world.hrms, &hrms_core::job::JobRegistry::standard()).await.unwrap();
+    run_until_idle(&world.hrms, &JobRegistry::standard()).await.unwrap();
     let [failed] = &deliveries(&meera).await[..] else { panic!() };
     assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("refused")));
     assert_eq!((&failed["sent_at"], &failed["due_at"]), (&Value::Null, &Value::Null));
@@ -61,7 +64,7 @@ async fn what_fails_is_tried_again_and_shown(store: &Fresh) {
     world.sink.mood(Mood::Takes);
     owner.post(&resend, &json!({})).await.expect(200);
     assert_eq!(owner.post(&resend, &json!({})).await.expect(409).json()["code"], "notification.waiting");
-    hrms_core::job::run_until_idle(&world.hrms, &hrms_core::job::JobRegistry::standard()).await.unwrap();
+    run_until_idle(&world.hrms, &JobRegistry::standard()).await.unwrap();
     assert_eq!(world.sink.take().len(), 1);
     assert_eq!(owner.post(&resend, &json!({})).await.expect(409).json()["code"], "notification.sent");
 }
@@ -79,6 +82,35 @@ async fn an_attempt_has_an_end(store: &Fresh) {
     let [failed] = &deliveries(&meera).await[..] else { panic!() };
     assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("unavailable")));
     assert_eq!(failed["attempts"], 10);
+}
+
+/// What delivers, as it might be on a node that can't.
+#[derive(Serialize, Deserialize)]
+struct Broken {}
+
+impl Job for Broken {
+    const KIND: &'static str = "notification.deliver";
+
+    async fn run(&self, _: &JobContext) -> Result<Outcome, JobError> {
+        Err(JobError::GiveUp(JobFault { code: "test.broken".into(), detail: "it can't".into() }))
+    }
+}
+
+/// A delivery outlives its job: what should have been under way for a minute gets another one.
+async fn what_waits_without_a_job_is_sent(store: &Fresh) {
+    let world = World::new(store).await;
+    world.sink.mood(Mood::HangsUp);
+    world.ask(&world.ravi, "2026-12-21").await;
+    world.deliver().await;
+    let due: Timestamp = text(&deliveries(&world.meera.client).await[0]["due_at"]).parse().unwrap();
+    world.clock.advance(due.duration_since(world.clock.now()));
+    assert_eq!(run_until_idle(&world.hrms, &JobRegistry::default().with::<Broken>()).await.unwrap(), 1);
+    world.sink.mood(Mood::Takes);
+    assert_eq!(world.deliver().await.len(), 0, "its job has failed for good");
+    assert_eq!(world.after(SignedDuration::from_secs(60)).await.len(), 0);
+    assert_eq!(world.after(SignedDuration::from_secs(1)).await.len(), 1);
+    assert_eq!(deliveries(&world.again(&world.meera).await).await[0]["state"], "sent");
+    assert_eq!(world.after(hours(25)).await.len(), 0);
 }
 
 /// 09:30 in Kolkata is the middle of the night for somebody who says so.
@@ -275,6 +307,7 @@ async fn faulty_settings_change_nothing(store: &Fresh) {
 hrms_tests::on_every_engine!(
     what_fails_is_tried_again_and_shown,
     an_attempt_has_an_end,
+    what_waits_without_a_job_is_sent,
     nights_are_quiet,
     a_day_is_gathered_into_one_message,
     a_gathered_message_that_fails_comes_later,

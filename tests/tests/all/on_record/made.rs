@@ -65,11 +65,8 @@ impl World {
         self.token_to(email).await
     }
 
-    /// The token in the last message to an address: its longest word.
     pub(super) async fn token_to(&self, email: &str) -> String {
-        let message = self.letterbox.last_to(email).await;
-        let words = message.text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
-        words.max_by_key(|word| word.len()).unwrap().to_owned()
+        self.letterbox.token_to(email).await
     }
 
     /// An import that has ended, of which the caller was told; the notification's id.

@@ -184,6 +184,13 @@ impl Letterbox {
         panic!("no message to {address}");
     }
 
+    /// The token in the last message to an address: its longest word.
+    pub(in crate::all) async fn token_to(&self, address: &str) -> String {
+        let message = self.last_to(address).await;
+        let words = message.text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
+        words.max_by_key(|word| word.len()).unwrap().to_owned()
+    }
+
     /// The link in the last message that has one to stop messages like it.
     pub(in crate::all) fn stopping(&self) -> Option<String> {
         self.0.lock().unwrap().iter().rev().find_map(|message| message.unsubscribe.clone())

@@ -188,9 +188,55 @@ async fn a_puppet_stays_one_when_it_is_linked(store: &Fresh) {
     change(owner, Method::PATCH, &path, Some(&json!({ "employee_id": null }))).await.expect(200);
     let puppet = office.log_in("puppet").await;
     assert_eq!(office.approve(&puppet, "2026-12-07").await, "leave.self-approval");
+    office.service.reset("puppet@acme.example", PASSWORD).await;
     change(owner, Method::PATCH, &path, Some(&as_bob)).await.expect(200);
     let puppet = office.log_in("puppet").await;
     assert_eq!(office.approve(&puppet, "2026-12-08").await, "");
+}
+
+/// An administrator adds an account under Bob's address and waits until somebody links it, or invites it as Bob.
+async fn whoever_chose_the_password_is_not_let_in(store: &Fresh) {
+    let office = Office::new(store).await;
+    let owner = &office.owner;
+    owner.post("/api/v1/users", &new_user("admin2", "admin")).await.expect(201);
+    let admin = office.log_in("admin2").await;
+    admin.post("/api/v1/users", &new_user("bob", "employee")).await.expect(201);
+    let path = office.path("bob").await;
+    let as_bob = json!({ "employee_id": office.bob });
+    let ada = office.log_in("ada").await;
+    for by in [owner, &ada] {
+        let refused = change(by, Method::PATCH, &path, Some(&as_bob)).await.expect(409);
+        assert_eq!(code(&refused), "user.password-not-theirs");
+    }
+    // The rest of what they are is no way round, and no longer theirs to know after the change that they make themselves.
+    let bob = office.log_in("bob").await;
+    let other = json!({ "current_password": PASSWORD, "new_password": "eight anvils on a roof" });
+    bob.post("/api/v1/auth/password", &other).await.expect(200);
+    let refused = change(owner, Method::PATCH, &path, Some(&as_bob)).await.expect(409);
+    assert_eq!(code(&refused), "user.password-not-theirs");
+    assert_eq!(owner.get(&path).await.expect(200).json()["employee_id"], Value::Null);
+    // Nor by an invitation from elsewhere, which takes the account's password.
+    let (_, elsewhere) = office.service.organization("globex").await;
+    let eve = made(&elsewhere, "employees", &json!({ "given_name": "Bob", "hired_on": "2020-01-01" })).await;
+    let invitation =
+        json!({ "email": "bob@acme.example", "name": "Bob", "roles": ["employee"], "employee_id": eve });
+    made(&elsewhere, "invitations", &invitation).await;
+    let registry = hrms_core::job::JobRegistry::standard();
+    hrms_core::job::run_until_idle(&office.service.hrms, &registry).await.unwrap();
+    let token = office.service.letterbox.token_to("bob@acme.example").await;
+    let accept = json!({ "token": token, "password": "eight anvils on a roof" });
+    let refused = office.service.client.post("/api/v1/auth/invitations/accept", &accept).await.expect(409);
+    assert_eq!(code(&refused), "user.password-not-theirs");
+    let refused = bob.post("/api/v1/auth/invitations/join", &json!({ "token": token })).await.expect(409);
+    assert_eq!(code(&refused), "user.password-not-theirs");
+    // Bob reads his mail: now it is his account, and nobody else's.
+    office.service.advance(std::time::Duration::from_secs(1));
+    office.service.reset("bob@acme.example", "nine anvils on a roof").await;
+    let linked = change(owner, Method::PATCH, &path, Some(&as_bob)).await.expect(200).json();
+    assert_eq!(linked["employee_id"], json!(office.bob));
+    let login = |password: &'static str| office.service.log_in("acme", "bob@acme.example", password);
+    login("eight anvils on a roof").await.expect(401);
+    login("nine anvils on a roof").await.expect(200);
 }
 
 /// That whoever made them was unlinked or removed makes nobody another person.
@@ -265,5 +311,6 @@ hrms_tests::on_every_engine!(
     second_users_are_no_second_pair_of_eyes,
     a_puppet_stays_one_when_it_is_linked,
     a_puppet_outlives_its_maker,
+    whoever_chose_the_password_is_not_let_in,
     nobody_moves_themselves,
 );
