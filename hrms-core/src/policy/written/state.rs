@@ -68,6 +68,7 @@ impl State {
     }
 
     /// Has storage asked at the next use.
+    #[cfg(feature = "cedar")]
     pub(crate) fn forget(&self, tenant: TenantId) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
     }
