@@ -85,7 +85,10 @@ impl Subscriber for Copier {
         for event in events {
             let mut copy = location(&format!("copy-{}", event.id.as_uuid().simple()));
             copy.name = event.subject.clone();
+            // A database that answers at once doesn't let anybody wait: so that it can be dropped here, too.
+            tokio::task::yield_now().await;
             work.locations().insert(&copy).await?;
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -117,7 +120,7 @@ async fn each_event_has_its_effect_once_and_in_order(store: &Fresh) {
 }
 
 async fn dropped_anywhere_it_loses_and_doubles_nothing(store: &Fresh) {
-    let mut ended = 0;
+    let (mut ended, mut dropped) = (0, Vec::new());
     for waits in 0.. {
         let world = World::new(store).await;
         world.open("a").await;
@@ -135,6 +138,9 @@ async fn dropped_anywhere_it_loses_and_doubles_nothing(store: &Fresh) {
             waits,
         )
         .await;
+        if !whole {
+            dropped.extend(world.jobs(Copier::NAME).await);
+        }
         world.clock.advance(LEASE.span() + SignedDuration::from_secs(1));
         world.open("c").await;
         run_until_idle(&world.hrms, &copier()).await.unwrap();
@@ -144,7 +150,8 @@ async fn dropped_anywhere_it_loses_and_doubles_nothing(store: &Fresh) {
         assert!(world.jobs(Copier::NAME).await.iter().all(|state| *state == JobState::Succeeded), "{waits}");
         ended += usize::from(whole);
         if ended == 2 {
-            assert!(waits > 10, "{waits}");
+            // How often it waits depends on how fast the database answers.
+            assert!(dropped.contains(&JobState::Running), "{waits}: {dropped:?}");
             return;
         }
     }
