@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::account::AccountKey;
 use super::day_count::{CountedDay, InclusiveDays, total_minutes};
-use super::hours::DayHours;
+use super::hours::{DayHours, first_full_day};
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
 use super::rules::{Case, CountedLeave, HORIZON, Violation};
 use super::rules_version::rules_on;
@@ -29,6 +29,8 @@ pub(super) struct Asked {
     pub(super) days: Vec<CountedDay>,
     /// The rules of the leave type that it breaks.
     pub(super) violations: Vec<Violation>,
+    /// The first day on which it doesn't fit beside other leave, and the minutes of work that are left then.
+    full: Option<(Date, i64)>,
 }
 
 impl Asked {
@@ -37,10 +39,15 @@ impl Asked {
         if let Some(on) = self.standing.first_day_outside(self.period) {
             return Some(LeaveError::NotEmployed { on });
         }
-        if total_minutes(&self.days) == 0 {
+        if total_minutes(&self.days) == 0 && self.full.is_none() {
             return Some(LeaveError::NoWorkingDay);
         }
         self.violations.first().cloned().map(LeaveError::AgainstRules)
+    }
+
+    /// Why it would be refused even though it overlaps with nothing.
+    pub(super) fn too_much(&self) -> Option<LeaveError> {
+        self.full.map(|(on, left)| LeaveError::DayFull { on, left })
     }
 
     pub(super) fn key(&self) -> AccountKey {
@@ -106,7 +113,7 @@ impl LeaveService<'_> {
         let mut resource = standing.resource(period.starts_on);
         let leave_type = tx.leave_types().get(ask.leave_type_id).await?;
         let id = LeaveRequestId::from_uuid(self.0.ids().next());
-        let (mut days, mut violations) = (Vec::new(), Vec::new());
+        let (mut days, mut violations, mut full) = (Vec::new(), Vec::new(), None);
         if let Some(leave_type) = &leave_type {
             let absence = Absence {
                 request_id: id,
@@ -116,7 +123,7 @@ impl LeaveService<'_> {
                 days: period,
                 hours: ask.hours,
             };
-            (days, violations) = count(tx, &standing, leave_type, absence).await?;
+            (days, violations, full) = count(tx, &standing, leave_type, absence).await?;
             resource.details = details(ask, &days, leave_type);
         }
         // Before anything is said about the leave type: whose leave it is may be nobody's business.
@@ -124,7 +131,7 @@ impl LeaveService<'_> {
             return Err(unknown().into());
         }
         let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
-        Ok(Asked { id, employee_id, standing, leave_type, period, hours: ask.hours, days, violations })
+        Ok(Asked { id, employee_id, standing, leave_type, period, hours: ask.hours, days, violations, full })
     }
 }
 
@@ -134,7 +141,7 @@ async fn count(
     standing: &Standing,
     leave_type: &LeaveType,
     absence: Absence,
-) -> Result<(Vec<CountedDay>, Vec<Violation>), LeaveError> {
+) -> Result<(Vec<CountedDay>, Vec<Violation>, Option<(Date, i64)>), LeaveError> {
     let (starts_on, ends_on) = (absence.days.starts_on, absence.days.ends_on);
     let (from, last) = (starts_on.saturating_sub(HORIZON.days()), ends_on.saturating_add(HORIZON.days()));
     let work = standing.work_days(tx, from, last).await?;
@@ -144,6 +151,7 @@ async fn count(
     let absences: Vec<Absence> = others.iter().map(|one| one.absence.clone()).collect();
     let facts_of = |day: Date| work.on(day);
     let days = count_leave(&absence, rules.sandwich, &absences, leave_type.minutes_per_day, facts_of);
+    let full = first_full_day(&absence, &absences, facts_of);
     let ask = CountedLeave { absence, days };
     let case = Case {
         employee_id: standing.employee(),
@@ -154,7 +162,7 @@ async fn count(
         joined_on: standing.joined_on(starts_on),
     };
     let violations = rules.violations(&case, facts_of);
-    Ok((ask.days, violations))
+    Ok((ask.days, violations, full))
 }
 
 impl From<LeaveRequestView> for CountedLeave {

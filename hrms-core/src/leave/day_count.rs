@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::coded;
-use super::hours::DayHours;
+use super::hours::{DayHours, Room};
 use crate::id::LeaveRequestId;
 use crate::work_pattern::WorkingTime;
 
@@ -189,10 +189,11 @@ pub fn count_working_days<'a>(
         .collect()
 }
 
-/// Counts a leave of some hours of one day, which takes no more than is worked on it.
+/// Counts a leave of some hours of one day, which takes no more than other leave leaves of it.
 pub(super) fn count_hours(
     date: Date,
     hours: DayHours,
+    room: Room,
     minutes_per_day: i64,
     facts: DayFacts<'_>,
 ) -> Vec<CountedDay> {
@@ -200,7 +201,7 @@ pub(super) fn count_hours(
         InclusiveDays { starts_on: date, ends_on: date, start_part: DayPart::Full, end_part: DayPart::Full };
     let mut counted = count_working_days(day, minutes_per_day, |_| facts);
     for day in counted.iter_mut().filter(|day| day.reason == DayReason::WorkingDay) {
-        day.minutes = hours.of(facts.working).share_of(minutes_per_day);
+        day.minutes = room.charge(hours, facts.working, minutes_per_day);
     }
     counted
 }

@@ -42,6 +42,14 @@ pub enum LeaveError {
     /// Another request of the employee covers a part of these days.
     #[error("another request covers some of these days")]
     Overlaps,
+    /// Together with other leave it would be more than is worked on a day.
+    #[error("{left} minutes of the work of {on} are left beside other leave")]
+    DayFull {
+        /// The first such day.
+        on: Date,
+        /// Minutes of work that no other request is for.
+        left: i64,
+    },
     /// Nothing of what was asked for is working time.
     #[error("there is no working day in this period")]
     NoWorkingDay,
@@ -97,6 +105,7 @@ impl DomainError for LeaveError {
             Self::HolidayTaken => "holiday.taken",
             Self::InsufficientBalance { .. } => "leave.insufficient-balance",
             Self::Overlaps => "leave.overlaps",
+            Self::DayFull { .. } => "leave.day-full",
             Self::NoWorkingDay => "leave.no-working-day",
             Self::NotPending => "leave.not-pending",
             Self::NotCancellable => "leave.not-cancellable",

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::day_count::DayPart;
+use super::day_count::{DayFacts, DayPart, DayReason};
+use super::sandwich::Absence;
 use crate::validate::Check;
 use crate::work_pattern::WorkingTime;
 
@@ -89,7 +90,7 @@ impl DayHours {
         }
     }
 
-    /// The part of a day that this is: no more than is worked then.
+    /// The part of a day that this is, if nothing else is taken of it: no more than is worked then.
     pub(super) fn of(self, working: WorkingTime) -> WorkingTime {
         WorkingTime { minutes: self.asked().min(working.minutes), ..working }
     }
@@ -117,6 +118,62 @@ impl DayHours {
             _ => check.fault("/hours", "one-of", "say either from when to when or how many minutes"),
         }
     }
+}
+
+/// What other leave leaves of a working day. Patterns know no times of the day, so amounts are all there is to compare: all
+/// leave of a day together is never more than the day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Minutes of work.
+    pub(super) minutes: i64,
+    /// The same in minutes of the leave type that is asked for.
+    pub(super) charge: i64,
+}
+
+impl Room {
+    /// The room beside these requests of the employee, of whatever type.
+    pub(super) fn beside<'a>(
+        others: impl IntoIterator<Item = &'a Absence>,
+        day: jiff::civil::Date,
+        working: WorkingTime,
+        minutes_per_day: i64,
+    ) -> Self {
+        let mut room = Self { minutes: working.minutes, charge: working.share_of(minutes_per_day) };
+        for (part, hours) in others.into_iter().filter_map(|one| Some((one.days.part_of(day)?, one.hours))) {
+            let (minutes, charge) = match hours.map(|hours| hours.of(working)) {
+                Some(hours) => (hours.minutes, hours.share_of(minutes_per_day)),
+                None => (part.minutes(working.minutes), part.minutes(working.share_of(minutes_per_day))),
+            };
+            room = Self { minutes: room.minutes - minutes, charge: room.charge - charge };
+        }
+        Self { minutes: room.minutes.max(0), charge: room.charge.max(0) }
+    }
+
+    /// What hours of the day come to within this room, in minutes of the leave type.
+    pub(super) fn charge(self, hours: DayHours, working: WorkingTime, minutes_per_day: i64) -> i64 {
+        let minutes = hours.of(working).minutes.min(self.minutes);
+        WorkingTime { minutes, ..working }.share_of(minutes_per_day).min(self.charge)
+    }
+}
+
+/// The first day on which a request doesn't fit beside other leave, with the minutes of work that are left of it.
+///
+/// Alone, hours beyond the working day do no harm: they are charged as a whole one.
+pub(super) fn first_full_day<'f>(
+    ask: &Absence,
+    others: &[Absence],
+    facts_of: impl Fn(jiff::civil::Date) -> DayFacts<'f>,
+) -> Option<(jiff::civil::Date, i64)> {
+    ask.days.days().find_map(|(day, part)| {
+        let facts = facts_of(day);
+        let wanted = match ask.hours {
+            Some(hours) => hours.of(facts.working).minutes,
+            None => part.minutes(facts.working.minutes),
+        };
+        let room = Room::beside(others, day, facts.working, 1);
+        let is_full = DayReason::of(facts) == DayReason::WorkingDay && wanted > room.minutes;
+        is_full.then_some((day, room.minutes))
+    })
 }
 
 /// Minutes of a day that a request keeps from others of the employee.

@@ -10,7 +10,7 @@ use super::coded;
 use super::day_count::{
     CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_hours, count_working_days,
 };
-use super::hours::DayHours;
+use super::hours::{DayHours, Room};
 use crate::id::{LeaveRequestId, LeaveTypeId};
 
 /// The most days off that are a gap in a leave. Longer ones never count.
@@ -84,6 +84,7 @@ impl Absence {
 /// - A half day beside the gap counts as being on leave when it is the half on that side.
 /// - Each day off is judged by itself: a rule for weekends lets the holiday of a long weekend be.
 /// - Such a day counts as a whole one.
+/// - Hours and half days count for no more than what leave that was asked for earlier leaves of the day.
 ///
 /// So what a leave comes to doesn't change when it is split into several requests, in whatever order they are made.
 pub fn count_leave<'a>(
@@ -93,11 +94,20 @@ pub fn count_leave<'a>(
     minutes_per_day: i64,
     mut facts_of: impl FnMut(Date) -> DayFacts<'a>,
 ) -> Vec<CountedDay> {
+    // Who asked first has it.
+    let room = |day: Date, working| {
+        let earlier = others.iter().filter(|one| one.made() < ask.made());
+        Room::beside(earlier, day, working, minutes_per_day)
+    };
     if let Some(hours) = ask.hours {
-        let day = ask.days.starts_on;
-        return count_hours(day, hours, minutes_per_day, facts_of(day));
+        let facts = facts_of(ask.days.starts_on);
+        let room = room(ask.days.starts_on, facts.working);
+        return count_hours(ask.days.starts_on, hours, room, minutes_per_day, facts);
     }
     let mut days = count_working_days(ask.days, minutes_per_day, &mut facts_of);
+    for half in days.iter_mut().filter(|day| day.part != DayPart::Full) {
+        half.minutes = half.minutes.min(room(half.date, facts_of(half.date).working).charge);
+    }
     if rule == SandwichRule::None {
         return days;
     }

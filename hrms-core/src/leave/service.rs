@@ -84,7 +84,7 @@ impl LeaveService<'_> {
     /// Asks for leave. What is pending already counts against what this request may use.
     ///
     /// # Errors
-    /// [`LeaveError::InsufficientBalance`], [`LeaveError::Overlaps`], [`LeaveError::NoWorkingDay`],
+    /// [`LeaveError::InsufficientBalance`], [`LeaveError::Overlaps`], [`LeaveError::DayFull`], [`LeaveError::NoWorkingDay`],
     /// [`LeaveError::NotEmployed`], [`LeaveError::TooLong`], [`LeaveError::AgainstRules`]; faulty fields.
     pub async fn submit(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeaveRequestView, LeaveError> {
         let mut work = self.0.begin(actor).await?;
@@ -93,9 +93,14 @@ impl LeaveService<'_> {
         if let Some(refusal) = asked.refusal() {
             return Err(refusal);
         }
-        let key = asked.key();
+        let (key, too_much) = (asked.key(), asked.too_much());
         let (view, standing, leave_type) = asked.into_view(actor, ask.note, now);
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
+        if let Some(refusal) = too_much {
+            let occupied =
+                work.leave_requests().is_occupied(key.employee_id, &view.request.occupied()).await?;
+            return Err(if occupied { LeaveError::Overlaps } else { refusal });
+        }
         work.leave_requests().insert(&view.request, &view.day_count).await?;
         let ledger = self.shown(&mut *work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
         check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all)?;
@@ -114,12 +119,13 @@ impl LeaveService<'_> {
         let asked = self.weigh(&mut *tx, actor, &ask, now, false).await?;
         let mut refusal = asked.refusal();
         let violations = asked.violations.iter().map(LeaveRefusal::of).collect();
-        let (key, period) = (asked.key(), asked.period);
+        let (key, period, too_much) = (asked.key(), asked.period, asked.too_much());
         let (view, standing, leave_type) = asked.into_view(actor, None, now);
         let wanted = view.request.occupied();
         if refusal.is_none() && tx.leave_requests().is_occupied(key.employee_id, &wanted).await? {
             refusal = Some(LeaveError::Overlaps);
         }
+        let refusal = refusal.or(too_much);
         let today = standing.today.max(period.ends_on);
         let ledger = self.shown(&mut *tx, key.employee_id, &leave_type, today, Vec::new()).await?;
         let before = BalanceMinutes::of(&ledger, period.ends_on).available;

@@ -116,6 +116,7 @@ catalogue! {
     "leave-type.code-taken": "Another leave type has this code.";
     "leave.back-dated": "The leave began too long ago to be asked for.";
     "leave.blocked": "Leave can't be taken on a day of the request.";
+    "leave.day-full": "Together with other leave of the employee it would be more than is worked on a day.";
     "leave.insufficient-balance": "More leave was asked for than is left.";
     "leave.max-consecutive": "Too many days of leave would follow each other.";
     "leave.max-per-period": "There would be too many days of this leave in a month, quarter or year.";

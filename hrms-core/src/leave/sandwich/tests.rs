@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::leave::hours::{TimeOfDay, first_full_day};
 use crate::leave::total_minutes;
 use crate::work_pattern::{WorkRule, WorkingTime};
 
@@ -281,5 +282,38 @@ proptest! {
             let expected = count_leave(one, rule, &others, 480, random_facts(&calendar));
             prop_assert_eq!(days, &expected);
         }
+    }
+
+    /// All leave of a day together, of whatever kind and in whatever order, is never more than the day.
+    #[test]
+    fn a_day_is_taken_once(
+        asks in prop::collection::vec((0i64..24 * 60, 1i64..800, 0u8..5), 1..12),
+        (worked, standard) in (1i64..900, 1i64..900), minutes_per_day in 1i64..1000,
+    ) {
+        let facts = |_: Date| DayFacts {
+            employed: true,
+            working: WorkingTime { minutes: worked, standard_minutes: standard },
+            holiday: None,
+        };
+        let mut made: Vec<Absence> = Vec::new();
+        let mut sum = 0;
+        for (n, (start, length, kind)) in (1..).zip(asks) {
+            let part = match kind { 0 => DayPart::FirstHalf, 1 => DayPart::SecondHalf, _ => DayPart::Full };
+            let mut ask = absence(n, one(FRIDAY, part));
+            if part == DayPart::Full {
+                let (start, end) = (start, (start + length).min(24 * 60));
+                let time = TimeOfDay::from_minutes;
+                ask.hours = Some(DayHours { start_time: time(start), end_time: time(end), minutes: None });
+            }
+            let half_again = made.iter().any(|one| one.hours.is_none() && ask.hours.is_none() && one.days == ask.days);
+            let charged = total_minutes(&count_leave(&ask, SandwichRule::None, &made, minutes_per_day, facts));
+            match first_full_day(&ask, &made, facts) {
+                _ if half_again => {}
+                Some((_, left)) => prop_assert!(left < worked),
+                None => { sum += charged; made.push(ask); }
+            }
+        }
+        let whole = WorkingTime { minutes: worked, standard_minutes: standard }.share_of(minutes_per_day);
+        prop_assert!(sum <= whole, "{} of {}: {:?}", sum, whole, made);
     }
 }

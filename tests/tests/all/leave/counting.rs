@@ -300,6 +300,62 @@ async fn hours_are_taken_within_a_day(store: &support::Fresh) {
     }
 }
 
+/// Hours, half days and other kinds of leave of one day are together no more than the day, in whatever order.
+async fn a_day_is_charged_once(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.grant(w.asha, "9").await;
+    w.rules(RequestRules { hours: true, ..RequestRules::default() }).await;
+    let unpaid = NewLeaveType { allow_negative_minutes: 480_000, minutes_per_day: 240, ..new_type("unpaid") };
+    let unpaid = w.hrms.leave_types().create(&w.hr(), unpaid).await.unwrap();
+    let set = SetLeaveRules {
+        effective_from: date(2026, 1, 1),
+        rules: RequestRules { hours: true, ..RequestRules::default() },
+    };
+    w.hrms.leave_types().set_rules(&w.hr(), unpaid.id, set).await.unwrap();
+    let between = |start, end| DayHours {
+        start_time: TimeOfDay::parse(start),
+        end_time: TimeOfDay::parse(end),
+        minutes: None,
+    };
+    let ask = |day, hours| SubmitLeave { hours: Some(hours), ..w.ask(day, day) };
+    let me = w.employee(w.asha);
+    let leave = w.hrms.leave();
+    let submit = |ask| leave.submit(&me, ask);
+
+    // Three times eight hours.
+    let first = submit(ask(MONDAY, between("00:00", "08:00"))).await.unwrap().request;
+    assert_eq!(first.minutes, 480);
+    for hours in [between("08:00", "16:00"), between("16:00", "24:00"), between("12:00", "12:01")] {
+        let error = submit(ask(MONDAY, hours)).await.unwrap_err();
+        assert_eq!((error.code(), error.kind()), ("leave.day-full", ErrorKind::Conflict));
+        assert_eq!(error.to_string(), "0 minutes of the work of 2026-12-07 are left beside other leave");
+        let preview = leave.preview(&me, ask(MONDAY, hours)).await.unwrap();
+        assert_eq!(preview.refusal.map(|why| why.code).as_deref(), Some("leave.day-full"));
+    }
+    // Of another kind, too, also when the first is approved; and it is free again when the first is gone.
+    w.approve(&w.manager(w.manager), first.id).await.unwrap();
+    let other = SubmitLeave { leave_type_id: unpaid.id, ..ask(MONDAY, between("08:00", "09:00")) };
+    assert_eq!(code(submit(other.clone()).await), "leave.day-full");
+    w.cancel(&me, first.id).await.unwrap();
+    assert_eq!(submit(other).await.unwrap().request.minutes, 30);
+    let rest = submit(ask(MONDAY, between("09:00", "16:00"))).await.unwrap().request;
+    assert_eq!(rest.minutes, 420);
+
+    // A half day and hours: the other half is left, and no more, whichever was first.
+    let friday = |part| SubmitLeave { start_part: part, ..w.ask(FRIDAY, FRIDAY) };
+    submit(friday(DayPart::FirstHalf)).await.unwrap();
+    assert_eq!(code(submit(ask(FRIDAY, between("12:00", "20:00"))).await), "leave.day-full");
+    assert_eq!(submit(ask(FRIDAY, between("13:00", "17:00"))).await.unwrap().request.minutes, 240);
+    assert_eq!(code(submit(ask(FRIDAY, between("17:00", "17:30"))).await), "leave.day-full");
+    submit(ask(NEXT_MONDAY, between("06:00", "11:00"))).await.unwrap();
+    let half = |first, part, last| SubmitLeave { start_part: part, ..w.ask(first, last) };
+    let afternoon = half(NEXT_MONDAY, DayPart::SecondHalf, NEXT_MONDAY);
+    assert_eq!(code(submit(afternoon).await), "leave.day-full");
+    let longer = half(NEXT_MONDAY, DayPart::SecondHalf, NEXT_MONDAY + 2.days());
+    assert_eq!(code(submit(longer).await), "leave.day-full");
+    assert_eq!(w.balance(w.asha, None).await, ["9", "0", "2.5", "0", "6.5"]);
+}
+
 /// Of many requests for the same hour at once one is made.
 async fn parallel_hours_have_one_winner(store: &support::Fresh) {
     let w = World::new(store).await;
@@ -378,6 +434,7 @@ hrms_tests::on_every_engine!(
     rules_are_kept,
     rules_are_those_of_the_first_day,
     hours_are_taken_within_a_day,
+    a_day_is_charged_once,
     parallel_hours_have_one_winner,
     bad_rules_are_named,
 );
