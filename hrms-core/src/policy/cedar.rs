@@ -6,13 +6,15 @@
 
 mod check;
 mod evasion;
+mod mentions;
+mod merged;
 mod question;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Effect, EntityUid, Policy,
@@ -22,6 +24,7 @@ use jiff::tz::TimeZone;
 
 use crate::actor::Actor;
 use crate::id::PolicyId;
+use crate::policy::cedar::mentions::{Mentions, conditions_mention};
 use crate::policy::rules::is_out_of_reach;
 use crate::policy::{Permission, Receiver, Resource, Rules, Verdict};
 
@@ -56,6 +59,9 @@ pub struct CedarRules {
 #[derive(Clone, Debug, Default)]
 struct Slice {
     policies: PolicySet,
+    /// The same with what several of them ask asked once, when first asked.
+    merged: OnceLock<PolicySet>,
+    mentions: Mentions,
     permits: bool,
     tells_apart: bool,
     /// Those of them that forbid, and one person more than another.
@@ -63,6 +69,9 @@ struct Slice {
     /// Those that forbid, and people more than programs.
     against_users: PolicySet,
 }
+
+/// The policies one by one, or merged.
+type Which = fn(&Slice) -> &PolicySet;
 
 /// What policies say to a question, and which of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +106,11 @@ impl Slice {
         }
         Ok(self.policies.add(policy)?)
     }
+
+    fn merged(&self) -> &PolicySet {
+        // As they are, where they can't be merged: they say the same, if more slowly.
+        self.merged.get_or_init(|| merged::merged(&self.policies).unwrap_or_else(|_| self.policies.clone()))
+    }
 }
 
 impl CedarRules {
@@ -118,11 +132,13 @@ impl CedarRules {
                     continue;
                 }
             };
+            let mentions = Mentions::of(&policy);
             for (permission, slice) in Permission::ALL.iter().zip(&mut slices) {
                 if !concerns(&policy, *permission) {
                     continue;
                 }
                 let slice: &mut Slice = slice.get_or_insert_default();
+                slice.mentions.add(&mentions);
                 slice.permits |= policy.effect() == Effect::Permit;
                 slice.tells_apart |= policy.effect() == Effect::Forbid && looks_at_resource(&policy);
                 if let Err(error) = slice.add(policy.clone()) {
@@ -152,25 +168,31 @@ impl CedarRules {
     /// What the policies say, and which of them say so. Those that forbid what the permission presupposes forbid it too.
     #[must_use]
     pub fn ask(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Answer {
-        let answer = self.ask_only(actor, permission, resource);
+        self.ask_of(|slice| &slice.policies, actor, permission, resource)
+    }
+
+    fn ask_of(&self, which: Which, actor: &Actor, permission: Permission, resource: &Resource) -> Answer {
+        let answer = self.ask_only(which, actor, permission, resource);
         let first = permission.presupposes().filter(|_| resource.owner.is_some());
-        match first.map(|first| self.ask_only(actor, first, resource)) {
+        match first.map(|first| self.ask_only(which, actor, first, resource)) {
             Some(first) if answer.verdict != Verdict::Forbid && first.verdict == Verdict::Forbid => first,
             _ => answer,
         }
     }
 
-    fn ask_only(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Answer {
+    fn ask_only(&self, which: Which, actor: &Actor, permission: Permission, resource: &Resource) -> Answer {
         let Some(slice) = self.slice(permission) else { return Answer::silent() };
         if is_out_of_reach(actor, permission) {
             return Answer::silent();
         }
-        let (request, entities) = match question::put(actor, permission, resource, &self.zone) {
-            Ok(question) => question,
-            Err(error) => return Answer::failed(error),
-        };
-        let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
+        let (request, entities) =
+            match question::put(actor, permission, resource, &self.zone, &slice.mentions) {
+                Ok(question) => question,
+                Err(error) => return Answer::failed(error),
+            };
+        let response = Authorizer::new().is_authorized(&request, which(slice), &entities);
         let said = response.diagnostics();
+        let applied = said.reason().next().is_some();
         let decided: Vec<PolicyId> = said.reason().filter_map(id_of).collect();
         let errors: Vec<_> = said.errors().map(failure).collect();
         let verdict = match response.decision() {
@@ -178,7 +200,7 @@ impl CedarRules {
             // An operator of the service acts through somebody's roles, and gets nothing on top.
             Decision::Allow if actor.support().is_some() => Verdict::Silent,
             Decision::Allow => Verdict::Permit,
-            Decision::Deny if decided.is_empty() => Verdict::Silent,
+            Decision::Deny if !applied => Verdict::Silent,
             Decision::Deny => Verdict::Forbid,
         };
         Answer { verdict, decided, errors }
@@ -211,7 +233,7 @@ impl Rules for CedarRules {
     }
 
     fn judge(&self, actor: &Actor, permission: Permission, resource: &Resource) -> Verdict {
-        self.ask(actor, permission, resource).verdict
+        self.ask_of(Slice::merged, actor, permission, resource).verdict
     }
 }
 
@@ -247,21 +269,6 @@ pub(crate) fn concerns_text(text: &str, permission: Permission) -> bool {
 fn looks_at_resource(policy: &Policy) -> bool {
     let head = matches!(policy.resource_constraint(), ResourceConstraint::Any | ResourceConstraint::Is(_));
     !head || conditions_mention(policy, "resource")
-}
-
-/// Whether a policy's conditions mention `principal` or `resource`. Guesses yes where it can't be known.
-fn conditions_mention(policy: &Policy, variable: &str) -> bool {
-    fn mentions(value: &serde_json::Value, variable: &str) -> bool {
-        match value {
-            serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| {
-                (name == "Var" && value.as_str() == Some(variable)) || mentions(value, variable)
-            }),
-            serde_json::Value::Array(items) => items.iter().any(|item| mentions(item, variable)),
-            _ => false,
-        }
-    }
-    let json = policy.to_json();
-    json.map_or(true, |json| json.get("conditions").is_some_and(|all| mentions(all, variable)))
 }
 
 fn failure(error: &AuthorizationError) -> (Option<PolicyId>, String) {

@@ -8,8 +8,9 @@ use cedar_policy::{
 
 use crate::actor::Actor;
 use crate::policy::Permission;
+use crate::policy::cedar::COMPILED;
+use crate::policy::cedar::mentions::conditions_mention;
 use crate::policy::cedar::question::{self, Failure};
-use crate::policy::cedar::{COMPILED, conditions_mention};
 
 /// Whether a policy could strike one person and not another. Who names only the kind of who acts strikes all people.
 pub(super) fn tells_people_apart(policy: &Policy) -> bool {

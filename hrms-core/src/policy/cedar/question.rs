@@ -13,13 +13,41 @@ use uuid::Uuid;
 
 use crate::actor::{Actor, Channel, Who};
 use crate::employment::Facts;
+use crate::policy::cedar::mentions::Mentions;
 use crate::policy::{Details, Kind, LeaveDetails, Permission, Resource};
 
 /// The id of what is decided as a whole.
 const ALL: &str = "all";
 
 pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
-type Attributes = HashMap<String, Value>;
+
+/// Attributes that somebody could look at; others cost no more than to be left out.
+struct Attributes<'a> {
+    wanted: &'a Mentions,
+    values: HashMap<String, Value>,
+}
+
+impl<'a> Attributes<'a> {
+    fn new(wanted: &'a Mentions) -> Self {
+        Self { wanted, values: HashMap::new() }
+    }
+
+    fn set(&mut self, name: &str, value: impl FnOnce() -> Value) {
+        if self.wanted.has(name) {
+            self.values.insert(name.to_owned(), value());
+        }
+    }
+
+    fn refer(&mut self, name: &str, kind: &'static str, id: Uuid) -> Result<(), Failure> {
+        let uid = of_uuid(kind, id)?;
+        self.set(name, || Value::new_entity_uid(uid));
+        Ok(())
+    }
+
+    fn of(self, uid: EntityUid) -> Result<Entity, Failure> {
+        Ok(Entity::new(uid, self.values, HashSet::new())?)
+    }
+}
 
 /// Names of types and actions, read once.
 struct Names {
@@ -57,10 +85,6 @@ fn of_uuid(name: &'static str, id: Uuid) -> Result<EntityUid, Failure> {
     uid(name, id.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
-fn reference(name: &'static str, id: Uuid) -> Result<Value, Failure> {
-    Ok(Value::new_entity_uid(of_uuid(name, id)?))
-}
-
 fn text(text: &str) -> Value {
     Value::new_string(text.to_owned())
 }
@@ -69,22 +93,23 @@ fn day(on: Date) -> Value {
     Value::new_datetime(on.to_string())
 }
 
-/// The request and what it mentions.
+/// The request, and of what it is about the attributes that are `wanted`.
 pub(super) fn put(
     actor: &Actor,
     permission: Permission,
     resource: &Resource,
     zone: &TimeZone,
+    wanted: &Mentions,
 ) -> Result<(Request, Entities), Failure> {
-    let mut people = vec![principal(actor)?];
-    let thing = thing(permission, resource)?;
+    let mut people = vec![principal(actor, wanted)?];
+    let thing = thing(permission, resource, wanted)?;
     let employees = [(actor.employee(), actor.facts()), (resource.owner, &resource.facts)];
     for (at, (employee, facts)) in employees.into_iter().enumerate() {
         let known = at == 1 && employee == actor.employee();
         if let Some(employee) = employee.filter(|_| !known) {
             let uid = of_uuid("Employee", employee.as_uuid())?;
             if uid != thing.uid() {
-                people.push(Entity::new(uid, employment(facts, true)?, HashSet::new())?);
+                people.push(employment(facts, true, wanted)?.of(uid)?);
             }
         }
     }
@@ -94,39 +119,36 @@ pub(super) fn put(
         people.push(thing);
     }
     let entities = Entities::from_entities(people, None)?;
-    let context = Context::from_pairs(circumstances(actor, zone)?)?;
+    let context = Context::from_pairs(circumstances(actor, zone, wanted)?.values)?;
     Ok((Request::new(who, action, what, context, None)?, entities))
 }
 
-/// Who acts, and what is known of them.
+/// Who acts, and all that is known of them.
 pub(super) fn who(actor: &Actor) -> Result<(EntityUid, Entities), Failure> {
-    let principal = principal(actor)?;
+    let principal = principal(actor, &Mentions::all())?;
     Ok((principal.uid(), Entities::from_entities([principal], None)?))
 }
 
-fn principal(actor: &Actor) -> Result<Entity, Failure> {
-    let (uid, mut attributes) = match *actor.who() {
+fn principal(actor: &Actor, wanted: &Mentions) -> Result<Entity, Failure> {
+    let mut attributes = Attributes::new(wanted);
+    let uid = match *actor.who() {
         Who::User { user, employee, .. } => {
-            let mut attributes = match employee {
-                Some(_) => employment(actor.facts(), false)?,
-                None => Attributes::new(),
-            };
             if let Some(employee) = employee {
-                attributes.insert("employee".to_owned(), reference("Employee", employee.as_uuid())?);
+                attributes = employment(actor.facts(), false, wanted)?;
+                attributes.refer("employee", "Employee", employee.as_uuid())?;
             }
-            (of_uuid("User", user.as_uuid())?, attributes)
+            of_uuid("User", user.as_uuid())?
         }
-        Who::Service { account, .. } => (of_uuid("ServiceAccount", account.as_uuid())?, Attributes::new()),
+        Who::Service { account, .. } => of_uuid("ServiceAccount", account.as_uuid())?,
         Who::System { .. } => return Err("the system isn't asked about".into()),
     };
-    let roles = actor.roles().iter().map(|role| text(role.as_str()));
-    attributes.insert("roles".to_owned(), Value::new_set(roles));
-    Ok(Entity::new(uid, attributes, HashSet::new())?)
+    attributes.set("roles", || Value::new_set(actor.roles().iter().map(|role| text(role.as_str()))));
+    attributes.of(uid)
 }
 
 /// What is known of an employment. Who somebody reports to and how the employment stands is of no use in a principal.
-fn employment(facts: &Facts, whole: bool) -> Result<Attributes, Failure> {
-    let mut attributes = Attributes::new();
+fn employment<'a>(facts: &Facts, whole: bool, wanted: &'a Mentions) -> Result<Attributes<'a>, Failure> {
+    let mut attributes = Attributes::new(wanted);
     let references = [
         ("department", "Department", facts.department_id.map(|id| id.as_uuid())),
         ("location", "Location", facts.location_id.map(|id| id.as_uuid())),
@@ -135,17 +157,17 @@ fn employment(facts: &Facts, whole: bool) -> Result<Attributes, Failure> {
     ];
     for (name, kind, id) in references {
         if let Some(id) = id {
-            attributes.insert(name.to_owned(), reference(kind, id)?);
+            attributes.refer(name, kind, id)?;
         }
     }
-    attributes.insert("employment_type".to_owned(), text(facts.employment_type.code()));
+    attributes.set("employment_type", || text(facts.employment_type.code()));
     if whole {
-        attributes.insert("status".to_owned(), text(facts.status.code()));
+        attributes.set("status", || text(facts.status.code()));
     }
     Ok(attributes)
 }
 
-fn thing(permission: Permission, resource: &Resource) -> Result<Entity, Failure> {
+fn thing(permission: Permission, resource: &Resource, wanted: &Mentions) -> Result<Entity, Failure> {
     let kind = permission.kind_of(resource);
     let name = kind.type_name();
     let uid = match (kind, resource.owner, &resource.details) {
@@ -156,27 +178,30 @@ fn thing(permission: Permission, resource: &Resource) -> Result<Entity, Failure>
         (Kind::Import | Kind::Export, _, Details::Data(what)) => uid(name, what.code())?,
         _ => uid(name, ALL)?,
     };
-    let mut attributes = match (kind, resource.owner) {
-        (Kind::Employee, Some(_)) => employment(&resource.facts, true)?,
+    let mut attributes = Attributes::new(wanted);
+    match (kind, resource.owner) {
+        (Kind::Employee, Some(_)) => attributes = employment(&resource.facts, true, wanted)?,
         (Kind::LeaveRequest | Kind::LeaveBalance, Some(owner)) => {
-            HashMap::from([("owner".to_owned(), reference("Employee", owner.as_uuid())?)])
+            attributes.refer("owner", "Employee", owner.as_uuid())?;
         }
-        _ => Attributes::new(),
-    };
-    if let Details::LeaveRequest(leave) = &resource.details {
-        attributes.extend([
-            ("leave_type".to_owned(), reference("LeaveType", leave.leave_type_id.as_uuid())?),
-            ("minutes".to_owned(), Value::new_long(leave.minutes)),
-            ("days".to_owned(), Value::new_long(leave.days)),
-            ("starts_on".to_owned(), day(leave.starts_on)),
-            ("ends_on".to_owned(), day(leave.ends_on)),
-            ("status".to_owned(), text(leave.status.code())),
-        ]);
+        _ => {}
     }
-    Ok(Entity::new(uid, attributes, HashSet::new())?)
+    if let Details::LeaveRequest(leave) = &resource.details {
+        attributes.refer("leave_type", "LeaveType", leave.leave_type_id.as_uuid())?;
+        attributes.set("minutes", || Value::new_long(leave.minutes));
+        attributes.set("days", || Value::new_long(leave.days));
+        attributes.set("starts_on", || day(leave.starts_on));
+        attributes.set("ends_on", || day(leave.ends_on));
+        attributes.set("status", || text(leave.status.code()));
+    }
+    attributes.of(uid)
 }
 
-fn circumstances(actor: &Actor, zone: &TimeZone) -> Result<Vec<(String, Value)>, Failure> {
+fn circumstances<'a>(
+    actor: &Actor,
+    zone: &TimeZone,
+    wanted: &'a Mentions,
+) -> Result<Attributes<'a>, Failure> {
     let context = actor.context();
     let channel = match context.channel {
         Channel::Api => "api",
@@ -184,25 +209,22 @@ fn circumstances(actor: &Actor, zone: &TimeZone) -> Result<Vec<(String, Value)>,
         Channel::Job => "job",
         Channel::Internal => "internal",
     };
-    let mut pairs = vec![
-        ("second_factor".to_owned(), Value::new_bool(context.second_factor)),
-        ("channel".to_owned(), text(channel)),
-    ];
+    let mut pairs = Attributes::new(wanted);
+    pairs.set("second_factor", || Value::new_bool(context.second_factor));
+    pairs.set("channel", || text(channel));
     if let Some(at) = context.at {
         let there = at.to_zoned(zone.clone());
         // Whole seconds: that is all that can be told.
         let at = Timestamp::from_second(at.as_second())?;
         let weekday = there.weekday().to_monday_one_offset();
-        pairs.extend([
-            ("time".to_owned(), Value::new_datetime(at.to_string())),
-            ("date".to_owned(), day(there.date())),
-            ("hour".to_owned(), Value::new_long(there.hour().into())),
-            ("minute".to_owned(), Value::new_long(there.minute().into())),
-            ("weekday".to_owned(), Value::new_long(weekday.into())),
-        ]);
+        pairs.set("time", || Value::new_datetime(at.to_string()));
+        pairs.set("date", || day(there.date()));
+        pairs.set("hour", || Value::new_long(there.hour().into()));
+        pairs.set("minute", || Value::new_long(there.minute().into()));
+        pairs.set("weekday", || Value::new_long(weekday.into()));
     }
     if let Some(address) = context.address {
-        pairs.push(("address".to_owned(), Value::new_ip(address.to_canonical().to_string())));
+        pairs.set("address", || Value::new_ip(address.to_canonical().to_string()));
     }
     Ok(pairs)
 }

@@ -226,6 +226,85 @@ proptest::proptest! {
     }
 }
 
+/// Policies about a decision on leave: with and without clauses, some of which can't be evaluated by chance.
+fn any_of_leave() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let head = prop_oneof![
+        Just("principal, action, resource"),
+        Just("principal is User, action == Action::\"leave.decide\", resource"),
+        Just(
+            "principal, action in [Action::\"leave.decide\", Action::\"leave.read\"], resource is LeaveRequest"
+        ),
+        Just(
+            "principal == User::\"00000000-0000-0000-0000-000000000001\", action == Action::\"leave.decide\", resource"
+        ),
+        Just("principal is ServiceAccount, action == Action::\"leave.decide\", resource"),
+    ];
+    let of_leave = "resource is LeaveRequest && resource.";
+    let of_people = "principal is User && principal has location && principal.location";
+    let condition = prop_oneof![
+        Just("9223372036854775807 + context.weekday > 0 || context.hour == 3".to_owned()),
+        (0..24_i64).prop_map(|hour| format!("context.hour < {hour}")),
+        (1..8_i64).prop_map(move |days| format!("{of_leave}days > {days}")),
+        Just(format!("{of_leave}starts_on == datetime(\"2026-12-01\")")),
+        Just(format!(
+            "{of_leave}owner has manager && {of_leave}owner.manager == Employee::\"00000000-0000-0000-0000-000000000002\""
+        )),
+        Just(format!("{of_people} == Location::\"00000000-0000-0000-0000-00000000004d\"")),
+        Just("principal.roles.contains(\"manager\")".to_owned()),
+        Just("context has address && context.address.isInRange(ip(\"10.0.0.0/8\"))".to_owned()),
+    ];
+    let clause = (any::<bool>(), condition)
+        .prop_map(|(when, condition)| format!(" {} {{ {condition} }}", if when { "when" } else { "unless" }));
+    (any::<bool>(), head, prop::collection::vec(clause, 0..3))
+        .prop_map(|(permit, head, clauses)| {
+            format!("{} ({head}){};", if permit { "permit" } else { "forbid" }, clauses.concat())
+        })
+        .prop_filter("what could never apply is refused", |text| check(text).is_ok())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn merged_policies_say_what_they_say_one_by_one(
+        texts in proptest::collection::vec(any_of_leave(), 1..8),
+        (days, known, manager) in (1..8_i64, proptest::bool::weighted(0.8), proptest::bool::ANY),
+    ) {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let rules = rules(&texts);
+        let mut who = actor(&[if manager { Role::Manager } else { Role::Employee }]);
+        if !known {
+            who = who.with_context(Context::default());
+        }
+        let thing = leave(days);
+        for permission in [Permission::LeaveDecide, Permission::LeaveRead] {
+            let one_by_one = rules.ask(&who, permission, &thing);
+            proptest::prop_assert_eq!(rules.judge(&who, permission, &thing), one_by_one.verdict, "{:?}", one_by_one);
+        }
+        // Nor does it change anything that what nobody asks for isn't told.
+        let mut told = rules.clone();
+        told.slices.iter_mut().flatten().for_each(|slice| slice.mentions = Mentions::all());
+        let (some, all) = (&rules, &told);
+        let ask = |rules: &CedarRules| rules.ask(&who, Permission::LeaveDecide, &thing);
+        proptest::prop_assert_eq!(ask(some).verdict, ask(all).verdict);
+    }
+}
+
+#[test]
+fn policies_with_the_same_head_are_asked_as_one() {
+    let texts: Vec<String> = (1..=20)
+        .map(|day| {
+            format!("forbid (principal is User, action == Action::\"leave.decide\", resource) when {{ resource.days == {day} }};")
+        })
+        .collect();
+    let rules = rules(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let slice = rules.slice(Permission::LeaveDecide).unwrap();
+    assert_eq!(slice.merged().policies().count(), 1);
+    let forbidden = |days| rules.judge(&actor(&[Role::Manager]), Permission::LeaveDecide, &leave(days));
+    assert_eq!((forbidden(20), forbidden(21)), (Verdict::Forbid, Verdict::Silent));
+}
+
 /// Policies that forbid, and look at who acts, at the thing, or at the circumstances.
 fn any_forbid() -> impl proptest::strategy::Strategy<Value = String> {
     use proptest::prelude::*;
