@@ -285,6 +285,11 @@ impl Actor {
         self.employee() == Some(employee) || self.also.contains(&employee)
     }
 
+    /// The employees that the actor counts as in what nobody does for themselves.
+    pub fn employees_counted_as(&self) -> impl Iterator<Item = EmployeeId> {
+        self.employee().into_iter().chain(self.also.iter().copied())
+    }
+
     /// The record in force of the employee that the acting user is.
     #[must_use]
     pub fn facts(&self) -> &Facts {

@@ -23,7 +23,8 @@ endpoints! {
 
     /// Add a leave policy with its first rules.
     ///
-    /// At most one policy of a leave type is for everyone: it holds for whoever has no assignment of their own.
+    /// At most one policy of a leave type is for everyone: it holds for whoever has no assignment of their own. Only owners, and
+    /// users who aren't employees, add one.
     POST "/api/v1/leave-policies" => create, requires LeaveTypeManage;
 
     /// Read a leave policy with its rules, by date.
@@ -37,7 +38,7 @@ endpoints! {
     /// Add rules to a leave policy that are in force from a day on.
     ///
     /// Also from a day in the past: what was credited by the old ones since is corrected by postings, never
-    /// changed.
+    /// changed. Nobody but owners changes a policy that they have or had themselves.
     POST "/api/v1/leave-policies/{id}/versions" => add_version, requires LeaveTypeManage;
 
     /// List the leave policies that were assigned to an employee.
@@ -45,13 +46,15 @@ endpoints! {
 
     /// Assign a leave policy to an employee, never to oneself.
     ///
-    /// One of the same leave type that is in force on its first day ends there.
+    /// One of the same leave type that is in force on its first day ends there; one that begins on the same day is void.
     POST "/api/v1/leave-policy-assignments" => assign, requires LeaveGrant;
 
     /// Read an assignment.
     GET "/api/v1/leave-policy-assignments/{id}" => get_assignment, requires LeaveRead;
 
     /// End an assignment.
+    ///
+    /// On its first day it is void: it is removed, and what was credited by it is corrected.
     POST "/api/v1/leave-policy-assignments/{id}/end" => end, requires LeaveGrant;
 }
 

@@ -112,7 +112,12 @@ pub async fn leave_policies_are_read_back_as_they_were_written(store: &impl Subj
     };
     policies.end_assignment(&ended, first.version).await.unwrap();
     assert!(matches!(policies.end_assignment(&ended, first.version).await, Err(StoreError::Stale)));
-    assert_eq!(policies.assignment(first.id).await.unwrap(), Some(ended));
+    assert_eq!(policies.assignment(first.id).await.unwrap(), Some(ended.clone()));
+    assert!(matches!(policies.void_assignment(ended.id, first.version).await, Err(StoreError::Stale)));
+    policies.void_assignment(ended.id, ended.version).await.unwrap();
+    assert_eq!(policies.assignment(ended.id).await.unwrap(), None);
+    assert_eq!(policies.assignments(&[employee]).await.unwrap().len(), 1);
+    assert!(matches!(policies.void_assignment(ended.id, ended.version).await, Err(StoreError::Stale)));
 }
 
 /// P22: an employee has one policy a day for a leave type, a leave type one for everyone, a code one policy.

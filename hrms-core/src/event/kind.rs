@@ -165,6 +165,10 @@ event_types! {
     "leave_policy_assignment.ended" on "leave-policy-assignments/{leave_policy_assignment_id}" for LeaveRead {
         leave_policy_assignment_id: Id, employee_id: Id, leave_policy_id: Id, leave_type_id: Id,
     }
+    /// The assignment of a leave policy to somebody was taken back: it was never in force.
+    "leave_policy_assignment.voided" on "leave-policy-assignments/{leave_policy_assignment_id}" for LeaveRead {
+        leave_policy_assignment_id: Id, employee_id: Id, leave_policy_id: Id, leave_type_id: Id,
+    }
     /// A request for leave was approved.
     "leave_request.approved" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,

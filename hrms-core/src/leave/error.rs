@@ -65,6 +65,12 @@ pub enum LeaveError {
     /// Nobody grants leave to themselves, by whatever right.
     #[error("nobody grants leave to themselves, nor does a user who counts as them")]
     SelfGrant,
+    /// Nobody writes the rules by which they earn leave, but owners.
+    #[error(
+        "this leave policy applies to you, or to somebody as whom you count: an owner has to do this, or somebody to whom \
+         it doesn't apply"
+    )]
+    OwnPolicy,
     /// The employee isn't employed on a day of the request.
     #[error("not employed on {on}")]
     NotEmployed {
@@ -89,7 +95,7 @@ impl DomainError for LeaveError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoWorkingDay | Self::NotEmployed { .. } | Self::TooLong { .. } => ErrorKind::Invalid,
-            Self::SelfApproval | Self::SelfGrant => ErrorKind::Forbidden,
+            Self::SelfApproval | Self::SelfGrant | Self::OwnPolicy => ErrorKind::Forbidden,
             Self::AgainstRules(violation) => violation.kind(),
             Self::Common(common) => common.kind(),
             _ => ErrorKind::Conflict,
@@ -101,6 +107,7 @@ impl DomainError for LeaveError {
             Self::TypeCodeTaken => "leave-type.code-taken",
             Self::PolicyCodeTaken => "leave-policy.code-taken",
             Self::EveryoneHasPolicy => "leave-policy.everyone-has-one",
+            Self::OwnPolicy => "leave-policy.own",
             Self::AssignmentOverlaps => "leave-policy-assignment.overlaps",
             Self::HolidayTaken => "holiday.taken",
             Self::InsufficientBalance { .. } => "leave.insufficient-balance",

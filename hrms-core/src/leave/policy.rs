@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::PolicyRules;
 use super::{LeaveError, coded};
-use crate::actor::Actor;
+use crate::actor::{Actor, Who};
 use crate::audit::{Audited, Change};
 use crate::error::{CommonError, FieldError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
-use crate::id::{LeavePolicyId, LeavePolicyVersionId, LeaveTypeId, UserId};
+use crate::id::{EmployeeId, LeavePolicyId, LeavePolicyVersionId, LeaveTypeId, UserId};
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Permission, Resource};
 use crate::store::{Tx, Version, Versioned};
@@ -198,10 +198,11 @@ impl LeavePolicyService<'_> {
         }))
     }
 
-    /// Adds a leave policy with its first rules.
+    /// Adds a leave policy with its first rules. Nobody writes what they earn themselves (P16): one for everyone is for
+    /// owners, and for whoever isn't an employee.
     ///
     /// # Errors
-    /// [`LeaveError::PolicyCodeTaken`], [`LeaveError::EveryoneHasPolicy`]; faulty fields and rules.
+    /// [`LeaveError::OwnPolicy`], [`LeaveError::PolicyCodeTaken`], [`LeaveError::EveryoneHasPolicy`]; faulty fields and rules.
     pub async fn create(&self, actor: &Actor, new: NewLeavePolicy) -> Result<LeavePolicyView, LeaveError> {
         self.0.require(actor, Permission::LeaveTypeManage, &Resource::organization())?;
         let mut check = Check::new();
@@ -223,6 +224,9 @@ impl LeavePolicyService<'_> {
         check_rules(&mut *work, &version).await?;
         let leave_type = work.leave_types().get(policy.leave_type_id).await?;
         leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
+        if policy.applies_to == AppliesTo::Everyone {
+            self.check_not_own(&mut *work, actor, &policy).await?;
+        }
         work.leave_policies().insert(&policy).await?;
         work.leave_policies().add_version(&version).await?;
         let view = LeavePolicyView { policy, versions: vec![version] };
@@ -231,10 +235,10 @@ impl LeavePolicyService<'_> {
     }
 
     /// Adds rules that are in force from a day on, also one in the past: what was credited by the old ones since is
-    /// corrected by postings (P5).
+    /// corrected by postings (P5). Not those of a policy that the actor has or had (P16), unless they are an owner.
     ///
     /// # Errors
-    /// Faulty rules; when the policy isn't there.
+    /// [`LeaveError::OwnPolicy`]; faulty rules; when the policy isn't there.
     pub async fn add_version(
         &self,
         actor: &Actor,
@@ -246,6 +250,7 @@ impl LeavePolicyService<'_> {
         let before = view(&mut *work, id).await?;
         let version = self.recorded(actor, id, new.effective_from, new.rules, work.now());
         check_rules(&mut *work, &version).await?;
+        self.check_not_own(&mut *work, actor, &before.policy).await?;
         let expected = before.policy.version;
         let policy =
             LeavePolicy { updated_at: work.now(), version: expected.next(), ..before.policy.clone() };
@@ -254,6 +259,33 @@ impl LeavePolicyService<'_> {
         let after = view(&mut *work, id).await?;
         work.emit(event("leave_policy.changed", &after, Change::changed(&before, &after)));
         Ok(work.commit(after).await?)
+    }
+
+    /// Refuses rules that grant leave to whoever writes them: of a policy for everyone, or one that the actor, or somebody
+    /// as whom they count, has or had.
+    ///
+    /// Owners answer for the organisation, and somebody has to be able to give it rules: where everybody in
+    /// human resources is an employee, nobody else could.
+    async fn check_not_own(
+        &self,
+        tx: &mut dyn Tx,
+        actor: &Actor,
+        policy: &LeavePolicy,
+    ) -> Result<(), LeaveError> {
+        if matches!(actor.who(), Who::Service { .. }) {
+            // It would grant leave, and a program has no self to compare with.
+            return Err(CommonError::Forbidden { permission: Permission::LeaveGrant }.into());
+        }
+        let own: Vec<EmployeeId> = actor.employees_counted_as().collect();
+        let is_own = match policy.applies_to {
+            AppliesTo::Everyone => !own.is_empty(),
+            AppliesTo::Assigned => {
+                let assigned = tx.leave_policies().assignments(&own).await?;
+                assigned.iter().any(|one| one.policy_id == policy.id)
+            }
+        };
+        let is_owner = || self.0.require(actor, Permission::PolicyManage, &Resource::organization()).is_ok();
+        if is_own && !is_owner() { Err(LeaveError::OwnPolicy) } else { Ok(()) }
     }
 
     fn recorded(

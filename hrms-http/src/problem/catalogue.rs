@@ -113,6 +113,7 @@ catalogue! {
     "leave-policy-assignment.overlaps": "The employee has a policy for this leave type within the period already.";
     "leave-policy.code-taken": "Another leave policy has this code.";
     "leave-policy.everyone-has-one": "The leave type has a policy for everyone already.";
+    "leave-policy.own": "Nobody writes the leave policy that applies to themselves, but owners.";
     "leave-type.code-taken": "Another leave type has this code.";
     "leave.back-dated": "The leave began too long ago to be asked for.";
     "leave.blocked": "Leave can't be taken on a day of the request.";

@@ -8,13 +8,13 @@ use crate::actor::Actor;
 use crate::audit::{Audited, Change};
 use crate::error::CommonError;
 use crate::event::{NewEvent, subject};
-use crate::hrms::Hrms;
+use crate::hrms::{Hrms, Work};
 use crate::id::{EmployeeId, LeavePolicyAssignmentId, LeavePolicyId, LeaveTypeId};
 use crate::leave::LeaveError;
 use crate::leave::standing::Standing;
 use crate::period::Period;
 use crate::policy::{Decision, Permission, Resource};
-use crate::store::{Tx, Version, Versioned};
+use crate::store::{Version, Versioned};
 use crate::validate::Check;
 
 /// An employee's leave policy during a period. Periods of one leave type never overlap (P22).
@@ -66,7 +66,8 @@ pub struct AssignLeavePolicy {
     pub employee_id: EmployeeId,
     /// Which policy.
     pub leave_policy_id: LeavePolicyId,
-    /// The first day. One that begins while another of the leave type is in force ends that one.
+    /// The first day. One that begins while another of the leave type is in force ends that one; one that begins on the same
+    /// day takes its place.
     #[serde(deserialize_with = "crate::date::strict")]
     pub valid_from: Date,
     /// The first day after it; without it, it never ends.
@@ -79,7 +80,7 @@ pub struct AssignLeavePolicy {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EndLeavePolicyAssignment {
-    /// The first day without it.
+    /// The first day without it. With its first day it is void, as if it had never been.
     #[serde(deserialize_with = "crate::date::strict")]
     pub valid_to: Date,
 }
@@ -135,11 +136,12 @@ impl LeavePolicyAssignmentService<'_> {
 
     /// Gives an employee a leave policy, never oneself (P16): it grants leave.
     ///
-    /// An assignment of the same leave type that is in force on the first day ends there.
+    /// An assignment of the same leave type that is in force on the first day ends there; one that begins on the same day is
+    /// void.
     ///
     /// # Errors
     /// [`CommonError::Forbidden`]; [`LeaveError::SelfGrant`]; [`LeaveError::AssignmentOverlaps`] when another begins
-    /// within the period; faulty fields.
+    /// later within the period: which of the two is meant, nobody can tell; faulty fields.
     pub async fn assign(
         &self,
         actor: &Actor,
@@ -165,13 +167,10 @@ impl LeavePolicyAssignmentService<'_> {
         let before = work.leave_policies().assignments(&[new.employee_id]).await?;
         let current = before.into_iter().find(|one| {
             one.leave_type_id == policy.leave_type_id
-                && one.valid_from < new.valid_from
                 && one.period().is_some_and(|period| period.contains(new.valid_from))
         });
         if let Some(current) = current {
-            let ended = end(&mut *work, &current, new.valid_from, now).await?;
-            let change = Change::changed(&current, &ended);
-            work.emit(event("leave_policy_assignment.ended", &ended, change, resource.clone()));
+            end(&mut work, &current, new.valid_from, resource.clone()).await?;
         }
         let assignment = LeavePolicyAssignment {
             id: LeavePolicyAssignmentId::from_uuid(self.0.ids().next()),
@@ -192,6 +191,9 @@ impl LeavePolicyAssignmentService<'_> {
 
     /// Ends an assignment, also in the past; never one's own (P16).
     ///
+    /// On its own first day it is void: it never was in force, and what was credited by it is corrected by postings (P5). It
+    /// isn't there any more then; the audit log has it.
+    ///
     /// # Errors
     /// [`CommonError::Forbidden`]; [`LeaveError::SelfGrant`]; [`LeaveError::AssignmentOverlaps`] when it is made
     /// longer and meets the next one; faulty fields.
@@ -203,7 +205,6 @@ impl LeavePolicyAssignmentService<'_> {
     ) -> Result<LeavePolicyAssignment, LeaveError> {
         self.0.visibility(actor, Permission::LeaveGrant)?;
         let mut work = self.0.begin(actor).await?;
-        let now = work.now();
         let before = work.leave_policies().assignment(id).await?.ok_or(NOT_FOUND)?;
         let standing = self.0.leave().visible(&mut *work, actor, before.employee_id, WHAT).await?;
         let resource = standing.resource(standing.today);
@@ -212,28 +213,38 @@ impl LeavePolicyAssignmentService<'_> {
             return Err(LeaveError::SelfGrant);
         }
         let mut check = Check::new();
-        check.period("/valid_from", before.valid_from, "/valid_to", Some(new.valid_to));
+        check.date("/valid_to", new.valid_to);
+        if new.valid_to < before.valid_from {
+            let detail = "it can't end before it began; on its first day it is void";
+            check.fault("/valid_to", "before-start", detail);
+        }
         check.done()?;
-        let ended = end(&mut *work, &before, new.valid_to, now).await?;
-        let change = Change::changed(&before, &ended);
-        work.emit(event("leave_policy_assignment.ended", &ended, change, resource));
+        let ended = end(&mut work, &before, new.valid_to, resource).await?;
         Ok(work.commit(ended).await?)
     }
 }
 
+/// Ends an assignment; on its first day, it is void.
 async fn end(
-    tx: &mut dyn Tx,
+    work: &mut Work,
     before: &LeavePolicyAssignment,
     valid_to: Date,
-    now: Timestamp,
+    resource: Resource,
 ) -> Result<LeavePolicyAssignment, LeaveError> {
     let ended = LeavePolicyAssignment {
         valid_to: Some(valid_to),
-        updated_at: now,
+        updated_at: work.now(),
         version: before.version.next(),
         ..before.clone()
     };
-    tx.leave_policies().end_assignment(&ended, before.version).await?;
+    let (kind, change) = if valid_to == before.valid_from {
+        work.leave_policies().void_assignment(before.id, before.version).await?;
+        ("leave_policy_assignment.voided", Change::removed(before))
+    } else {
+        work.leave_policies().end_assignment(&ended, before.version).await?;
+        ("leave_policy_assignment.ended", Change::changed(before, &ended))
+    };
+    work.emit(event(kind, &ended, change, resource));
     Ok(ended)
 }
 

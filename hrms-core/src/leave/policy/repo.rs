@@ -70,4 +70,10 @@ pub trait LeavePolicyRepo: Send {
         assignment: &LeavePolicyAssignment,
         expected: Version,
     ) -> Result<(), StoreError>;
+    /// Removes an assignment that was never to be in force, if its stored version is still `expected`.
+    async fn void_assignment(
+        &mut self,
+        id: LeavePolicyAssignmentId,
+        expected: Version,
+    ) -> Result<(), StoreError>;
 }

@@ -294,4 +294,17 @@ impl LeavePolicyRepo for SqlTx {
             )
             .await
     }
+
+    async fn void_assignment(
+        &mut self,
+        id: LeavePolicyAssignmentId,
+        expected: Version,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .execute_expecting_one(
+                "DELETE FROM leave_policy_assignment WHERE tenant_id = $1 AND id = $2 AND version = $3",
+                params![self.tenant, id, expected],
+            )
+            .await
+    }
 }

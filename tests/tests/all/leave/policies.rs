@@ -1,10 +1,13 @@
 //! Leave policies through their services: versions by date, assignments, and who may do what.
 
+use hrms_core::actor::{Actor, Cause, Who};
+use hrms_core::contract::id;
 use hrms_core::leave::{
     AppliesTo, AssignLeavePolicy, EndLeavePolicyAssignment, LeavePolicyView, NewLeavePolicy,
     NewLeavePolicyVersion,
 };
-use hrms_core::{DomainError, EmployeeId, LeavePolicyId, Role};
+use hrms_core::policy::{Grant, Permission, Scope};
+use hrms_core::{DomainError, EmployeeId, ErrorKind, LeavePolicyId, RequestId, Role};
 use jiff::civil::{Date, date};
 
 use super::{World, actor, code};
@@ -119,7 +122,7 @@ async fn assignments_follow_each_other_and_are_never_ones_own(store: &support::F
     );
     let ended = assignments.end(&w.hr(), second.id, longer).await.unwrap();
     assert_eq!(ended.valid_to, Some(date(2026, 8, 1)));
-    let early = EndLeavePolicyAssignment { valid_to: date(2026, 7, 1) };
+    let early = EndLeavePolicyAssignment { valid_to: date(2026, 6, 30) };
     assert_eq!(code(assignments.end(&w.hr(), second.id, early).await), "common.invalid");
 
     // Nobody gives leave to themselves, and managers don't either; colleagues don't know of it.
@@ -137,8 +140,98 @@ async fn assignments_follow_each_other_and_are_never_ones_own(store: &support::F
     );
 }
 
+/// What was a mistake is taken back, by an end on the first day or by another one from the same day; what it credited is
+/// corrected (P5).
+async fn a_mistaken_assignment_is_void(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let assignments = w.hrms.leave_policy_assignments();
+    let much = w.policy("much", AppliesTo::Assigned, &MONTHLY_18.replace("18", "36")).await.policy.id;
+    let right = w.policy("right", AppliesTo::Assigned, MONTHLY_18).await.policy.id;
+    let (new_year, may) = (date(2026, 1, 1), date(2026, 5, 1));
+    let granted = || async { w.balance(w.asha, Some(date(2026, 10, 31))).await[0].clone() };
+    let mistake = assignments.assign(&w.hr(), assign(w.asha, much, new_year)).await.unwrap();
+    w.hrms.leave().accrue(&w.hr()).await.unwrap();
+    assert_eq!(granted().await, "30");
+    // Another one from the same day takes its place.
+    let first = assignments.assign(&w.hr(), assign(w.asha, right, new_year)).await.unwrap();
+    assert_eq!(code(assignments.get(&w.hr(), mistake.id).await), "common.not-found");
+    assert_eq!(granted().await, "15");
+    // One that begins within ends it there; it is void by itself, and the first one doesn't come back.
+    let second = assignments.assign(&w.hr(), assign(w.asha, much, may)).await.unwrap();
+    assert_eq!(assignments.get(&w.hr(), first.id).await.unwrap().valid_to, Some(may));
+    assert_eq!(granted().await, "24");
+    let on_first_day = EndLeavePolicyAssignment { valid_to: may };
+    let hr_person = actor(w.tenant, Some(w.asha), &[Role::Hr]);
+    assert_eq!(code(assignments.end(&hr_person, second.id, on_first_day.clone()).await), "leave.self-grant");
+    let void = assignments.end(&w.hr(), second.id, on_first_day.clone()).await.unwrap();
+    assert_eq!((void.valid_from, void.valid_to), (may, Some(may)));
+    assert_eq!(code(assignments.end(&w.hr(), second.id, on_first_day).await), "common.not-found");
+    assert_eq!(assignments.list(&w.hr(), Some(w.asha)).await.unwrap().len(), 1);
+    assert_eq!(granted().await, "6");
+    w.hrms.leave().accrue(&w.hr()).await.unwrap();
+    assert_eq!(granted().await, "6");
+    assignments.assign(&w.hr(), assign(w.asha, right, may)).await.unwrap();
+    assert_eq!(granted().await, "15");
+    let kinds: Vec<String> = w.events().await.into_iter().map(|event| event.kind).collect();
+    let of_assignments: Vec<&str> =
+        kinds.iter().filter_map(|kind| kind.strip_prefix("leave_policy_assignment.")).collect();
+    assert_eq!(of_assignments, ["created", "voided", "created", "ended", "created", "voided", "created"]);
+}
+
+/// P16: nobody writes the rules by which they earn leave: not as a second user of their own and not by a program. Owners
+/// may, as somebody has to.
+async fn nobody_writes_their_own_policy(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let policies = w.hrms.leave_policies();
+    let everyone = w.new_policy("everyone", AppliesTo::Everyone, date(2026, 1, 1), MONTHLY_18);
+    let version = || NewLeavePolicyVersion {
+        effective_from: date(2026, 1, 1),
+        rules: serde_json::from_str(&MONTHLY_18.replace("18", "360")).unwrap(),
+    };
+    let hr_person = actor(w.tenant, Some(w.colleague), &[Role::Hr, Role::Admin]);
+    let second_user = actor(w.tenant, None, &[Role::Hr]).also_counting_as(vec![w.colleague]);
+    let key = Who::Service {
+        account: hrms_core::ServiceAccountId::from_uuid(id()),
+        key: hrms_core::ApiKeyId::from_uuid(id()),
+    };
+    let grant = Grant { permission: Permission::LeaveTypeManage, scope: Scope::Organization };
+    let request = RequestId::from_uuid(id());
+    let program = Actor::with_grants(w.tenant, key, vec![], vec![grant], Cause::Request, request);
+    let refusals = [
+        (&hr_person, "leave-policy.own"),
+        (&second_user, "leave-policy.own"),
+        (&program, "common.forbidden"),
+    ];
+    for (who, refusal) in refusals {
+        let error = policies.create(who, everyone.clone()).await.unwrap_err();
+        assert_eq!((error.code(), error.kind()), (refusal, ErrorKind::Forbidden));
+    }
+    let everyone = w.policy("everyone", AppliesTo::Everyone, MONTHLY_18).await.policy.id;
+    let assigned = w.new_policy("some", AppliesTo::Assigned, date(2026, 1, 1), MONTHLY_18);
+    let some = policies.create(&hr_person, assigned).await.unwrap().policy.id;
+    // Nobody has it yet, and later somebody else does: it isn't theirs. Once they had it, it is for good.
+    policies.add_version(&hr_person, some, version()).await.unwrap();
+    let assignments = w.hrms.leave_policy_assignments();
+    assignments.assign(&w.hr(), assign(w.asha, some, date(2026, 1, 1))).await.unwrap();
+    policies.add_version(&hr_person, some, version()).await.unwrap();
+    let own = assignments.assign(&w.hr(), assign(w.colleague, some, date(2025, 1, 1))).await.unwrap();
+    assignments.end(&w.hr(), own.id, EndLeavePolicyAssignment { valid_to: date(2025, 2, 1) }).await.unwrap();
+    for policy in [everyone, some] {
+        for (who, refusal) in refusals {
+            assert_eq!(code(policies.add_version(who, policy, version()).await), refusal);
+        }
+    }
+    assert_eq!(w.balance(w.colleague, Some(date(2026, 10, 31))).await[0], "15", "nothing changed");
+    // One person in human resources who is an employee: the owner does it, an employee or not.
+    let owner = actor(w.tenant, Some(w.manager), &[Role::Owner]);
+    policies.add_version(&owner, everyone, version()).await.unwrap();
+    policies.add_version(&w.hr(), some, version()).await.unwrap();
+}
+
 hrms_tests::on_every_engine!(
     policies_have_versions_by_date_and_a_history,
     faulty_rules_are_pointed_at_and_change_nothing,
     assignments_follow_each_other_and_are_never_ones_own,
+    a_mistaken_assignment_is_void,
+    nobody_writes_their_own_policy,
 );
