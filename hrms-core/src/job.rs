@@ -196,7 +196,7 @@ impl Work {
         options.max_attempts.get_or_insert(J::MAX_ATTEMPTS);
         options.priority.get_or_insert(J::PRIORITY);
         let requester = Requester::of(self.actor());
-        self.enqueue_as(requester, J::KIND, J::VERSION, serde_json::to_value(job)?, options).await
+        Ok(self.enqueue_as(requester, J::KIND, J::VERSION, serde_json::to_value(job)?, options).await?)
     }
 
     /// Writes a job of some kind that acts for somebody.
@@ -207,7 +207,7 @@ impl Work {
         version: u16,
         payload: Value,
         options: EnqueueOptions,
-    ) -> Result<JobId, CommonError> {
+    ) -> Result<JobId, StoreError> {
         let now = self.now();
         let unique_since = options.unique_for.and_then(|window| now.checked_sub(window).ok());
         let record = JobRecord {

@@ -20,6 +20,7 @@ mod neighbours;
 pub mod plan;
 mod planned;
 mod policy;
+mod recount;
 mod repo;
 mod request;
 mod rules;
@@ -53,6 +54,8 @@ pub use policy::{
     LeavePolicyAssignmentService, LeavePolicyFilter, LeavePolicyRepo, LeavePolicyService, LeavePolicySort,
     LeavePolicyVersion, LeavePolicyView, NewLeavePolicy, NewLeavePolicyVersion,
 };
+pub(crate) use recount::last_of;
+pub use recount::{LeaveRecount, RecountCause, RecountLeave, Recounted, RecountedDay, Whose};
 pub use repo::{LeaveLedger, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort};
 pub use request::{DecisionNote, LeaveRequest, LeaveRequestView, MAX_DAYS, RequestStatus, SubmitLeave};
 pub use rules::{BlockedDates, Case, CountedLeave, LimitPeriod, PeriodLimit, RequestRules, Violation};

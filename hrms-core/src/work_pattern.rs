@@ -139,9 +139,12 @@ pub trait WorkPatternRepo: Send {
     /// Removes a pattern if its stored version is still `expected`.
     async fn remove(&mut self, id: WorkPatternId, expected: Version) -> Result<(), StoreError>;
 
-    /// Waits until no other unit of work of the tenant is assigning patterns, and keeps it that way until this one
-    /// ends.
-    async fn lock_assignments(&mut self) -> Result<(), StoreError>;
+    /// Waits until no other unit of work of the tenant is changing which days are worked (patterns, holidays) or counts on it,
+    /// and keeps it that way until this one ends.
+    async fn lock_working_days(&mut self) -> Result<(), StoreError>;
+    /// Waits until no other unit of work of the tenant is changing which days are worked, and keeps it that way until this
+    /// one ends. Others may count on it at the same time.
+    async fn hold_working_days(&mut self) -> Result<(), StoreError>;
     /// The patterns that these locations have over all time, oldest first; those without any are absent.
     async fn of_locations(
         &mut self,

@@ -4,8 +4,8 @@ use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
     DecisionNote, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveExplanation, LeaveLotView,
-    LeavePreview, LeaveRequest, LeaveRequestQuery, LeaveRequestSort, LeaveRequestView, RequestStatus,
-    SubmitLeave,
+    LeavePreview, LeaveRecount, LeaveRequest, LeaveRequestQuery, LeaveRequestSort, LeaveRequestView,
+    RequestStatus, SubmitLeave,
 };
 use hrms_core::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,12 @@ endpoints! {
 
     /// Read a request and the count of its days.
     GET "/api/v1/leave-requests/{id}" => get, requires LeaveRead;
+
+    /// Read how often a request was counted anew, and why.
+    ///
+    /// What it takes changes when a holiday is added or removed, when the working pattern or the workplace changes, or when another
+    /// request beside it is gone.
+    GET "/api/v1/leave-requests/{id}/recounts" => recounts, requires LeaveRead;
 
     /// Approve a pending request.
     ///
@@ -159,6 +165,20 @@ async fn grant(cx: Cx, Json(new): Json<GrantLeave>) -> Result<Created<LeaveLotVi
 
 async fn get_grant(cx: Cx, Id(id): Id<LeaveLotId>) -> Result<Found<LeaveLotView>, LeaveError> {
     cx.hrms.leave().lot(&cx.actor, id).await.map(Found)
+}
+
+/// The recounts of a request; all of them, so there is no further page.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeaveRecountList {
+    /// The recounts, oldest first.
+    items: Vec<LeaveRecount>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+async fn recounts(cx: Cx, Id(id): Id<LeaveRequestId>) -> Result<Found<LeaveRecountList>, LeaveError> {
+    let items = cx.hrms.leave().recounts(&cx.actor, id).await?;
+    Ok(Found(LeaveRecountList { items, next_cursor: None }))
 }
 
 /// Whose balances, and when.

@@ -47,12 +47,12 @@ endpoints! {
 
     /// Add a holiday to a location.
     ///
-    /// Requests for leave that were counted before keep their count.
+    /// Requests for leave of those who work there are counted anew soon after, and they are told.
     POST "/api/v1/holiday-calendars/{id}/holidays" => add_holiday, requires LocationManage;
 
     /// Remove a holiday from a location.
     ///
-    /// Requests for leave that were counted before keep their count.
+    /// Requests for leave of those who work there are counted anew soon after, and they are told.
     DELETE "/api/v1/holiday-calendars/{id}/holidays/{on_date}" => remove_holiday, requires LocationManage;
 }
 

@@ -42,8 +42,8 @@ endpoints! {
 
     /// Give a location a working pattern for a period.
     ///
-    /// What it had for days of that period, it loses. Answers with all of them. Requests for leave that were counted
-    /// before keep their count.
+    /// What it had for days of that period, it loses. Answers with all of them. Requests for leave of those who work
+    /// there are counted anew soon after, and they are told.
     POST "/api/v1/locations/{id}/work-patterns" => assign_to_location, requires LocationManage;
 
     /// The working patterns of their own that an employee had, has and will have.
@@ -53,8 +53,8 @@ endpoints! {
 
     /// Give an employee a working pattern of their own for a period.
     ///
-    /// What they had for days of that period, they lose. Answers with all of them. Requests for leave that were
-    /// counted before keep their count.
+    /// What they had for days of that period, they lose. Answers with all of them. Their requests for leave are counted
+    /// anew soon after, and they are told.
     POST "/api/v1/employees/{id}/work-patterns" => assign_to_employee, requires EmployeeManage;
 }
 

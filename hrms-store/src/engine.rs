@@ -74,6 +74,14 @@ impl Conn {
         }
     }
 
+    /// Text to append to a `SELECT` so that nobody changes the rows until we commit; others may say so, too.
+    pub(crate) fn for_share(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " FOR SHARE",
+            Self::Sqlite(..) => "",
+        }
+    }
+
     /// Text to append to a `SELECT` so that nobody changes, or refers to, the rows until we commit.
     pub(crate) fn for_removal(&self) -> &'static str {
         match self {

@@ -65,7 +65,7 @@ use hrms_core::work_pattern::WorkPatternRepo;
 use hrms_core::{Period, StoreError, TenantId, Tx};
 
 use crate::engine::Conn;
-use crate::query::params;
+use crate::query::{Query, params};
 
 /// A unit of work on one tenant.
 #[derive(Debug)]
@@ -238,6 +238,24 @@ impl SqlTx {
                 params![self.tenant, name],
             )
             .await?;
+        Ok(())
+    }
+
+    /// Waits until nobody has one of the tenant's named locks, and keeps it that way until we end. Others may do so, too.
+    async fn hold(&mut self, name: &'static str) -> Result<(), StoreError> {
+        if let Conn::Sqlite(..) = self.conn {
+            return Ok(());
+        }
+        self.conn
+            .execute(
+                "INSERT INTO tenant_counter (tenant_id, name, value) VALUES ($1, $2, 0) \
+                 ON CONFLICT (tenant_id, name) DO NOTHING",
+                params![self.tenant, name],
+            )
+            .await?;
+        let mut query = Query::new("SELECT value FROM tenant_counter WHERE tenant_id = ");
+        query.bind(self.tenant).push(" AND name = ").bind(name).push(self.conn.for_share());
+        query.optional::<(i64,)>(&mut self.conn).await?;
         Ok(())
     }
 }

@@ -11,9 +11,10 @@ use crate::id::{
     EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, TenantId, UserId,
 };
 use crate::leave::{
-    BlockedDates, CountedDay, DayHours, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRequest,
-    LeaveRequestFilter, LeaveRequestSort, LeaveRulesVersion, LeaveType, LimitPeriod, LotSource, PeriodLimit,
-    PostingKind, RequestRules, RequestStatus, SandwichRule, TimeOfDay, days_text,
+    BlockedDates, CountedDay, DayHours, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRecount,
+    LeaveRequest, LeaveRequestFilter, LeaveRequestSort, LeaveRulesVersion, LeaveType, LimitPeriod, LotSource,
+    PeriodLimit, PostingKind, RecountCause, RecountedDay, RequestRules, RequestStatus, SandwichRule,
+    TimeOfDay, days_text,
 };
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::Visibility;
@@ -76,6 +77,20 @@ pub fn leave_request(
         beside: None,
     };
     (request, vec![counted])
+}
+
+/// The trail of a count that isn't stored yet.
+fn recount(before: &LeaveRequest, after: &LeaveRequest, days: &[CountedDay]) -> LeaveRecount {
+    let added = |day: &CountedDay| RecountedDay { date: day.date, before: None, after: Some(day.clone()) };
+    LeaveRecount {
+        version: after.version,
+        recounted_at: at(9),
+        recounted_by: Some(UserId::from_uuid(id())),
+        because: RecountCause::Neighbour { leave_request_id: before.id },
+        minutes_before: before.minutes,
+        minutes_after: after.minutes,
+        changes: days.iter().map(added).collect(),
+    }
 }
 
 /// A lot that isn't stored yet.
@@ -295,24 +310,27 @@ pub async fn a_leave_request_is_counted_anew(store: &impl Subject) {
     });
     let minutes = first.minutes + 450;
     let anew = LeaveRequest { minutes, days: "2".into(), version: first.version.next(), ..first.clone() };
-    tx.leave_requests().recount(&anew, &days, first.version).await.unwrap();
-    let stale = tx.leave_requests().recount(&anew, &days, first.version).await;
+    let trail = recount(&first, &anew, &days);
+    tx.leave_requests().recount(&anew, &days, first.version, &trail).await.unwrap();
+    let stale = tx.leave_requests().recount(&anew, &days, first.version, &trail).await;
     assert!(matches!(stale, Err(StoreError::Stale)));
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(tenant).await.unwrap();
     let view = tx.leave_requests().get(first.id).await.unwrap().unwrap();
     assert_eq!((view.request, view.day_count), (anew.clone(), days));
+    assert_eq!(tx.leave_requests().recounts(first.id).await.unwrap(), [trail]);
+    assert_eq!(tx.leave_requests().recounts(other.id).await.unwrap(), []);
     let (free, _) = leave_request(employee, &annual, day + 1.days(), DayPart::FirstHalf);
     assert!(!tx.leave_requests().is_occupied(employee, &free.occupied()).await.unwrap());
     for (from, last, expected) in [(0, 3, 2), (0, 2, 1), (1, 3, 1), (1, 2, 0), (-9, 0, 1), (4, 99, 0)] {
-        let found = tx.leave_requests().live_between(employee, day + from.days(), day + last.days()).await;
+        let found = tx.leave_requests().live_between(&[employee], day + from.days(), day + last.days()).await;
         assert_eq!(found.unwrap().len(), expected, "{from} to {last}");
     }
     let gone =
         LeaveRequest { status: RequestStatus::Cancelled, version: other.version.next(), ..other.clone() };
     tx.leave_requests().decide(&gone, other.version).await.unwrap();
-    assert_eq!(tx.leave_requests().live_between(employee, day, day + 9.days()).await.unwrap().len(), 1);
+    assert_eq!(tx.leave_requests().live_between(&[employee], day, day + 9.days()).await.unwrap().len(), 1);
 }
 
 /// Versions of the rules of a leave type come back by the day from which they are in force.
@@ -433,11 +451,12 @@ pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     assert!(tx.leave_requests().list(&everything(), &PageRequest::default()).await.unwrap().is_empty());
     assert!(!tx.leave_requests().is_occupied(employee, &request.occupied()).await.unwrap());
     let around = (request.starts_on - 9.days(), request.starts_on + 9.days());
-    assert!(tx.leave_requests().live_between(employee, around.0, around.1).await.unwrap().is_empty());
+    assert!(tx.leave_requests().live_between(&[employee], around.0, around.1).await.unwrap().is_empty());
     let next = LeaveRequest { version: request.version.next(), ..request.clone() };
     let decided = tx.leave_requests().decide(&next, request.version).await;
     assert!(matches!(decided, Err(StoreError::Stale)));
-    let counted = tx.leave_requests().recount(&next, &[], request.version).await;
+    let trail = recount(&request, &next, &[]);
+    let counted = tx.leave_requests().recount(&next, &[], request.version, &trail).await;
     assert!(matches!(counted, Err(StoreError::Stale)));
     drop(tx);
     refuses_to_refer_to_others(store, mine, employee, &annual).await;

@@ -52,7 +52,7 @@ pub async fn work_patterns_are_read_back_as_written(store: &impl Subject) {
     let employee = hired(&mut *tx, "1", Facts::default()).await.id;
     let there = vec![during(one.id, 2020, Some(2022)), during(two.id, 2023, None)];
     let own = vec![during(two.id, 2021, Some(2022))];
-    tx.work_patterns().lock_assignments().await.unwrap();
+    tx.work_patterns().lock_working_days().await.unwrap();
     for _ in 0..2 {
         tx.work_patterns().replace_of_location(office.id, &there).await.unwrap();
         tx.work_patterns().replace_of_employee(employee, &own).await.unwrap();

@@ -177,9 +177,10 @@ event_types! {
     "leave_request.cancelled" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
     }
-    /// What a request takes was counted anew, because another request beside it is gone.
+    /// What a request takes was counted anew: a holiday, a working pattern or the workplace has changed, or another request
+    /// beside it is gone. `GET /api/v1/leave-requests/{id}/recounts` says why.
     "leave_request.recounted" on "leave-requests/{leave_request_id}" for LeaveRead {
-        leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
+        leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text, version: Number,
     }
     /// A request for leave was rejected.
     "leave_request.rejected" on "leave-requests/{leave_request_id}" for LeaveRead {

@@ -117,6 +117,11 @@ pub(crate) async fn apply(
     if !people.is_empty() {
         work.employees().update_many(&people).await?;
         work.employment().replace_timelines(&timelines).await?;
+        let nobody = Timeline::default();
+        let moved = timelines
+            .iter()
+            .map(|(employee, after)| (*employee, known.timelines.get(employee).unwrap_or(&nobody), after));
+        work.recount_leave_of_moved(moved).await?;
     }
     for (employee, timeline) in &timelines {
         let before = known.timelines.get(employee);

@@ -33,6 +33,7 @@ impl JobRegistry {
             .with::<crate::import::ImportJob>()
             .with::<crate::invitation::InvitationMail>()
             .with::<crate::leave::AccrueLeave>()
+            .with::<crate::leave::RecountLeave>()
             .with::<crate::notification::DeliverNotifications>()
             .with::<crate::webhook::DeliverWebhooks>()
             .with_subscriber(crate::notification::Notifications)

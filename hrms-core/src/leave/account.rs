@@ -370,6 +370,22 @@ impl LeaveService<'_> {
         ledger: &mut Ledger,
         new: Vec<NewPosting>,
     ) -> Vec<LeavePosting> {
+        let before = ledger.postings.len();
+        ledger.postings.extend(self.stamp(actor, work, standing, account, new));
+        let settled = ledger.settle();
+        ledger.postings.extend(self.stamp(actor, work, standing, account, settled));
+        ledger.postings.split_off(before)
+    }
+
+    /// Makes postings of what is to be posted.
+    pub(super) fn stamp(
+        &self,
+        actor: &Actor,
+        work: &Work,
+        standing: &Standing,
+        account: &AccountKey,
+        new: Vec<NewPosting>,
+    ) -> Vec<LeavePosting> {
         let posted_at = work.now();
         let stamp = |new: NewPosting| LeavePosting {
             id: LeavePostingId::from_uuid(self.0.ids().next()),
@@ -386,11 +402,7 @@ impl LeaveService<'_> {
             reverses_id: new.reverses_id,
             plan_key: None,
         };
-        let before = ledger.postings.len();
-        ledger.postings.extend(new.into_iter().map(stamp));
-        let settled = ledger.settle();
-        ledger.postings.extend(settled.into_iter().map(stamp));
-        ledger.postings.split_off(before)
+        new.into_iter().map(stamp).collect()
     }
 }
 

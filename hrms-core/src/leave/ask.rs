@@ -106,10 +106,12 @@ impl LeaveService<'_> {
         let employee_id = ask.employee_id.or(actor.employee()).ok_or_else(missing)?;
         // The same answer whether the employee isn't there or isn't the actor's to act for.
         let unknown = || CommonError::unknown_reference("/employee_id");
-        let standing = Standing::load(self.0, tx, actor, employee_id, now).await?.ok_or_else(unknown)?;
         if lock {
+            // Nobody changes what days of work are, or other requests of the employee, until this one is there.
+            tx.work_patterns().hold_working_days().await?;
             tx.employees().get_for_change(employee_id).await?;
         }
+        let standing = Standing::load(self.0, tx, actor, employee_id, now).await?.ok_or_else(unknown)?;
         let mut resource = standing.resource(period.starts_on);
         let leave_type = tx.leave_types().get(ask.leave_type_id).await?;
         let id = LeaveRequestId::from_uuid(self.0.ids().next());
@@ -146,7 +148,7 @@ async fn count(
     let (from, last) = (starts_on.saturating_sub(HORIZON.days()), ends_on.saturating_add(HORIZON.days()));
     let work = standing.work_days(tx, from, last).await?;
     let rules = rules_on(tx, leave_type.id, starts_on).await?;
-    let others = tx.leave_requests().live_between(standing.employee(), from, last).await?;
+    let others = tx.leave_requests().live_between(&[standing.employee()], from, last).await?;
     let others: Vec<CountedLeave> = others.into_iter().map(Into::into).collect();
     let absences: Vec<Absence> = others.iter().map(|one| one.absence.clone()).collect();
     let facts_of = |day: Date| work.on(day);

@@ -11,7 +11,7 @@ use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
 use crate::id::LocationId;
-use crate::leave::LeaveError;
+use crate::leave::{LeaveError, RecountCause, RecountLeave, Whose};
 use crate::policy::{Permission, Resource};
 use crate::validate::{Check, FIRST_DATE, LAST_DATE};
 
@@ -93,7 +93,7 @@ impl HolidayService<'_> {
         Ok(tx.holidays().between(&[location], from, last).await?)
     }
 
-    /// Adds a holiday. Requests that were counted before keep their count.
+    /// Adds a holiday. Requests about the day are counted anew by a job.
     ///
     /// # Errors
     /// [`LeaveError::HolidayTaken`]; faulty fields.
@@ -109,28 +109,37 @@ impl HolidayService<'_> {
         check.text("/name", &new.name, 1..=200);
         check.done()?;
         let mut work = self.0.begin(actor).await?;
+        work.work_patterns().lock_working_days().await?;
         work.locations().get(location).await?.ok_or(NO_LOCATION)?;
         let holiday =
             Holiday { location_id: location, on_date: new.on_date, name: new.name, created_at: work.now() };
         work.holidays().insert(&holiday).await?;
+        work.recount_leave(&recount(location, new.on_date)).await?;
         work.emit(event("holiday.added", location, new.on_date, Change::created(&holiday)));
         Ok(work.commit(holiday).await?)
     }
 
-    /// Removes a holiday. Requests that were counted before keep their count.
+    /// Removes a holiday. Requests about the day are counted anew by a job.
     ///
     /// # Errors
     /// When it isn't there.
     pub async fn remove(&self, actor: &Actor, location: LocationId, on: Date) -> Result<(), LeaveError> {
         self.0.require(actor, Permission::LocationManage, &Resource::organization())?;
         let mut work = self.0.begin(actor).await?;
+        work.work_patterns().lock_working_days().await?;
         let holiday = work.holidays().between(&[location], on, on).await?.pop().ok_or(NO_HOLIDAY)?;
         if !work.holidays().remove(location, on).await? {
             return Err(NO_HOLIDAY.into());
         }
+        work.recount_leave(&recount(location, on)).await?;
         work.emit(event("holiday.removed", location, on, Change::removed(&holiday)));
         Ok(work.commit(()).await?)
     }
+}
+
+fn recount(location: LocationId, on: Date) -> RecountLeave {
+    let because = RecountCause::Holiday { location_id: location, on_date: on };
+    RecountLeave { whose: Whose::Locations(vec![location]), from: on, last: on, because }
 }
 
 fn event(kind: &'static str, location: LocationId, on: Date, change: Change) -> NewEvent {

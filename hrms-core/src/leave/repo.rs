@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use super::day_count::CountedDay;
 use super::hours::OccupiedTime;
 use super::ledger::{LeaveLot, LeavePosting};
+use super::recount::{LeaveRecount, Whose};
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus};
 use crate::error::StoreError;
 use crate::id::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
@@ -64,10 +65,10 @@ pub trait LeaveRequestRepo: Send {
         employee: EmployeeId,
         leave_type: Option<LeaveTypeId>,
     ) -> Result<Vec<LeaveRequestView>, StoreError>;
-    /// The pending and approved requests of an employee, of every type, with a day from `from` to `last`, both included.
+    /// The pending and approved requests of some employees, of every type, with a day from `from` to `last`, both included.
     async fn live_between(
         &mut self,
-        employee: EmployeeId,
+        employees: &[EmployeeId],
         from: Date,
         last: Date,
     ) -> Result<Vec<LeaveRequestView>, StoreError>;
@@ -82,13 +83,26 @@ pub trait LeaveRequestRepo: Send {
     /// Adds a request and occupies its time; `leave_request_no_overlap` gives each minute to one request of the
     /// employee.
     async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError>;
-    /// Writes what a request takes if its stored version is still `expected`; its period stays.
+    /// The first `limit` employees behind `after`, by id, with a pending or approved request that has a day from `from` to
+    /// `last`, both included. Of those at locations, everybody who works there on one of these days.
+    async fn on_leave(
+        &mut self,
+        whose: &Whose,
+        from: Date,
+        last: Date,
+        after: Option<EmployeeId>,
+        limit: u16,
+    ) -> Result<Vec<EmployeeId>, StoreError>;
+    /// Writes what a request takes if its stored version is still `expected`, and the trail of it; its period stays.
     async fn recount(
         &mut self,
         request: &LeaveRequest,
         days: &[CountedDay],
         expected: Version,
+        trail: &LeaveRecount,
     ) -> Result<(), StoreError>;
+    /// How often a request was counted anew, oldest first.
+    async fn recounts(&mut self, id: LeaveRequestId) -> Result<Vec<LeaveRecount>, StoreError>;
     /// Writes a request's status and decision if its stored version is still `expected`; its time
     /// becomes free unless it still occupies it.
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError>;

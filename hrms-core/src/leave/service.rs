@@ -444,15 +444,31 @@ pub(super) fn emit(
     standing: &Standing,
     change: Change,
 ) {
+    emit_with(work, kind, request, standing, change, &[]);
+}
+
+/// The same with more in its data.
+pub(super) fn emit_with(
+    work: &mut Work,
+    kind: &'static str,
+    request: &LeaveRequest,
+    standing: &Standing,
+    change: Change,
+    more: &[(&str, serde_json::Value)],
+) {
+    let mut data = serde_json::json!({
+        "leave_request_id": request.id,
+        "employee_id": request.employee_id,
+        "leave_type_id": request.leave_type_id,
+        "status": request.status,
+    });
+    if let serde_json::Value::Object(data) = &mut data {
+        data.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    }
     work.emit(NewEvent {
         kind,
         subject: subject("leave-requests", request.id.as_uuid()),
-        data: serde_json::json!({
-            "leave_request_id": request.id,
-            "employee_id": request.employee_id,
-            "leave_type_id": request.leave_type_id,
-            "status": request.status,
-        }),
+        data,
         change,
         permission: Permission::LeaveRead,
         resource: standing.resource(request.starts_on).with_details(request.details()),

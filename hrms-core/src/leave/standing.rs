@@ -82,40 +82,68 @@ impl Standing {
         spell.map(|spell| spell.period.from())
     }
 
-    /// Reads what is known of the employee's days from `from` to `last`: each by the pattern in force on it and the holidays
-    /// of the workplace of that day.
+    /// Reads what is known of the employee's days from `from` to `last`.
     pub(crate) async fn work_days(
         &self,
         tx: &mut dyn Tx,
         from: Date,
         last: Date,
-    ) -> Result<WorkDays<'_>, StoreError> {
-        let mut locations: Vec<LocationId> = self.timeline.history().iter().filter_map(place).collect();
-        locations.sort_unstable();
-        locations.dedup();
-        let holidays = tx.holidays().between(&locations, from, last).await?;
-        let holidays = holidays.into_iter().map(|one| ((one.location_id, one.on_date), one.name)).collect();
-        let times = WorkTimes::load(tx, &[self.employee], &locations).await?;
-        Ok(WorkDays { standing: self, holidays, times })
+    ) -> Result<WorkDays, StoreError> {
+        let timelines = HashMap::from([(self.employee, self.timeline.clone())]);
+        let days = DaysOfMany::load(tx, timelines, from, last).await?;
+        Ok(WorkDays { employee: self.employee, days })
     }
 }
 
 /// What is known of an employee's days.
 #[derive(Debug)]
-pub(crate) struct WorkDays<'a> {
-    standing: &'a Standing,
+pub(crate) struct WorkDays {
+    employee: EmployeeId,
+    days: DaysOfMany,
+}
+
+impl WorkDays {
+    /// What is known of a day.
+    pub(crate) fn on(&self, day: Date) -> DayFacts<'_> {
+        self.days.on(self.employee, day)
+    }
+}
+
+/// What is known of the days of some employees: each by the pattern in force on it and the holidays of the workplace
+/// of that day.
+#[derive(Debug)]
+pub(crate) struct DaysOfMany {
+    timelines: HashMap<EmployeeId, Timeline>,
     holidays: HashMap<(LocationId, Date), String>,
     times: WorkTimes,
 }
 
-impl WorkDays<'_> {
-    /// What is known of a day.
-    pub(crate) fn on(&self, day: Date) -> DayFacts<'_> {
-        let record = self.standing.timeline.at(day);
+impl DaysOfMany {
+    /// Reads it for days from `from` to `last`, with a few statements however many employees there are.
+    pub(crate) async fn load(
+        tx: &mut dyn Tx,
+        timelines: HashMap<EmployeeId, Timeline>,
+        from: Date,
+        last: Date,
+    ) -> Result<Self, StoreError> {
+        let employees: Vec<EmployeeId> = timelines.keys().copied().collect();
+        let records = timelines.values().flat_map(Timeline::history);
+        let mut locations: Vec<LocationId> = records.filter_map(place).collect();
+        locations.sort_unstable();
+        locations.dedup();
+        let holidays = tx.holidays().between(&locations, from, last).await?;
+        let holidays = holidays.into_iter().map(|one| ((one.location_id, one.on_date), one.name)).collect();
+        let times = WorkTimes::load(tx, &employees, &locations).await?;
+        Ok(Self { timelines, holidays, times })
+    }
+
+    /// What is known of a day of one of them.
+    pub(crate) fn on(&self, employee: EmployeeId, day: Date) -> DayFacts<'_> {
+        let record = self.timelines.get(&employee).and_then(|timeline| timeline.at(day));
         let here = record.and_then(place);
         DayFacts {
             employed: record.is_some(),
-            working: self.times.on(self.standing.employee, here, day),
+            working: self.times.on(employee, here, day),
             holiday: here.and_then(|here| self.holidays.get(&(here, day))).map(String::as_str),
         }
     }

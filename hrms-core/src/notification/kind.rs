@@ -95,6 +95,16 @@ const DECIDED_LEAVE: &[Variable] = &[
     text("note", "Enjoy!"),
 ];
 
+const RECOUNTED_LEAVE: &[Variable] = &[
+    text("employee", "Ravi Kumar"),
+    text("leave_type", "Annual leave"),
+    date("starts_on", "2026-12-21"),
+    date("ends_on", "2026-12-23"),
+    text("days", "2"),
+    text("days_before", "3"),
+    text("holidays", "Winter solstice"),
+];
+
 /// Every type that this library tells people of, in order of their names.
 pub const NOTIFICATION_TYPES: &[NotificationType] = &[
     NotificationType {
@@ -219,6 +229,33 @@ pub const NOTIFICATION_TYPES: &[NotificationType] = &[
                 Text {
                     subject: "Leave cancelled: {{employee}}, {{starts_on}}",
                     body: "{{leave_type}} of {{employee}} from {{starts_on}} to {{ends_on}} was cancelled.",
+                },
+            ),
+        ],
+    },
+    NotificationType {
+        name: "leave_request.recounted",
+        about: "A request for leave of yours, or one that you decide on, takes another number of days than before.",
+        security: false,
+        default: Mode::Immediate,
+        variables: RECOUNTED_LEAVE,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "Urlaub neu gezählt: {{employee}}, {{leave_type}}, {{starts_on}}",
+                    body: "{{leave_type}} von {{employee}} vom {{starts_on}} bis {{ends_on}} braucht jetzt {{days}} Tage statt \
+                           {{days_before}}, weil sich die Arbeitstage dieser Zeit geändert haben.{{#holidays}}\n\n\
+                           Feiertage: {{holidays}}{{/holidays}}",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "Leave counted anew: {{employee}}, {{leave_type}}, {{starts_on}}",
+                    body: "{{leave_type}} of {{employee}} from {{starts_on}} to {{ends_on}} takes {{days}} days now instead of \
+                           {{days_before}}, because the working days of this time have changed.{{#holidays}}\n\n\
+                           Holidays: {{holidays}}{{/holidays}}",
                 },
             ),
         ],

@@ -8,7 +8,7 @@ use crate::error::CommonError;
 use crate::event::Event;
 use crate::hrms::Work;
 use crate::id::{EmployeeId, ImportId, InvitationId, LeaveRequestId, SupportGrantId, UserId, WebhookId};
-use crate::leave::{LeaveRequest, RequestStatus};
+use crate::leave::{LeaveRequest, RequestStatus, days_text};
 use crate::notification::{NOTIFICATION_TYPES, Notice, NotificationType, Notifier, To};
 use crate::policy::Permission;
 
@@ -28,6 +28,7 @@ impl Notifier for Standard {
                 leave(work, event).await?
             }
             "leave_request.cancelled" => return cancelled_leave(work, event).await,
+            "leave_request.recounted" => return recounted_leave(work, event).await,
             "employee_detail.changed" => bank_details(event),
             "import.finished" => import(work, event).await?,
             "invitation.accepted" => invitation(work, event).await?,
@@ -125,6 +126,37 @@ async fn cancelled_leave(work: &mut Work, event: &Event) -> Result<Vec<Notice>, 
     };
     let to_employee = Notice { to: vec![To::Employees(vec![owner])], ..notice.clone() };
     Ok(vec![to_employee, Notice { not_to: Some(owner), ..notice.or(others) }])
+}
+
+/// The employee, and while the request waits for a decision whoever decides: unless it takes as much as before.
+async fn recounted_leave(work: &mut Work, event: &Event) -> Result<Vec<Notice>, CommonError> {
+    let Some(owner) = event.resource.owner else { return Ok(Vec::new()) };
+    let (manager, others) = deciders(event);
+    let told = about_leave(work, event, "leave_request.recounted", manager).await?;
+    let Some((request, notice)) = told else { return Ok(Vec::new()) };
+    let version = event.data.get("version").and_then(Value::as_i64);
+    let trail = work.leave_requests().recounts(request.id).await?;
+    let Some(recount) = trail.iter().find(|one| Some(one.version.as_i64()) == version) else {
+        return Ok(Vec::new());
+    };
+    if recount.minutes_before == recount.minutes_after || !request.status.occupies_days() {
+        return Ok(Vec::new());
+    }
+    let Some(leave_type) = work.leave_types().get(request.leave_type_id).await? else {
+        return Ok(Vec::new());
+    };
+    let names = recount.changes.iter().filter_map(|day| day.after.as_ref()?.holiday.clone());
+    let days = |minutes| days_text(minutes, leave_type.minutes_per_day);
+    let notice = notice
+        .with("days", days(recount.minutes_after))
+        .with("days_before", days(recount.minutes_before))
+        .with("holidays", names.collect::<Vec<_>>().join(", "));
+    let to_employee = Notice { to: vec![To::Employees(vec![owner])], ..notice.clone() };
+    if request.status != RequestStatus::Pending {
+        return Ok(vec![to_employee]);
+    }
+    let needs = Some(Permission::LeaveDecide);
+    Ok(vec![to_employee, Notice { not_to: Some(owner), needs, ..notice.or(others) }])
 }
 
 fn bank_details(event: &Event) -> Option<Notice> {

@@ -104,7 +104,7 @@ async fn enqueue_unless_there(
     };
     let requester = Requester::System { permissions: Vec::new() };
     let (kind, version) = (DeliverWebhooks::KIND, DeliverWebhooks::VERSION);
-    work.enqueue_as(requester, kind, version, serde_json::to_value(&job)?, options).await
+    Ok(work.enqueue_as(requester, kind, version, serde_json::to_value(&job)?, options).await?)
 }
 
 /// Writes a job for each lane of an endpoint in which something waits and that has none, for when it is due. A job that is

@@ -11,6 +11,7 @@ use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::{Hrms, Work};
 use crate::id::{EmployeeId, LocationId, WorkPatternId};
+use crate::leave::{RecountCause, RecountLeave, Whose, last_of};
 use crate::page::{Page, PageRequest, Position};
 use crate::period::Period;
 use crate::policy::{Decision, Permission, Resource};
@@ -175,7 +176,7 @@ impl WorkPatternService<'_> {
         self.0.require(actor, Permission::LocationManage, &Resource::organization())?;
         let period = period(&new)?;
         let mut work = self.0.begin(actor).await?;
-        work.work_patterns().lock_assignments().await?;
+        work.work_patterns().lock_working_days().await?;
         work.locations().get(location).await?.ok_or(NO_LOCATION)?;
         known(&mut work, new.work_pattern_id).await?;
         let mut all = work.work_patterns().of_locations(&[location]).await?.remove(&location);
@@ -185,6 +186,12 @@ impl WorkPatternService<'_> {
         let shown = WorkPatternPeriods::of(&all);
         if all != before {
             work.work_patterns().replace_of_location(location, &all).await?;
+            let (whose, because) = (
+                Whose::Locations(vec![location]),
+                RecountCause::LocationWorkPattern { location_id: location },
+            );
+            let (from, last) = (period.from(), last_of(period));
+            work.recount_leave(&RecountLeave { whose, from, last, because }).await?;
             work.emit(NewEvent {
                 kind: "location.work-pattern-assigned",
                 subject: subject("locations", location.as_uuid()),
@@ -231,7 +238,7 @@ impl WorkPatternService<'_> {
         if is_barred_from(self.0, actor, employee) {
             return Err(WorkPatternError::Own);
         }
-        work.work_patterns().lock_assignments().await?;
+        work.work_patterns().lock_working_days().await?;
         known(&mut work, new.work_pattern_id).await?;
         let all = work.work_patterns().of_employees(&[employee]).await?.remove(&employee);
         let mut all = all.unwrap_or_default();
@@ -240,6 +247,9 @@ impl WorkPatternService<'_> {
         let shown = WorkPatternPeriods::of(&all);
         if all != before {
             work.work_patterns().replace_of_employee(employee, &all).await?;
+            let (whose, because) = (Whose::Employees(vec![employee]), RecountCause::EmployeeWorkPattern);
+            let (from, last) = (period.from(), last_of(period));
+            work.recount_leave(&RecountLeave { whose, from, last, because }).await?;
             work.emit(NewEvent {
                 kind: "employee.work-pattern-assigned",
                 subject: subject("employees", employee.as_uuid()),

@@ -193,8 +193,12 @@ impl WorkPatternRepo for SqlTx {
             .await
     }
 
-    async fn lock_assignments(&mut self) -> Result<(), StoreError> {
+    async fn lock_working_days(&mut self) -> Result<(), StoreError> {
         self.lock("work-patterns").await
+    }
+
+    async fn hold_working_days(&mut self) -> Result<(), StoreError> {
+        self.hold("work-patterns").await
     }
 
     async fn of_locations(

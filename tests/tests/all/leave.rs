@@ -402,3 +402,4 @@ mod counting;
 mod parallel;
 mod plans;
 mod policies;
+mod recounts;

@@ -151,6 +151,7 @@ impl EmployeeService<'_> {
             &OnRecord { employee: Some(&person), timeline: Some(&before) },
             &OnRecord { employee: Some(&employee), timeline: Some(&after) },
         );
+        work.recount_leave_of_moved([(id, &before, &after)]).await?;
         work.employment().replace_timelines(&[(id, after)]).await?;
         self.finish(actor, work, id, step.kind, step.on, change).await
     }

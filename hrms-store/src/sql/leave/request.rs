@@ -1,14 +1,15 @@
 //! Requests for leave in SQL.
 
 use async_trait::async_trait;
+use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::leave::{
-    CountedDay, DayHours, DayPart, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort,
-    LeaveRequestView, OccupiedTime, RequestStatus, TimeOfDay, days_text,
+    CountedDay, DayHours, DayPart, LeaveRecount, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo,
+    LeaveRequestSort, LeaveRequestView, MAX_DAYS, OccupiedTime, RequestStatus, TimeOfDay, Whose, days_text,
 };
 use hrms_core::{EmployeeId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version};
 
@@ -18,6 +19,7 @@ use crate::sql::visibility::visible;
 use crate::sql::{SqlTx, corrupt};
 
 const TABLE: &str = "leave_request";
+const TRAIL: &str = "leave_recount";
 
 #[derive(FromRow)]
 struct RequestRow {
@@ -55,7 +57,7 @@ struct CountedRow {
 /// The columns of [`RequestRow`]; what follows names further ones.
 const SELECT: &str = "SELECT r.id, r.employee_id, r.leave_type_id, r.starts_on, r.ends_on, r.start_part, r.end_part, \
      r.start_minute, r.end_minute, r.asked_minutes, \
-     r.minutes, t.minutes_per_day, r.status, r.note, r.submitted_by, r.submitted_on, r.decided_by, r.decided_at, \
+     COALESCE(r.recounted_minutes, r.minutes) AS minutes, t.minutes_per_day, r.status, r.note, r.submitted_by, r.submitted_on, r.decided_by, r.decided_at, \
      r.decision_note, r.created_at, r.updated_at, r.version";
 const FROM: &str = " FROM leave_request AS r JOIN leave_type AS t \
      ON t.tenant_id = r.tenant_id AND t.id = r.leave_type_id";
@@ -104,6 +106,34 @@ impl TryFrom<CountedRow> for LeaveRequestView {
         let day_count = serde_json::from_value(row.day_count);
         let day_count = day_count.map_err(|error| corrupt(TABLE, format!("day_count: {error}")))?;
         Ok(Self { request: row.request.try_into()?, day_count })
+    }
+}
+
+#[derive(FromRow)]
+struct RecountRow {
+    version: i64,
+    recounted_at: Instant,
+    recounted_by: Option<Uuid>,
+    because: Value,
+    minutes_before: i64,
+    minutes_after: i64,
+    changes: Value,
+}
+
+impl TryFrom<RecountRow> for LeaveRecount {
+    type Error = StoreError;
+
+    fn try_from(row: RecountRow) -> Result<Self, StoreError> {
+        let json = |error| corrupt(TRAIL, error);
+        Ok(Self {
+            version: Version::from_i64(row.version),
+            recounted_at: row.recounted_at.0,
+            recounted_by: row.recounted_by.map(UserId::from_uuid),
+            because: serde_json::from_value(row.because).map_err(json)?,
+            minutes_before: row.minutes_before,
+            minutes_after: row.minutes_after,
+            changes: serde_json::from_value(row.changes).map_err(json)?,
+        })
     }
 }
 
@@ -179,16 +209,57 @@ impl LeaveRequestRepo for SqlTx {
 
     async fn live_between(
         &mut self,
-        employee: EmployeeId,
+        employees: &[EmployeeId],
         from: Date,
         last: Date,
     ) -> Result<Vec<LeaveRequestView>, StoreError> {
-        let mut query = Query::new(SELECT);
-        query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
-        query.push(" AND r.employee_id = ").bind(employee).push(" AND r.status IN ('pending', 'approved')");
-        query.push(" AND r.ends_on >= ").bind(from).push(" AND r.starts_on <= ").bind(last);
-        query.push(" ORDER BY r.id");
-        query.all::<CountedRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+        let mut found = Vec::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(SELECT);
+            query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
+            query.push(" AND r.employee_id IN ").list(employees.iter().copied());
+            query.push(" AND r.status IN ('pending', 'approved')");
+            query.push(" AND r.ends_on >= ").bind(from).push(" AND r.starts_on <= ").bind(last);
+            query.push(" ORDER BY r.id");
+            for row in query.all::<CountedRow>(&mut self.conn).await? {
+                found.push(row.try_into()?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn on_leave(
+        &mut self,
+        whose: &Whose,
+        from: Date,
+        last: Date,
+        after: Option<EmployeeId>,
+        limit: u16,
+    ) -> Result<Vec<EmployeeId>, StoreError> {
+        let mut query =
+            Query::new("SELECT DISTINCT r.employee_id FROM leave_request AS r WHERE r.tenant_id = ");
+        query.bind(self.tenant).push(" AND r.status IN ('pending', 'approved')");
+        query.push(" AND r.starts_on >= ").bind(from.saturating_sub(MAX_DAYS.days()));
+        query.push(" AND r.starts_on <= ").bind(last).push(" AND r.ends_on >= ").bind(from);
+        match whose {
+            Whose::Employees(employees) => {
+                query.push(" AND r.employee_id IN ").list(employees.iter().copied());
+            }
+            Whose::Locations(locations) => {
+                query.push(
+                    " AND EXISTS (SELECT 1 FROM employment_record AS e WHERE e.tenant_id = r.tenant_id \
+                     AND e.employee_id = r.employee_id AND e.location_id IN ",
+                );
+                query.list(locations.iter().copied()).push(" AND e.valid_from <= ").bind(last);
+                query.push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(from).push("))");
+            }
+        }
+        if let Some(after) = after {
+            query.push(" AND r.employee_id > ").bind(after);
+        }
+        query.push(" ORDER BY r.employee_id LIMIT ").bind(i64::from(limit));
+        let found = query.all::<(Uuid,)>(&mut self.conn).await?;
+        Ok(found.into_iter().map(|(id,)| EmployeeId::from_uuid(id)).collect())
     }
 
     async fn pending_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeaveRequestView>, StoreError> {
@@ -282,11 +353,12 @@ impl LeaveRequestRepo for SqlTx {
         request: &LeaveRequest,
         days: &[CountedDay],
         expected: Version,
+        trail: &LeaveRecount,
     ) -> Result<(), StoreError> {
         let day_count = serde_json::to_value(days).map_err(|error| corrupt(TABLE, error))?;
         self.conn
             .execute_expecting_one(
-                "UPDATE leave_request SET minutes = $4, day_count = $5, updated_at = $6, version = $7 \
+                "UPDATE leave_request SET recounted_minutes = $4, day_count = $5, updated_at = $6, version = $7 \
                  WHERE tenant_id = $1 AND id = $2 AND version = $3",
                 params![
                     self.tenant,
@@ -298,7 +370,38 @@ impl LeaveRequestRepo for SqlTx {
                     request.version,
                 ],
             )
-            .await
+            .await?;
+        let json = |error| corrupt(TRAIL, error);
+        self.conn
+            .execute(
+                "INSERT INTO leave_recount (tenant_id, request_id, version, recounted_at, recounted_by, because, \
+                 minutes_before, minutes_after, changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                params![
+                    self.tenant,
+                    request.id,
+                    trail.version,
+                    trail.recounted_at,
+                    trail.recounted_by,
+                    serde_json::to_value(&trail.because).map_err(json)?,
+                    trail.minutes_before,
+                    trail.minutes_after,
+                    serde_json::to_value(&trail.changes).map_err(json)?,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn recounts(&mut self, id: LeaveRequestId) -> Result<Vec<LeaveRecount>, StoreError> {
+        let rows: Vec<RecountRow> = self
+            .conn
+            .all(
+                "SELECT version, recounted_at, recounted_by, because, minutes_before, minutes_after, changes \
+                 FROM leave_recount WHERE tenant_id = $1 AND request_id = $2 ORDER BY version",
+                params![self.tenant, id],
+            )
+            .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError> {

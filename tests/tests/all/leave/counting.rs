@@ -21,15 +21,15 @@ impl World {
         self.hrms.leave_types().set_rules(&self.hr(), self.annual.id, new).await.unwrap();
     }
 
-    async fn sandwich(&self, sandwich: SandwichRule) {
+    pub(super) async fn sandwich(&self, sandwich: SandwichRule) {
         self.rules(RequestRules { sandwich, ..RequestRules::default() }).await;
     }
 
-    async fn days(&self, id: LeaveRequestId) -> String {
+    pub(super) async fn days(&self, id: LeaveRequestId) -> String {
         self.hrms.leave().get(&self.hr(), id).await.unwrap().request.days
     }
 
-    async fn approved(&self, first: Date, last: Date) -> LeaveRequestId {
+    pub(super) async fn approved(&self, first: Date, last: Date) -> LeaveRequestId {
         let id = self.submit(self.asha, first, last).await.unwrap().request.id;
         self.approve(&self.manager(self.manager), id).await.unwrap();
         id
@@ -41,7 +41,7 @@ impl World {
     }
 
     /// Minutes that were taken and not given back, by the ledger itself.
-    async fn taken(&self) -> i64 {
+    pub(super) async fn taken(&self) -> i64 {
         let account = self.hrms.leave().account(&self.hr(), self.asha, self.annual.id, None).await.unwrap();
         let drawn = account.postings.iter().filter(|one| {
             matches!(one.kind, PostingKind::Consumption | PostingKind::Reversal) && one.request_id.is_some()

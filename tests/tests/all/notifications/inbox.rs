@@ -244,7 +244,51 @@ async fn operators_do_not_read_an_inbox(store: &Fresh) {
     assert!(messages[0].text().contains("Ticket 4711"), "{}", messages[0].text());
 }
 
+/// P5: whose leave a late holiday changes is told, in their language, and of what waits whoever decides, too.
+async fn leave_that_is_counted_anew_is_told(store: &Fresh) {
+    let world = World::new(store).await;
+    let taken = world.ask(&world.ravi, "2026-12-22").await;
+    world.meera.client.post(&format!("{taken}/approve"), &json!({})).await.expect(200);
+    let asked = world.ask(&world.asha, "2026-12-22").await;
+    world.asha.choose(&json!({ "language": "de" })).await;
+    world.deliver().await;
+    let office = text(&world.owner.get("/api/v1/locations").await.expect(200).json()["items"][0]["id"]);
+    let holidays = format!("/api/v1/holiday-calendars/{office}/holidays");
+    let feast = json!({ "on_date": "2026-12-22", "name": "Solstice" });
+    world.owner.post(&holidays, &feast).await.expect(201);
+    let messages = world.deliver().await;
+    let mut told: Vec<_> = messages.iter().map(|one| (one.to[0].clone(), one.subject())).collect();
+    told.sort();
+    let of = |name: &str| format!("Leave counted anew: {name} Rao, Annual leave, 22 December 2026");
+    let german = "Urlaub neu gezählt: Asha Rao, Annual leave, 22. Dezember 2026".to_owned();
+    assert_eq!(
+        told,
+        [
+            ("asha@acme.example".to_owned(), german),
+            ("meera@acme.example".to_owned(), of("Asha")),
+            ("ravi@acme.example".to_owned(), of("Ravi")),
+        ]
+    );
+    let ravi = messages.iter().find(|one| one.to == ["ravi@acme.example"]).unwrap();
+    let said = ravi.text().replace("\r\n", "\n");
+    assert!(said.contains("takes 0 days now instead of 1"), "{said}");
+    assert!(said.contains("\n\nHolidays: Solstice\n"), "{said}");
+    let trail = world.ravi.client.get(&format!("{taken}/recounts")).await.expect(200).json();
+    let [recount] = &trail["items"].as_array().unwrap()[..] else { panic!("{trail}") };
+    assert_eq!((&recount["minutes_before"], &recount["minutes_after"]), (&json!(480), &json!(0)));
+    assert_eq!(
+        recount["because"],
+        json!({ "kind": "holiday", "location_id": office, "on_date": "2026-12-22" })
+    );
+    assert_eq!(recount["changes"][0]["after"]["holiday"], "Solstice");
+    world.ravi.client.get(&format!("{asked}/recounts")).await.expect(404);
+    // A holiday on which nothing depends is told to nobody.
+    world.owner.post(&holidays, &json!({ "on_date": "2026-12-20", "name": "Sunday" })).await.expect(201);
+    assert!(world.deliver().await.is_empty());
+}
+
 hrms_tests::on_every_engine!(
+    leave_that_is_counted_anew_is_told,
     a_request_is_told_to_whoever_decides_and_its_answer_to_whoever_asked,
     without_a_manager_those_are_told_who_decide_for_all,
     an_inbox_is_read_and_counted,
