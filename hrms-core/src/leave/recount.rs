@@ -414,8 +414,9 @@ impl Counting {
             }
             let minutes_per_day = *self.minutes_per_day.get(&request.leave_type_id)?;
             let own = absences.iter().find(|one| one.request_id == request.id)?;
+            // As when it was made: what came later pays for itself.
             let others: Vec<Absence> =
-                absences.iter().filter(|one| one.request_id != request.id).cloned().collect();
+                absences.iter().filter(|one| one.made() < own.made()).cloned().collect();
             let sandwich = self.rules_of(view).sandwich;
             let facts_of = |day| self.days.on(employee, day);
             let days = count_leave(own, sandwich, &others, minutes_per_day, facts_of);

@@ -71,7 +71,7 @@ impl Absence {
 
     /// Of two requests on both sides of a gap, the one that was made later pays for it: by then it was clear that
     /// there would be a gap.
-    fn made(&self) -> (Timestamp, LeaveRequestId) {
+    pub(super) fn made(&self) -> (Timestamp, LeaveRequestId) {
         (self.asked_at, self.request_id)
     }
 }
