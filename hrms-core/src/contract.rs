@@ -18,6 +18,7 @@ mod credential;
 mod event_consumer;
 mod fixture;
 mod foundation;
+mod holiday;
 mod identity;
 mod job;
 mod leave;
@@ -39,6 +40,7 @@ pub use credential::*;
 pub use event_consumer::*;
 pub use fixture::*;
 pub use foundation::*;
+pub use holiday::*;
 pub use identity::*;
 pub use job::*;
 pub use leave::*;
@@ -162,6 +164,9 @@ macro_rules! store_contract {
             the_last_operator_stays,
             support_grants_read_back_and_end_once,
             jobs_of_a_suspended_organization_wait,
+            holiday_calendars_are_read_back_as_written,
+            p22_a_location_has_one_calendar_at_a_time,
+            holiday_calendars_never_cross_tenants,
             work_patterns_are_read_back_as_written,
             p22_work_patterns_never_overlap,
             work_patterns_never_cross_tenants,

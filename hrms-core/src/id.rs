@@ -83,6 +83,8 @@ ids! {
     EmploymentRecordId;
     /// A working pattern.
     WorkPatternId;
+    /// A holiday calendar.
+    HolidayCalendarId;
     /// A kind of leave.
     LeaveTypeId;
     /// A leave policy: rules by which leave of one type is earned and used.

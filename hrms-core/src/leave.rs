@@ -12,7 +12,6 @@ mod balance;
 mod day_count;
 mod error;
 mod explain;
-mod holiday;
 mod hours;
 mod leave_type;
 mod ledger;
@@ -41,7 +40,6 @@ pub use day_count::{
 };
 pub use error::LeaveError;
 pub use explain::{ExplainedCredit, ExplainedLot, LeaveExplanation};
-pub use holiday::{Holiday, HolidayRepo, HolidayService, NewHoliday};
 pub use hours::{DayHours, OccupiedTime, TimeOfDay};
 pub use leave_type::{
     LeaveType, LeaveTypeFilter, LeaveTypePatch, LeaveTypeRepo, LeaveTypeService, LeaveTypeSort, NewLeaveType,

@@ -18,6 +18,7 @@ pub mod error;
 pub mod event;
 pub mod export;
 pub mod hint;
+pub mod holiday;
 pub mod hrms;
 pub mod id;
 pub mod idempotency;

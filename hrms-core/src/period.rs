@@ -62,3 +62,26 @@ impl Period {
         Self::new(self.from.max(day), self.to)
     }
 }
+
+/// Makes something (or nothing) the one of a period: what others had of that period, they lose. Periods of the same that touch become one.
+pub(crate) fn assign<T: Copy + PartialEq>(
+    assigned: Vec<(T, Period)>,
+    one: Option<T>,
+    period: Period,
+) -> Vec<(T, Period)> {
+    let mut kept = Vec::with_capacity(assigned.len() + 2);
+    for (old, had) in assigned {
+        let parts = [had.before(period.from()), period.to().and_then(|to| had.starting(to))];
+        kept.extend(parts.into_iter().flatten().map(|part| (old, part)));
+    }
+    kept.extend(one.map(|one| (one, period)));
+    kept.sort_by_key(|(_, period)| period.from());
+    kept.dedup_by(|next, last| {
+        let same = last.0 == next.0 && last.1.to() == Some(next.1.from());
+        if same && let Some(both) = Period::new(last.1.from(), next.1.to()) {
+            last.1 = both;
+        }
+        same
+    });
+    kept
+}

@@ -11,13 +11,14 @@ use crate::employee::{DetailRepo, EmployeeRepo};
 use crate::employment::EmploymentRepo;
 use crate::error::StoreError;
 use crate::event::{EventConsumers, EventDirectory, EventLog};
+use crate::holiday::HolidayRepo;
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::identity::{CredentialDirectory, EmailChangeDirectory, IdentityDirectory};
 use crate::import::ImportRepo;
 use crate::invitation::InvitationRepo;
 use crate::job::{JobDirectory, JobQueue};
-use crate::leave::{HolidayRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
+use crate::leave::{LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
 use crate::location::LocationRepo;
 use crate::membership::MembershipDirectory;
 use crate::notification::{
@@ -121,7 +122,7 @@ pub trait Tx: Send {
     fn leave_ledger(&mut self) -> &mut dyn LeaveLedger;
     /// Requests for leave.
     fn leave_requests(&mut self) -> &mut dyn LeaveRequestRepo;
-    /// Holidays of locations.
+    /// Holiday calendars, and which locations have which.
     fn holidays(&mut self) -> &mut dyn HolidayRepo;
     /// The org chart.
     fn org_chart(&mut self) -> &mut dyn OrgChartRepo;

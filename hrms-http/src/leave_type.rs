@@ -1,18 +1,17 @@
-//! `/api/v1/leave-types` and `/api/v1/holiday-calendars`: what leave is, and the days off of a location.
+//! `/api/v1/leave-types`: what leave is.
 
+use hrms_core::LeaveTypeId;
 use hrms_core::jiff::Timestamp;
-use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
-    Holiday, LeaveError, LeaveRulesVersion, LeaveType, LeaveTypeFilter, LeaveTypePatch, LeaveTypeSort,
-    NewHoliday, NewLeaveType, SetLeaveRules,
+    LeaveError, LeaveRulesVersion, LeaveType, LeaveTypeFilter, LeaveTypePatch, LeaveTypeSort, NewLeaveType,
+    SetLeaveRules,
 };
-use hrms_core::{LeaveTypeId, LocationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Created, Deleted, Found, Listed};
+use crate::answer::{Created, Found, Listed};
 use crate::endpoints;
-use crate::extract::{Id, IfMatch, Json, List, ListQuery, MergePatch, Path, Query};
+use crate::extract::{Id, IfMatch, Json, List, ListQuery, MergePatch};
 use crate::request::Cx;
 
 endpoints! {
@@ -41,19 +40,6 @@ endpoints! {
     ///
     /// Answers with all versions. Requests that were made before stay as they are.
     POST "/api/v1/leave-types/{id}/rules" => set_rules, requires LeaveTypeManage;
-
-    /// List the holidays of a location, by date.
-    GET "/api/v1/holiday-calendars/{id}/holidays" => list_holidays, requires LocationRead;
-
-    /// Add a holiday to a location.
-    ///
-    /// Requests for leave of those who work there are counted anew soon after, and they are told.
-    POST "/api/v1/holiday-calendars/{id}/holidays" => add_holiday, requires LocationManage;
-
-    /// Remove a holiday from a location.
-    ///
-    /// Requests for leave of those who work there are counted anew soon after, and they are told.
-    DELETE "/api/v1/holiday-calendars/{id}/holidays/{on_date}" => remove_holiday, requires LocationManage;
 }
 
 /// The filters of the list.
@@ -96,18 +82,6 @@ async fn change(
     cx.hrms.leave_types().change(&cx.actor, id, version, patch).await.map(Found)
 }
 
-/// Which holidays to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-struct HolidayQuery {
-    /// Only those on or after this day.
-    #[serde(default, deserialize_with = "hrms_core::date::strict")]
-    from: Option<Date>,
-    /// Only those on or before this day.
-    #[serde(default, deserialize_with = "hrms_core::date::strict")]
-    to: Option<Date>,
-}
-
 /// Rules of a leave type; all versions, so there is no further page.
 #[derive(Debug, Serialize, ToSchema)]
 struct LeaveRulesList {
@@ -129,45 +103,4 @@ async fn set_rules(
 ) -> Result<Found<LeaveRulesList>, LeaveError> {
     let items = cx.hrms.leave_types().set_rules(&cx.actor, id, new).await?;
     Ok(Found(LeaveRulesList { items, next_cursor: None }))
-}
-
-/// Holidays of a location; all of them, so there is no further page.
-#[derive(Debug, Serialize, ToSchema)]
-struct HolidayList {
-    /// The holidays, by date.
-    items: Vec<Holiday>,
-    /// Always null.
-    next_cursor: Option<String>,
-}
-
-/// The address of a holiday.
-#[derive(Debug, Deserialize, IntoParams)]
-struct HolidayPath {
-    /// The location.
-    id: LocationId,
-    /// The day.
-    #[serde(deserialize_with = "hrms_core::date::strict")]
-    on_date: Date,
-}
-
-async fn list_holidays(
-    cx: Cx,
-    Id(location): Id<LocationId>,
-    Query(query): Query<HolidayQuery>,
-) -> Result<Found<HolidayList>, LeaveError> {
-    let items = cx.hrms.holidays().list(&cx.actor, location, query.from, query.to).await?;
-    Ok(Found(HolidayList { items, next_cursor: None }))
-}
-
-async fn add_holiday(
-    cx: Cx,
-    Id(location): Id<LocationId>,
-    Json(new): Json<NewHoliday>,
-) -> Result<Created<Holiday>, LeaveError> {
-    cx.hrms.holidays().add(&cx.actor, location, new).await.map(Created)
-}
-
-async fn remove_holiday(cx: Cx, Path(path): Path<HolidayPath>) -> Result<Deleted, LeaveError> {
-    cx.hrms.holidays().remove(&cx.actor, path.id, path.on_date).await?;
-    Ok(Deleted)
 }

@@ -20,6 +20,7 @@ mod event;
 mod export;
 mod extract;
 mod forwarded;
+mod holiday;
 mod host;
 mod idempotency;
 mod identity;
@@ -76,6 +77,7 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     employee_detail::ENDPOINTS,
     event::ENDPOINTS,
     export::ENDPOINTS,
+    holiday::ENDPOINTS,
     identity::ENDPOINTS,
     identity::email_change::ENDPOINTS,
     identity::member::ENDPOINTS,

@@ -78,6 +78,7 @@ params_from_ids!(
     EmployeeId,
     EmploymentRecordId,
     WorkPatternId,
+    HolidayCalendarId,
     LeaveTypeId,
     LeaveRulesId,
     LeavePolicyId,

@@ -10,6 +10,7 @@ mod employee;
 mod employment;
 mod event;
 mod event_consumer;
+mod holiday;
 mod idempotency;
 mod identity;
 mod import;
@@ -42,11 +43,12 @@ use hrms_core::designation::DesignationRepo;
 use hrms_core::employee::{DetailRepo, EmployeeRepo};
 use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::{EventConsumers, EventLog};
+use hrms_core::holiday::HolidayRepo;
 use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::import::ImportRepo;
 use hrms_core::invitation::InvitationRepo;
 use hrms_core::job::JobQueue;
-use hrms_core::leave::{HolidayRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
+use hrms_core::leave::{LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
 use hrms_core::location::LocationRepo;
 use hrms_core::notification::{
     NotificationChannelRepo, NotificationDeliveryRepo, NotificationRepo, NotificationSettingsRepo,

@@ -21,6 +21,7 @@ mod all {
     mod events;
     mod golden;
     mod hardening;
+    mod holidays;
     mod identity;
     mod imports;
     mod invitations;

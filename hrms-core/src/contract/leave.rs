@@ -1,9 +1,9 @@
-//! Leave: types, holidays, the ledger, requests and the half days that they occupy.
+//! Leave: types, the ledger, requests and the half days that they occupy.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
-use crate::contract::fixture::{Subject, at, id, location, tenant};
+use crate::contract::fixture::{Subject, at, id, tenant};
 use crate::contract::people::hired;
 use crate::employment::Facts;
 use crate::error::StoreError;
@@ -11,7 +11,7 @@ use crate::id::{
     EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, TenantId, UserId,
 };
 use crate::leave::{
-    BlockedDates, CountedDay, DayHours, DayPart, DayReason, Holiday, LeaveLot, LeavePosting, LeaveRecount,
+    BlockedDates, CountedDay, DayHours, DayPart, DayReason, LeaveLot, LeavePosting, LeaveRecount,
     LeaveRequest, LeaveRequestFilter, LeaveRequestSort, LeaveRulesVersion, LeaveType, LimitPeriod, LotSource,
     PeriodLimit, PostingKind, RecountCause, RecountedDay, RequestRules, RequestStatus, SandwichRule,
     TimeOfDay, days_text,
@@ -159,16 +159,11 @@ fn everything() -> LeaveRequestFilter {
     }
 }
 
-/// Types, holidays, lots, postings and requests come back as they went in.
+/// Types, lots, postings and requests come back as they went in.
 pub async fn leave_is_read_back_as_it_was_written(store: &impl Subject) {
     let tenant = tenant(store).await;
     let mut tx = store.begin(tenant).await.unwrap();
     let (employee, annual) = account(&mut *tx).await;
-    let office = location("pune");
-    tx.locations().insert(&office).await.unwrap();
-    let name = "Diwali".to_owned();
-    let holiday = Holiday { location_id: office.id, on_date: date(2026, 11, 8), name, created_at: at(0) };
-    tx.holidays().insert(&holiday).await.unwrap();
     let lot = leave_lot(employee, &annual);
     tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
     let grant = leave_posting(&lot, PostingKind::Grant, 900, None);
@@ -183,8 +178,6 @@ pub async fn leave_is_read_back_as_it_was_written(store: &impl Subject) {
     let mut tx = store.read(tenant).await.unwrap();
     assert_eq!(tx.leave_types().get(annual.id).await.unwrap().as_ref(), Some(&annual));
     assert_eq!(tx.leave_types().all().await.unwrap(), vec![annual.clone()]);
-    let november = tx.holidays().between(&[office.id], date(2026, 11, 8), date(2026, 11, 8)).await.unwrap();
-    assert_eq!(november, vec![holiday]);
     assert_eq!(tx.leave_ledger().lot(lot.id).await.unwrap().as_ref(), Some(&lot));
     assert_eq!(tx.leave_ledger().lots(employee, None).await.unwrap(), vec![lot]);
     assert_eq!(tx.leave_ledger().postings(employee, Some(annual.id)).await.unwrap(), postings);

@@ -131,10 +131,24 @@ event_types! {
     "employee_detail.changed" on "employees/{employee_id}/{group}" for
         EmployeeReadPersonal | EmployeeReadCompensation | EmployeeReadBank | EmployeeReadIdentity | EmployeeReadMedical
     { employee_id: Id, group: Text }
-    /// A holiday was added to a location's calendar.
-    "holiday.added" on "holiday-calendars/{location_id}" for LocationRead { location_id: Id, on_date: Date }
-    /// A holiday was removed from a location's calendar.
-    "holiday.removed" on "holiday-calendars/{location_id}" for LocationRead { location_id: Id, on_date: Date }
+    /// A holiday was added to a calendar.
+    "holiday.added" on "holiday-calendars/{holiday_calendar_id}" for LocationRead {
+        holiday_calendar_id: Id, on_date: Date,
+    }
+    /// A holiday of a calendar was changed. One that is moved is removed and added.
+    "holiday.changed" on "holiday-calendars/{holiday_calendar_id}" for LocationRead {
+        holiday_calendar_id: Id, on_date: Date,
+    }
+    /// A holiday was removed from a calendar.
+    "holiday.removed" on "holiday-calendars/{holiday_calendar_id}" for LocationRead {
+        holiday_calendar_id: Id, on_date: Date,
+    }
+    /// A holiday calendar got another code or name.
+    "holiday_calendar.changed" on "holiday-calendars/{holiday_calendar_id}" for LocationRead { holiday_calendar_id: Id }
+    /// A holiday calendar was added.
+    "holiday_calendar.created" on "holiday-calendars/{holiday_calendar_id}" for LocationRead { holiday_calendar_id: Id }
+    /// A holiday calendar was removed.
+    "holiday_calendar.removed" on "holiday-calendars/{holiday_calendar_id}" for LocationRead { holiday_calendar_id: Id }
     /// An import has ended.
     "import.finished" on "imports/{import_id}" for ImportRun { import_id: Id, job_id: Id, applied: Flag }
     /// An invitation was accepted.
@@ -202,6 +216,8 @@ event_types! {
     "location.changed" on "locations/{location_id}" for LocationRead { location_id: Id }
     /// A location was added.
     "location.created" on "locations/{location_id}" for LocationRead { location_id: Id }
+    /// A location got a holiday calendar from a day on, or lost it.
+    "location.holiday-calendar-assigned" on "locations/{location_id}" for LocationRead { location_id: Id, from: Date }
     /// A location was removed.
     "location.removed" on "locations/{location_id}" for LocationRead { location_id: Id }
     /// A location got a working pattern from a day on, or lost it.

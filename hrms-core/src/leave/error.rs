@@ -22,9 +22,6 @@ pub enum LeaveError {
     /// The employee has a policy for this leave type within the period already.
     #[error("the employee has a policy for this leave type within these days already")]
     AssignmentOverlaps,
-    /// The location has a holiday on this day already.
-    #[error("this day is a holiday there already")]
-    HolidayTaken,
     /// More was asked for than is left.
     #[error(
         "{} days were asked for, {} are left",
@@ -109,7 +106,6 @@ impl DomainError for LeaveError {
             Self::EveryoneHasPolicy => "leave-policy.everyone-has-one",
             Self::OwnPolicy => "leave-policy.own",
             Self::AssignmentOverlaps => "leave-policy-assignment.overlaps",
-            Self::HolidayTaken => "holiday.taken",
             Self::InsufficientBalance { .. } => "leave.insufficient-balance",
             Self::Overlaps => "leave.overlaps",
             Self::DayFull { .. } => "leave.day-full",
@@ -146,7 +142,6 @@ impl From<StoreError> for LeaveError {
             Some("leave_policy_code_key") => Self::PolicyCodeTaken,
             Some("leave_policy_everyone_key") => Self::EveryoneHasPolicy,
             Some("leave_policy_assignment_no_overlap") => Self::AssignmentOverlaps,
-            Some("holiday_pkey") => Self::HolidayTaken,
             Some("leave_request_no_overlap") => Self::Overlaps,
             // Another unit of work undid the same posting.
             Some("leave_posting_undone_once") => Self::NotCancellable,

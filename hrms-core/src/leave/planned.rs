@@ -15,6 +15,7 @@ use super::{AppliesTo, LeavePolicyAssignment, LeavePolicyVersion, LeaveType};
 use crate::employee::Gender;
 use crate::employment::Timeline;
 use crate::error::StoreError;
+use crate::holiday::HolidayKind;
 use crate::id::{EmployeeId, LeavePolicyId, LeaveTypeId, LocationId};
 use crate::period::Period;
 use crate::store::Tx;
@@ -209,7 +210,8 @@ impl Work {
                 leave.entry(key).or_default().push(Away { minutes: -posting.minutes, of_day, paid });
             }
         }
-        let holidays = holidays.into_iter().map(|one| (one.location_id, one.on_date)).collect();
+        let off = holidays.into_iter().filter(|one| one.kind != HolidayKind::Restricted);
+        let holidays = off.map(|one| (one.location_id, one.on_date)).collect();
         Ok(Self { times, holidays, leave })
     }
 

@@ -26,7 +26,7 @@ use crate::audit::Change;
 use crate::employment::Timeline;
 use crate::error::{CommonError, StoreError};
 use crate::hrms::Work;
-use crate::id::{EmployeeId, LeaveRequestId, LeaveTypeId, LocationId, UserId};
+use crate::id::{EmployeeId, HolidayCalendarId, LeaveRequestId, LeaveTypeId, LocationId, UserId};
 use crate::job::{EnqueueOptions, Job, JobContext, JobError, Outcome, Progress, Requester};
 use crate::period::Period;
 use crate::store::{Tx, Version};
@@ -41,12 +41,17 @@ const BATCH: u16 = 500;
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RecountCause {
-    /// A holiday was added to the workplace, or removed.
-    Holiday {
+    /// Holidays of the workplace's calendar were added, changed or removed.
+    HolidayCalendar {
+        /// The calendar.
+        holiday_calendar_id: HolidayCalendarId,
+        /// The revision, which says what was done by whom.
+        revision: i64,
+    },
+    /// The workplace got another holiday calendar.
+    LocationHolidayCalendar {
         /// The workplace.
         location_id: LocationId,
-        /// The day.
-        on_date: Date,
     },
     /// The workplace got another working pattern.
     LocationWorkPattern {

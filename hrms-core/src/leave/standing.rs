@@ -10,6 +10,7 @@ use super::day_count::{DayFacts, InclusiveDays};
 use crate::actor::Actor;
 use crate::employment::{Record, Timeline};
 use crate::error::{CommonError, StoreError};
+use crate::holiday::HolidayKind;
 use crate::hrms::Hrms;
 use crate::id::{EmployeeId, LeaveRequestId, LocationId};
 use crate::policy::Resource;
@@ -132,7 +133,8 @@ impl DaysOfMany {
         locations.sort_unstable();
         locations.dedup();
         let holidays = tx.holidays().between(&locations, from, last).await?;
-        let holidays = holidays.into_iter().map(|one| ((one.location_id, one.on_date), one.name)).collect();
+        let off = holidays.into_iter().filter(|one| one.kind != HolidayKind::Restricted);
+        let holidays = off.map(|one| ((one.location_id, one.on_date), one.name)).collect();
         let times = WorkTimes::load(tx, &employees, &locations).await?;
         Ok(Self { timelines, holidays, times })
     }

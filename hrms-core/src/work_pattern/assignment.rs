@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Audited;
 use crate::id::WorkPatternId;
-use crate::period::Period;
+use crate::period::{self, Period};
 
 /// A pattern that a location or an employee has during a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,23 +70,10 @@ pub struct AssignWorkPattern {
 
 /// Makes a pattern (or none) the one of a period: what others had of that period, they lose.
 pub fn assign(assignments: &mut Vec<Assignment>, pattern: Option<WorkPatternId>, period: Period) {
-    let mut kept = Vec::with_capacity(assignments.len() + 2);
-    for old in assignments.iter() {
-        let cut = |period: Option<Period>| period.map(|period| Assignment { period, ..*old });
-        kept.extend(cut(old.period.before(period.from())));
-        kept.extend(cut(period.to().and_then(|to| old.period.starting(to))));
-    }
-    kept.extend(pattern.map(|work_pattern_id| Assignment { work_pattern_id, period }));
-    kept.sort_by_key(|one| one.period.from());
-    kept.dedup_by(|next, last| {
-        let same =
-            last.work_pattern_id == next.work_pattern_id && last.period.to() == Some(next.period.from());
-        if same && let Some(period) = Period::new(last.period.from(), next.period.to()) {
-            last.period = period;
-        }
-        same
-    });
-    *assignments = kept;
+    let pairs = assignments.iter().map(|one| (one.work_pattern_id, one.period)).collect();
+    let kept = period::assign(pairs, pattern, period);
+    *assignments =
+        kept.into_iter().map(|(work_pattern_id, period)| Assignment { work_pattern_id, period }).collect();
 }
 
 /// The pattern of a day.

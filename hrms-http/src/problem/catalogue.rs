@@ -73,7 +73,9 @@ catalogue! {
     "event.ticket-refused": "The ticket was used, has expired, or never was one.";
     "event.too-many-connections": "There are as many live connections as there may be.";
     "event.unknown-position": "The event to go on from isn't in the log.";
-    "holiday.taken": "The location has a holiday on this day already.";
+    "holiday-calendar.code-taken": "Another holiday calendar has this code.";
+    "holiday-calendar.in-use": "Locations have or had the holiday calendar, or it had holidays.";
+    "holiday.taken": "The calendar has a holiday on this day already.";
     "http.body-timeout": "The body took too long to arrive.";
     "http.body-too-large": "The body is larger than this endpoint takes.";
     "http.body-unreadable": "The body ended before it was complete.";

@@ -1,22 +1,21 @@
-//! Leave in SQL: types, holidays, the ledger. Policies are in `leave/policy.rs`, requests in
+//! Leave in SQL: types, the ledger. Policies are in `leave/policy.rs`, requests in
 //! `leave/request.rs`.
 
 mod policy;
 mod request;
 
 use async_trait::async_trait;
-use jiff::civil::Date;
 use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::leave::{
-    Holiday, HolidayRepo, LeaveLedger, LeaveLot, LeavePosting, LeaveRulesVersion, LeaveType, LeaveTypeFilter,
-    LeaveTypeRepo, LeaveTypeSort, LotSource, PostingKind,
+    LeaveLedger, LeaveLot, LeavePosting, LeaveRulesVersion, LeaveType, LeaveTypeFilter, LeaveTypeRepo,
+    LeaveTypeSort, LotSource, PostingKind,
 };
 use hrms_core::{
-    EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, LocationId,
-    PageRequest, StoreError, UserId, Version,
+    EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, PageRequest,
+    StoreError, UserId, Version,
 };
 
 use crate::instant::Instant;
@@ -189,73 +188,6 @@ impl TryFrom<RulesRow> for LeaveRulesVersion {
             recorded_at: row.recorded_at.0,
             recorded_by: row.recorded_by.map(UserId::from_uuid),
         })
-    }
-}
-
-#[derive(FromRow)]
-struct HolidayRow {
-    location_id: Uuid,
-    on_date: jiff_sqlx::Date,
-    name: String,
-    created_at: Instant,
-}
-
-impl From<HolidayRow> for Holiday {
-    fn from(row: HolidayRow) -> Self {
-        Self {
-            location_id: LocationId::from_uuid(row.location_id),
-            on_date: row.on_date.to_jiff(),
-            name: row.name,
-            created_at: row.created_at.0,
-        }
-    }
-}
-
-#[async_trait]
-impl HolidayRepo for SqlTx {
-    async fn between(
-        &mut self,
-        locations: &[LocationId],
-        from: Date,
-        last: Date,
-    ) -> Result<Vec<Holiday>, StoreError> {
-        if locations.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut query =
-            Query::new("SELECT location_id, on_date, name, created_at FROM holiday WHERE tenant_id = ");
-        query.bind(self.tenant).push(" AND location_id IN ").list(locations.iter().copied());
-        query.push(" AND on_date >= ").bind(from).push(" AND on_date <= ").bind(last);
-        query.push(" ORDER BY on_date, location_id");
-        Ok(query.all::<HolidayRow>(&mut self.conn).await?.into_iter().map(Into::into).collect())
-    }
-
-    async fn insert(&mut self, holiday: &Holiday) -> Result<(), StoreError> {
-        self.conn
-            .execute(
-                "INSERT INTO holiday (tenant_id, location_id, on_date, name, created_at) \
-                 VALUES ($1, $2, $3, $4, $5)",
-                params![
-                    self.tenant,
-                    holiday.location_id,
-                    holiday.on_date,
-                    holiday.name.as_str(),
-                    holiday.created_at,
-                ],
-            )
-            .await?;
-        Ok(())
-    }
-
-    async fn remove(&mut self, location: LocationId, on: Date) -> Result<bool, StoreError> {
-        let removed = self
-            .conn
-            .execute(
-                "DELETE FROM holiday WHERE tenant_id = $1 AND location_id = $2 AND on_date = $3",
-                params![self.tenant, location, on],
-            )
-            .await?;
-        Ok(removed > 0)
     }
 }
 

@@ -40,8 +40,7 @@ async fn halves_and_holidays(store: &support::Fresh) {
         (date(2026, 12, 25), "Christmas Day"),
         (date(2026, 12, 28), "Boxing Day (substitute day)"),
     ] {
-        let new = NewHoliday { on_date, name: name.into() };
-        w.hrms.holidays().add(&w.hr(), w.office, new).await.unwrap();
+        w.holiday(on_date, name).await;
     }
     let friday = date(2026, 6, 5);
     assert_eq!(w.preview(w.ask(date(2026, 6, 4), friday)).await, ("1".into(), vec![friday]), "LV-39");

@@ -2,6 +2,7 @@
 
 use hrms_core::contract::all_at_once;
 use hrms_core::employee::{ChangeEmployment, EndEmployment};
+use hrms_core::holiday::{HolidayKind, HolidayPatch};
 use hrms_core::job::{JobRegistry, run_until_idle};
 use hrms_core::leave::{LeaveRecount, RecountCause, SandwichRule};
 use hrms_core::work_pattern::{AssignWorkPattern, NewWorkPattern, WorkWeek};
@@ -14,13 +15,12 @@ const WEDNESDAY: Date = date(2026, 12, 9);
 const NEXT_MONDAY: Date = date(2026, 12, 14);
 
 impl World {
-    async fn holiday(&self, on_date: Date) {
-        let new = NewHoliday { on_date, name: "Feast".into() };
-        self.hrms.holidays().add(&self.hr(), self.office, new).await.unwrap();
+    async fn feast(&self, on_date: Date) {
+        self.holiday(on_date, "Feast").await;
     }
 
     async fn no_holiday(&self, on: Date) {
-        self.hrms.holidays().remove(&self.hr(), self.office, on).await.unwrap();
+        self.hrms.holidays().remove(&self.hr(), self.calendar, on).await.unwrap();
     }
 
     async fn run_jobs(&self) {
@@ -56,13 +56,14 @@ impl World {
 /// P5, P14: approved leave gets reversals, pending requests new minutes; the trail says what, why and when.
 async fn a_holiday_announced_late_gives_days_back(store: &support::Fresh) {
     let w = World::new(store).await;
+    w.run_jobs().await;
     w.grant(w.asha, "10").await;
     let taken = w.approved(MONDAY, FRIDAY).await;
     let asked = w.submit(w.asha, NEXT_MONDAY, NEXT_MONDAY + 2.days()).await.unwrap().request.id;
     assert_eq!(w.balance(w.asha, None).await, ["10", "5", "3", "0", "2"]);
     let before = w.request(taken).await;
-    w.holiday(WEDNESDAY).await;
-    w.holiday(NEXT_MONDAY).await;
+    w.feast(WEDNESDAY).await;
+    w.feast(NEXT_MONDAY).await;
     assert_eq!(w.days(taken).await, "5", "until the job has run");
     w.run_jobs().await;
     assert_eq!((w.days(taken).await, w.days(asked).await), ("4".into(), "2".into()));
@@ -76,7 +77,8 @@ async fn a_holiday_announced_late_gives_days_back(store: &support::Fresh) {
     let [recount] = &trail[..] else { panic!("{trail:?}") };
     assert_eq!((recount.minutes_before, recount.minutes_after), (5 * 480, 4 * 480));
     assert_eq!(recount.version, view.request.version);
-    assert!(matches!(recount.because, RecountCause::Holiday { on_date: WEDNESDAY, .. }), "{recount:?}");
+    let because = RecountCause::HolidayCalendar { holiday_calendar_id: w.calendar, revision: 1 };
+    assert_eq!(recount.because, because);
     let [day] = &recount.changes[..] else { panic!("{recount:?}") };
     assert_eq!((day.before.as_ref(), day.after.as_ref()), (before.day_count.get(2), view.day_count.get(2)));
     let events = w.events().await;
@@ -98,9 +100,10 @@ async fn a_holiday_announced_late_gives_days_back(store: &support::Fresh) {
 /// Leave of which nothing is left stays, and is there again when the holiday was a mistake: then it may be leave in advance.
 async fn leave_may_come_to_nothing_and_back(store: &support::Fresh) {
     let w = World::new(store).await;
+    w.run_jobs().await;
     w.grant(w.asha, "1").await;
     let id = w.approved(WEDNESDAY, WEDNESDAY).await;
-    w.holiday(WEDNESDAY).await;
+    w.feast(WEDNESDAY).await;
     w.run_jobs().await;
     let view = w.request(id).await;
     assert_eq!((view.request.minutes, view.request.days.as_str()), (0, "0"));
@@ -117,7 +120,7 @@ async fn leave_may_come_to_nothing_and_back(store: &support::Fresh) {
     // A pending one can be approved with nothing in it.
     w.grant(w.asha, "5").await;
     let asked = w.submit(w.asha, NEXT_MONDAY, NEXT_MONDAY).await.unwrap().request.id;
-    w.holiday(NEXT_MONDAY).await;
+    w.feast(NEXT_MONDAY).await;
     w.run_jobs().await;
     w.approve(&w.manager(w.manager), asked).await.unwrap();
     assert_eq!((w.days(asked).await, w.taken().await), ("0".into(), 960));
@@ -128,6 +131,7 @@ async fn leave_may_come_to_nothing_and_back(store: &support::Fresh) {
 
 async fn other_patterns_and_workplaces_count(store: &support::Fresh) {
     let w = World::new(store).await;
+    w.run_jobs().await;
     w.grant(w.asha, "10").await;
     let id = w.approved(MONDAY, FRIDAY).await;
     let short = w.pattern("short", WorkWeek { friday: 240, ..WorkWeek::monday_to_friday(480) }).await;
@@ -151,8 +155,14 @@ async fn other_patterns_and_workplaces_count(store: &support::Fresh) {
     let chennai = location("chennai");
     tx.locations().insert(&chennai).await.unwrap();
     tx.commit().await.unwrap();
-    let feast = NewHoliday { on_date: MONDAY + 1.day(), name: "Feast".into() };
-    w.hrms.holidays().add(&w.hr(), chennai.id, feast).await.unwrap();
+    let new = NewHolidayCalendar { code: "chennai".into(), name: "Chennai".into() };
+    let there = w.hrms.holidays().create(&w.hr(), new).await.unwrap().id;
+    let (kind, repeats) = Default::default();
+    let on_date = MONDAY + 1.day();
+    let feast = NewHoliday { on_date, name: "Feast".into(), kind, repeats, observed_for: None };
+    w.hrms.holidays().add(&w.hr(), there, feast).await.unwrap();
+    let assign = AssignHolidayCalendar { holiday_calendar_id: Some(there), from: on_date, to: None };
+    w.hrms.holidays().assign_to_location(&w.hr(), chennai.id, assign).await.unwrap();
     let moved = ChangeEmployment {
         from: MONDAY,
         department_id: Patch::Keep,
@@ -175,12 +185,13 @@ async fn other_patterns_and_workplaces_count(store: &support::Fresh) {
 /// A holiday in the gap beside a leave changes what the leave pays for, whoever counts first.
 async fn days_off_between_are_counted_again(store: &support::Fresh) {
     let w = World::new(store).await;
+    w.run_jobs().await;
     w.grant(w.asha, "20").await;
     w.sandwich(SandwichRule::WeekendsAndHolidays).await;
     let friday = w.approved(FRIDAY, FRIDAY).await;
     let tuesday = w.approved(NEXT_MONDAY + 1.day(), NEXT_MONDAY + 2.days()).await;
     assert_eq!((w.days(friday).await, w.days(tuesday).await), ("1".into(), "2".into()), "Monday is worked");
-    w.holiday(NEXT_MONDAY).await;
+    w.feast(NEXT_MONDAY).await;
     w.run_jobs().await;
     assert_eq!((w.days(friday).await, w.days(tuesday).await), ("1".into(), "5".into()));
     assert_eq!(w.taken().await, 6 * 480);
@@ -188,7 +199,7 @@ async fn days_off_between_are_counted_again(store: &support::Fresh) {
     assert_eq!((w.days(tuesday).await, w.taken().await), ("2".into(), 2 * 480));
     let causes: Vec<_> = w.trail(tuesday).await.into_iter().map(|one| one.because).collect();
     assert!(
-        matches!(causes[..], [RecountCause::Holiday { .. }, RecountCause::Neighbour { .. }]),
+        matches!(causes[..], [RecountCause::HolidayCalendar { .. }, RecountCause::Neighbour { .. }]),
         "{causes:?}"
     );
 }
@@ -196,6 +207,7 @@ async fn days_off_between_are_counted_again(store: &support::Fresh) {
 /// Rules stay those that were known when the request was made; what nobody changed comes to the same.
 async fn counting_again_without_a_change_changes_nothing(store: &support::Fresh) {
     let w = World::new(store).await;
+    w.run_jobs().await;
     w.grant(w.asha, "60").await;
     w.sandwich(SandwichRule::Weekends).await;
     let mut ids = Vec::new();
@@ -220,7 +232,7 @@ async fn counting_again_without_a_change_changes_nothing(store: &support::Fresh)
     w.sandwich(SandwichRule::None).await;
     let feasts = [7, 8, 11, 15, 17, 25].map(|day| date(2026, 12, day));
     for feast in feasts {
-        w.holiday(feast).await;
+        w.feast(feast).await;
     }
     w.run_jobs().await;
     assert_ne!(counts(&w).await, before);
@@ -234,11 +246,12 @@ async fn counting_again_without_a_change_changes_nothing(store: &support::Fresh)
 /// Two nodes run the jobs while requests are being made: nobody's leave is counted by a calendar that isn't so.
 async fn nodes_and_requests_at_once(store: &support::Fresh) {
     let w = World::new(store).await;
+    w.run_jobs().await;
     w.grant(w.asha, "100").await;
     let days: Vec<Date> =
         (0..8).map(|week| MONDAY + (7 * week).days()).filter(|day| day.year() == 2026).collect();
     for day in &days {
-        let (asked, ()) = tokio::join!(w.submit(w.asha, *day, *day + 1.day()), w.holiday(*day));
+        let (asked, ()) = tokio::join!(w.submit(w.asha, *day, *day + 1.day()), w.feast(*day));
         let id = asked.unwrap().request.id;
         let manager = w.manager(w.manager);
         let node = || w.run_jobs();
@@ -250,14 +263,54 @@ async fn nodes_and_requests_at_once(store: &support::Fresh) {
     assert_eq!(w.taken().await, 480 * i64::try_from(days.len()).unwrap());
     let w = &w;
     // The same holiday is recounted by many at once.
-    w.holiday(MONDAY + 1.day()).await;
+    w.feast(MONDAY + 1.day()).await;
     w.no_holiday(MONDAY + 1.day()).await;
-    w.holiday(MONDAY + 1.day()).await;
+    w.feast(MONDAY + 1.day()).await;
     all_at_once((0..4).map(|_| w.run_jobs())).await;
     assert_eq!(w.taken().await, 480 * (i64::try_from(days.len()).unwrap() - 1));
 }
 
+/// Another calendar at the workplace, a holiday that is moved, renamed or chosen only: each counts as it says.
+async fn calendars_of_the_workplace_count(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.run_jobs().await;
+    w.grant(w.asha, "10").await;
+    let id = w.approved(MONDAY, FRIDAY).await;
+    let (holidays, hr) = (w.hrms.holidays(), w.hr());
+    w.feast(WEDNESDAY).await;
+    w.run_jobs().await;
+    let w = &w;
+    let change = |patch| async move {
+        let on = holidays.list(&w.hr(), w.calendar, None, None).await.unwrap().remove(0);
+        holidays.change_holiday(&w.hr(), w.calendar, on.on_date, on.version, patch).await.unwrap()
+    };
+    // Moved to another day of the leave, then renamed, then out of it.
+    change(HolidayPatch { on_date: Patch::Set(FRIDAY), ..HolidayPatch::default() }).await;
+    w.run_jobs().await;
+    let view = w.request(id).await;
+    assert_eq!((view.request.days.as_str(), w.taken().await), ("4", 4 * 480));
+    assert_eq!((view.day_count[2].minutes, view.day_count[4].minutes), (480, 0));
+    let count = w.postings().await;
+    change(HolidayPatch { name: Patch::Set("Fête".into()), ..HolidayPatch::default() }).await;
+    w.run_jobs().await;
+    assert_eq!(w.request(id).await.day_count[4].holiday.as_deref(), Some("Fête"));
+    assert_eq!(w.postings().await, count, "another name takes nothing");
+    change(HolidayPatch { kind: Patch::Set(HolidayKind::Restricted), ..HolidayPatch::default() }).await;
+    w.run_jobs().await;
+    assert_eq!(w.days(id).await, "5", "a working day for whoever doesn't choose it");
+    change(HolidayPatch { kind: Patch::Set(HolidayKind::Company), ..HolidayPatch::default() }).await;
+    w.run_jobs().await;
+    assert_eq!(w.days(id).await, "4");
+    let none = AssignHolidayCalendar { holiday_calendar_id: None, from: WEDNESDAY, to: Some(NEXT_MONDAY) };
+    holidays.assign_to_location(&hr, w.office, none).await.unwrap();
+    w.run_jobs().await;
+    assert_eq!((w.days(id).await, w.taken().await), ("5".into(), 5 * 480));
+    let because = w.trail(id).await.pop().unwrap().because;
+    assert_eq!(because, RecountCause::LocationHolidayCalendar { location_id: w.office });
+}
+
 hrms_tests::on_every_engine!(
+    calendars_of_the_workplace_count,
     a_holiday_announced_late_gives_days_back,
     leave_may_come_to_nothing_and_back,
     other_patterns_and_workplaces_count,

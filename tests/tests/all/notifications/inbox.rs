@@ -253,7 +253,12 @@ async fn leave_that_is_counted_anew_is_told(store: &Fresh) {
     world.asha.choose(&json!({ "language": "de" })).await;
     world.deliver().await;
     let office = text(&world.owner.get("/api/v1/locations").await.expect(200).json()["items"][0]["id"]);
-    let holidays = format!("/api/v1/holiday-calendars/{office}/holidays");
+    let new = json!({ "code": "MH", "name": "Maharashtra" });
+    let calendar = world.owner.post("/api/v1/holiday-calendars", &new).await.expect(201).json();
+    let holidays = format!("/api/v1/holiday-calendars/{}/holidays", text(&calendar["id"]));
+    let assign = json!({ "holiday_calendar_id": calendar["id"], "from": "2026-01-01" });
+    world.owner.post(&format!("/api/v1/locations/{office}/holiday-calendars"), &assign).await.expect(200);
+    world.deliver().await;
     let feast = json!({ "on_date": "2026-12-22", "name": "Solstice" });
     world.owner.post(&holidays, &feast).await.expect(201);
     let messages = world.deliver().await;
@@ -276,10 +281,8 @@ async fn leave_that_is_counted_anew_is_told(store: &Fresh) {
     let trail = world.ravi.client.get(&format!("{taken}/recounts")).await.expect(200).json();
     let [recount] = &trail["items"].as_array().unwrap()[..] else { panic!("{trail}") };
     assert_eq!((&recount["minutes_before"], &recount["minutes_after"]), (&json!(480), &json!(0)));
-    assert_eq!(
-        recount["because"],
-        json!({ "kind": "holiday", "location_id": office, "on_date": "2026-12-22" })
-    );
+    let because = json!({ "kind": "holiday_calendar", "holiday_calendar_id": calendar["id"], "revision": 1 });
+    assert_eq!(recount["because"], because);
     assert_eq!(recount["changes"][0]["after"]["holiday"], "Solstice");
     world.ravi.client.get(&format!("{asked}/recounts")).await.expect(404);
     // A holiday on which nothing depends is told to nobody.

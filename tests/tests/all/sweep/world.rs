@@ -373,7 +373,12 @@ impl Tenant {
             });
             create(ids, client, "leave-requests", &ask).await;
         }
-        ids.insert("holiday-calendars", ids["locations"].clone());
+        for code in ["B", "A"] {
+            create(ids, client, "holiday-calendars", &json!({ "code": code, "name": code })).await;
+        }
+        let feast = json!({ "on_date": "2026-12-25", "name": "Feast" });
+        let path = format!("/api/v1/holiday-calendars/{}/holidays", ids["holiday-calendars"]);
+        client.post(&path, &feast).await.expect(201);
     }
 
     async fn invitations(&mut self) {
@@ -467,6 +472,7 @@ impl Tenant {
             "department_id" | "parent_id" => "departments",
             "designation_id" => "designations",
             "location_id" => "locations",
+            "holiday_calendar_id" => "holiday-calendars",
             "leave_type_id" => "leave-types",
             "leave_policy_id" => "leave-policies",
             "work_pattern_id" => "work-patterns",
@@ -491,6 +497,7 @@ impl Tenant {
             ("notification-templates", "language") => "en".into(),
             (_, "kind") => "locations".into(),
             (_, "on_date") => "2026-12-25".into(),
+            (_, "revision") => "1".into(),
             (collection, "id") => self.id_in(collection),
             _ => panic!("say in sweep/world.rs what the variable {{{name}}} of `{collection}` can be"),
         }

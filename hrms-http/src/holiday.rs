@@ -1,0 +1,241 @@
+//! `/api/v1/holiday-calendars`: which days are holidays, and where.
+
+use hrms_core::holiday::{
+    AssignHolidayCalendar, Holiday, HolidayCalendar, HolidayCalendarFilter, HolidayCalendarPatch,
+    HolidayCalendarPeriods, HolidayCalendarSort, HolidayError, HolidayPatch, HolidayRevision, HolidaysAsOf,
+    NewHoliday, NewHolidayCalendar,
+};
+use hrms_core::jiff::Timestamp;
+use hrms_core::jiff::civil::Date;
+use hrms_core::{HolidayCalendarId, LocationId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::{Created, Deleted, Found, Listed};
+use crate::endpoints;
+use crate::extract::{Id, IfMatch, Json, List, ListQuery, MergePatch, Path, Query};
+use crate::request::Cx;
+
+endpoints! {
+    tag = "holiday-calendars";
+
+    /// List holiday calendars.
+    GET "/api/v1/holiday-calendars" => list, requires LocationRead;
+
+    /// Add a holiday calendar.
+    ///
+    /// Locations share it: assign it to each of them from a day on.
+    POST "/api/v1/holiday-calendars" => create, requires LocationManage;
+
+    /// Read a holiday calendar.
+    GET "/api/v1/holiday-calendars/{id}" => get, requires LocationRead;
+
+    /// Change code and name of a holiday calendar.
+    PATCH "/api/v1/holiday-calendars/{id}" => change, requires LocationManage;
+
+    /// Remove a holiday calendar that never had a holiday and that no location has or had.
+    DELETE "/api/v1/holiday-calendars/{id}" => remove, requires LocationManage;
+
+    /// List the holidays of a calendar, by date.
+    GET "/api/v1/holiday-calendars/{id}/holidays" => list_holidays, requires LocationRead;
+
+    /// Add a holiday to a calendar.
+    ///
+    /// Requests for leave of those who work at its locations are counted anew soon after, and they are told. A restricted holiday
+    /// is a working day for everybody who doesn't choose it.
+    POST "/api/v1/holiday-calendars/{id}/holidays" => add_holiday, requires LocationManage;
+
+    /// Read a holiday.
+    GET "/api/v1/holiday-calendars/{id}/holidays/{on_date}" => get_holiday, requires LocationRead;
+
+    /// Change a holiday: another date moves it.
+    ///
+    /// Requests for leave of those who work at the calendar's locations are counted anew soon after, and they are told.
+    PATCH "/api/v1/holiday-calendars/{id}/holidays/{on_date}" => change_holiday, requires LocationManage;
+
+    /// Remove a holiday from a calendar.
+    ///
+    /// Requests for leave of those who work at its locations are counted anew soon after, and they are told.
+    DELETE "/api/v1/holiday-calendars/{id}/holidays/{on_date}" => remove_holiday, requires LocationManage;
+
+    /// List what was done to the holidays of a calendar, newest first.
+    GET "/api/v1/holiday-calendars/{id}/revisions" => list_revisions, requires LocationRead;
+
+    /// Read a holiday calendar as of one of its revisions.
+    GET "/api/v1/holiday-calendars/{id}/revisions/{revision}" => as_of, requires LocationRead;
+
+    /// The holiday calendars that a location had, has and will have.
+    ///
+    /// On days without one, no day is a holiday.
+    GET "/api/v1/locations/{id}/holiday-calendars" => of_location, requires LocationRead;
+
+    /// Give a location a holiday calendar for a period.
+    ///
+    /// What it had for days of that period, it loses. Answers with all of them. Requests for leave of those who work
+    /// there are counted anew soon after, and they are told.
+    POST "/api/v1/locations/{id}/holiday-calendars" => assign_to_location, requires LocationManage;
+}
+
+/// The filters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct HolidayCalendarQuery {
+    /// Only the one with this code.
+    code: Option<String>,
+    /// Only those changed at or after this instant.
+    updated_after: Option<Timestamp>,
+}
+
+impl ListQuery for HolidayCalendarQuery {
+    type Sort = HolidayCalendarSort;
+    const SORTS: &'static [(&'static str, HolidayCalendarSort)] =
+        &[("name", HolidayCalendarSort::Name), ("code", HolidayCalendarSort::Code)];
+    const DEFAULT_SORT: &'static str = "name";
+}
+
+async fn list(cx: Cx, list: List<HolidayCalendarQuery>) -> Result<Listed<HolidayCalendar>, HolidayError> {
+    let filter =
+        HolidayCalendarFilter { code: list.filter.code.clone(), updated_after: list.filter.updated_after };
+    let page = cx.hrms.holidays().calendars(&cx.actor, &filter, &list.page).await?;
+    Ok(list.answer(page))
+}
+
+async fn create(
+    cx: Cx,
+    Json(new): Json<NewHolidayCalendar>,
+) -> Result<Created<HolidayCalendar>, HolidayError> {
+    cx.hrms.holidays().create(&cx.actor, new).await.map(Created)
+}
+
+async fn get(cx: Cx, Id(id): Id<HolidayCalendarId>) -> Result<Found<HolidayCalendar>, HolidayError> {
+    cx.hrms.holidays().get(&cx.actor, id).await.map(Found)
+}
+
+async fn change(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    IfMatch(version): IfMatch,
+    MergePatch(patch): MergePatch<HolidayCalendarPatch>,
+) -> Result<Found<HolidayCalendar>, HolidayError> {
+    cx.hrms.holidays().change(&cx.actor, id, version, patch).await.map(Found)
+}
+
+async fn remove(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    IfMatch(version): IfMatch,
+) -> Result<Deleted, HolidayError> {
+    cx.hrms.holidays().remove_calendar(&cx.actor, id, version).await?;
+    Ok(Deleted)
+}
+
+/// Which holidays to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct HolidayQuery {
+    /// Only those on or after this day.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
+    from: Option<Date>,
+    /// Only those on or before this day.
+    #[serde(default, deserialize_with = "hrms_core::date::strict")]
+    to: Option<Date>,
+}
+
+/// Holidays of a calendar; all of them, so there is no further page.
+#[derive(Debug, Serialize, ToSchema)]
+struct HolidayList {
+    /// The holidays, by date.
+    items: Vec<Holiday>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+/// The address of a holiday.
+#[derive(Debug, Deserialize, IntoParams)]
+struct HolidayPath {
+    /// The calendar.
+    id: HolidayCalendarId,
+    /// The day.
+    #[serde(deserialize_with = "hrms_core::date::strict")]
+    on_date: Date,
+}
+
+async fn list_holidays(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Query(query): Query<HolidayQuery>,
+) -> Result<Found<HolidayList>, HolidayError> {
+    let items = cx.hrms.holidays().list(&cx.actor, id, query.from, query.to).await?;
+    Ok(Found(HolidayList { items, next_cursor: None }))
+}
+
+async fn add_holiday(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Json(new): Json<NewHoliday>,
+) -> Result<Created<Holiday>, HolidayError> {
+    cx.hrms.holidays().add(&cx.actor, id, new).await.map(Created)
+}
+
+async fn get_holiday(cx: Cx, Path(path): Path<HolidayPath>) -> Result<Found<Holiday>, HolidayError> {
+    cx.hrms.holidays().on(&cx.actor, path.id, path.on_date).await.map(Found)
+}
+
+async fn change_holiday(
+    cx: Cx,
+    Path(path): Path<HolidayPath>,
+    IfMatch(version): IfMatch,
+    MergePatch(patch): MergePatch<HolidayPatch>,
+) -> Result<Found<Holiday>, HolidayError> {
+    cx.hrms.holidays().change_holiday(&cx.actor, path.id, path.on_date, version, patch).await.map(Found)
+}
+
+async fn remove_holiday(cx: Cx, Path(path): Path<HolidayPath>) -> Result<Deleted, HolidayError> {
+    cx.hrms.holidays().remove(&cx.actor, path.id, path.on_date).await?;
+    Ok(Deleted)
+}
+
+/// Revisions of a calendar; all of them, so there is no further page.
+#[derive(Debug, Serialize, ToSchema)]
+struct HolidayRevisionList {
+    /// The revisions, newest first.
+    items: Vec<HolidayRevision>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+async fn list_revisions(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+) -> Result<Found<HolidayRevisionList>, HolidayError> {
+    let items = cx.hrms.holidays().revisions(&cx.actor, id).await?;
+    Ok(Found(HolidayRevisionList { items, next_cursor: None }))
+}
+
+/// The address of a revision.
+#[derive(Debug, Deserialize, IntoParams)]
+struct RevisionPath {
+    /// The calendar.
+    id: HolidayCalendarId,
+    /// The number of the revision.
+    revision: i64,
+}
+
+async fn as_of(cx: Cx, Path(path): Path<RevisionPath>) -> Result<Found<HolidaysAsOf>, HolidayError> {
+    cx.hrms.holidays().as_of(&cx.actor, path.id, path.revision).await.map(Found)
+}
+
+async fn of_location(
+    cx: Cx,
+    Id(location): Id<LocationId>,
+) -> Result<Found<HolidayCalendarPeriods>, HolidayError> {
+    cx.hrms.holidays().of_location(&cx.actor, location).await.map(Found)
+}
+
+async fn assign_to_location(
+    cx: Cx,
+    Id(location): Id<LocationId>,
+    Json(new): Json<AssignHolidayCalendar>,
+) -> Result<Found<HolidayCalendarPeriods>, HolidayError> {
+    cx.hrms.holidays().assign_to_location(&cx.actor, location, new).await.map(Found)
+}
