@@ -112,14 +112,14 @@ pub async fn holiday_calendars_are_read_back_as_written(store: &impl Subject) {
     assert_eq!(codes, ["a", "b", "c"]);
     let only = HolidayCalendarFilter { code: Some("b".into()), ..everything.clone() };
     let page = PageRequest::default();
-    assert_eq!(tx.holidays().list(&only, &page).await.unwrap(), [three.clone()]);
+    assert_eq!(tx.holidays().list(&only, &page).await.unwrap(), std::slice::from_ref(three));
     let changed =
         HolidayCalendar { revision: 7, updated_at: at(5), version: Version::FIRST.next(), ..three.clone() };
     tx.holidays().update(&changed, Version::FIRST).await.unwrap();
     let stale = tx.holidays().update(&changed, Version::FIRST).await;
     assert!(matches!(stale, Err(StoreError::Stale)));
     let late = HolidayCalendarFilter { updated_after: Some(at(4)), ..everything };
-    assert_eq!(tx.holidays().list(&late, &page).await.unwrap(), [changed.clone()]);
+    assert_eq!(tx.holidays().list(&late, &page).await.unwrap(), std::slice::from_ref(&changed));
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(tenant).await.unwrap();
@@ -159,7 +159,7 @@ pub async fn p22_a_location_has_one_calendar_at_a_time(store: &impl Subject) {
 
     let mut tx = store.begin(tenant).await.unwrap();
     let assigned = tx.holidays().of_locations(&[pune, thane]).await.unwrap();
-    assert_eq!((&assigned[&pune], &assigned[&thane]), (&periods, &thanes));
+    assert_eq!((assigned.get(&pune), assigned.get(&thane)), (Some(&periods), Some(&thanes)));
     let year = (date(2026, 1, 1), date(2026, 12, 31));
     let found = tx.holidays().between(&[pune, thane], year.0, year.1).await.unwrap();
     let mut seen: Vec<_> =
