@@ -31,7 +31,7 @@ mod standing;
 use crate::employment::coded;
 use crate::hrms::Hrms;
 
-pub use account::{GrantLeave, LeaveAccount, LeaveBalance, LeaveLotView};
+pub use account::{GrantLeave, LeaveAccount, LeaveBalance, LeaveLotView, YEARS_AHEAD};
 pub use accrue::{AccrueLeave, Accrued};
 pub use amount::{MAX_MINUTES, days_text, minutes_of_days};
 pub use balance::BalanceMinutes;

@@ -1,7 +1,7 @@
 //! Grants and balances.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Demand, LeaveLot, LeavePosting, Ledger, LotSource, NewPosting, PostingKind};
@@ -18,6 +18,9 @@ use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveTypeId};
 use crate::policy::{Decision, Permission};
 use crate::store::Tx;
 use crate::validate::Check;
+
+/// How many years ahead of today balances are shown and leave is asked for.
+pub const YEARS_AHEAD: i64 = 5;
 
 /// What a grant of leave needs: an amount in days or in minutes, and when it can be used.
 #[derive(Clone, Debug, Deserialize)]
@@ -241,7 +244,7 @@ impl LeaveService<'_> {
     /// (without one: today at the workplace).
     ///
     /// # Errors
-    /// When the employee isn't there or their leave may not be seen.
+    /// [`LeaveError::TooFarAhead`]; when the employee isn't there or their leave may not be seen.
     pub async fn balances(
         &self,
         actor: &Actor,
@@ -251,10 +254,9 @@ impl LeaveService<'_> {
         self.0.visibility(actor, Permission::LeaveRead)?;
         let missing = || CommonError::invalid("/employee_id", "required", "say whose balance");
         let employee = employee.or(actor.employee()).ok_or_else(missing)?;
-        check_as_of(as_of)?;
         let mut tx = self.0.read(actor).await?;
         let standing = self.visible(&mut *tx, actor, employee, "employee").await?;
-        let as_of = as_of.unwrap_or(standing.today);
+        let as_of = as_of_or(standing.today, as_of)?;
         let types = tx.leave_types().all().await?;
         let lots = tx.leave_ledger().lots(employee, None).await?;
         let postings = tx.leave_ledger().postings(employee, None).await?;
@@ -279,7 +281,7 @@ impl LeaveService<'_> {
     /// One balance with the lots and postings that it is made from.
     ///
     /// # Errors
-    /// When the employee or leave type isn't there or the leave may not be seen.
+    /// [`LeaveError::TooFarAhead`]; when the employee or leave type isn't there or the leave may not be seen.
     pub async fn account(
         &self,
         actor: &Actor,
@@ -288,12 +290,11 @@ impl LeaveService<'_> {
         as_of: Option<Date>,
     ) -> Result<LeaveAccount, LeaveError> {
         self.0.visibility(actor, Permission::LeaveRead)?;
-        check_as_of(as_of)?;
         let mut tx = self.0.read(actor).await?;
         let standing = self.visible(&mut *tx, actor, employee, "employee").await?;
         let no_type = CommonError::NotFound { what: "leave type" };
         let leave_type = tx.leave_types().get(leave_type).await?.ok_or(no_type)?;
-        let as_of = as_of.unwrap_or(standing.today);
+        let as_of = as_of_or(standing.today, as_of)?;
         let ledger = read_ledger(&mut *tx, employee, leave_type.id).await?;
         let planning = Planning::load(&mut *tx, &[employee]).await?;
         let mut ids = shown_ids(employee, leave_type.id);
@@ -444,12 +445,20 @@ pub(super) fn demands(view: &LeaveRequestView) -> Vec<Demand> {
         .collect()
 }
 
-pub(super) fn check_as_of(as_of: Option<Date>) -> Result<(), CommonError> {
+/// The day that is asked about, by default today. Not far ahead: a balance is replayed until that day.
+pub(super) fn as_of_or(today: Date, as_of: Option<Date>) -> Result<Date, LeaveError> {
+    let as_of = as_of.unwrap_or(today);
     let mut check = Check::new();
-    if let Some(as_of) = as_of {
-        check.date("/as_of", as_of);
-    }
-    check.done()
+    check.date("/as_of", as_of);
+    check.done()?;
+    check_ahead(today, as_of)?;
+    Ok(as_of)
+}
+
+/// Refuses days further ahead than [`YEARS_AHEAD`].
+pub(super) fn check_ahead(today: Date, day: Date) -> Result<(), LeaveError> {
+    let last = today.saturating_add(YEARS_AHEAD.years());
+    if day > last { Err(LeaveError::TooFarAhead { last }) } else { Ok(()) }
 }
 
 /// The minutes of a grant, if it makes sense.

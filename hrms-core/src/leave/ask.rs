@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::account::AccountKey;
+use super::account::{AccountKey, check_ahead};
 use super::day_count::{CountedDay, InclusiveDays, total_minutes};
 use super::hours::{DayHours, first_full_day};
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
@@ -132,6 +132,7 @@ impl LeaveService<'_> {
         if self.0.policy().decide(actor, Permission::LeaveSubmit, &resource) == Decision::Deny {
             return Err(unknown().into());
         }
+        check_ahead(standing.today, period.ends_on)?;
         let leave_type = leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
         Ok(Asked { id, employee_id, standing, leave_type, period, hours: ask.hours, days, violations, full })
     }

@@ -80,6 +80,12 @@ pub enum LeaveError {
         /// Most days of one request.
         most: i64,
     },
+    /// The day lies too far ahead: what there will be by then isn't looked up.
+    #[error("leave is looked up and asked for until {last} at most")]
+    TooFarAhead {
+        /// The last day.
+        last: Date,
+    },
     /// It is against a rule of the leave type.
     #[error(transparent)]
     AgainstRules(Violation),
@@ -91,7 +97,10 @@ pub enum LeaveError {
 impl DomainError for LeaveError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoWorkingDay | Self::NotEmployed { .. } | Self::TooLong { .. } => ErrorKind::Invalid,
+            Self::NoWorkingDay
+            | Self::NotEmployed { .. }
+            | Self::TooLong { .. }
+            | Self::TooFarAhead { .. } => ErrorKind::Invalid,
             Self::SelfApproval | Self::SelfGrant | Self::OwnPolicy => ErrorKind::Forbidden,
             Self::AgainstRules(violation) => violation.kind(),
             Self::Common(common) => common.kind(),
@@ -116,6 +125,7 @@ impl DomainError for LeaveError {
             Self::SelfGrant => "leave.self-grant",
             Self::NotEmployed { .. } => "leave.not-employed",
             Self::TooLong { .. } => "leave.too-long",
+            Self::TooFarAhead { .. } => "leave.too-far-ahead",
             Self::AgainstRules(violation) => violation.code(),
             Self::Common(common) => common.code(),
         }

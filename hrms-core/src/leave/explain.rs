@@ -1,16 +1,18 @@
 //! Where a balance comes from, in words and in data.
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::account::read_ledger;
+use super::account::{as_of_or, read_ledger};
 use super::ledger::{LeaveLot, LeavePosting, PostingKind};
 use super::plan::{Credit, Derivation, Replayed};
 use super::planned::{Planning, shown_at, shown_ids};
 use super::{LeaveBalance, LeaveError, LeaveLotView, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
 use crate::error::CommonError;
-use crate::id::{EmployeeId, LeaveTypeId};
+use crate::id::{EmployeeId, LeaveLotId, LeaveTypeId};
 use crate::policy::Permission;
 
 /// A balance with where every minute of it comes from.
@@ -62,7 +64,7 @@ impl LeaveService<'_> {
     /// rules, the period, proration, rounding and cuts.
     ///
     /// # Errors
-    /// When the employee or leave type isn't there or the leave may not be seen.
+    /// [`LeaveError::TooFarAhead`]; when the employee or leave type isn't there or the leave may not be seen.
     pub async fn explain(
         &self,
         actor: &Actor,
@@ -71,67 +73,71 @@ impl LeaveService<'_> {
         as_of: Option<Date>,
     ) -> Result<LeaveExplanation, LeaveError> {
         self.0.visibility(actor, Permission::LeaveRead)?;
-        super::account::check_as_of(as_of)?;
         let mut tx = self.0.read(actor).await?;
         let standing = self.visible(&mut *tx, actor, employee, "employee").await?;
         let no_type = CommonError::NotFound { what: "leave type" };
         let leave_type = tx.leave_types().get(leave_type).await?.ok_or(no_type)?;
-        let as_of = as_of.unwrap_or(standing.today);
+        let as_of = as_of_or(standing.today, as_of)?;
         let stored = read_ledger(&mut *tx, employee, leave_type.id).await?;
         let planning = Planning::load(&mut *tx, &[employee]).await?;
         let mut ids = shown_ids(employee, leave_type.id);
         let now = shown_at(standing.today);
         let replayed = planning.replayed(employee, &leave_type, stored, as_of, now, &mut ids);
-        Ok(explained(&replayed, employee, &leave_type, as_of))
+        Ok(LeaveExplanation::of(&replayed, employee, &leave_type, as_of))
     }
 }
 
-fn explained(
-    replayed: &Replayed,
-    employee: EmployeeId,
-    leave_type: &LeaveType,
-    as_of: Date,
-) -> LeaveExplanation {
-    let balance = LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of);
-    let mut lots: Vec<&LeaveLot> =
-        replayed.ledger.lots.iter().filter(|lot| lot.valid_from <= as_of).collect();
-    lots.sort_by_key(|lot| (lot.valid_from, lot.id));
-    let live: Vec<&LeavePosting> = replayed.ledger.live().collect();
-    let on_lot = |lot: &LeaveLot| -> Vec<LeavePosting> {
-        live.iter().filter(|one| one.lot_id == Some(lot.id)).map(|one| (*one).clone()).collect()
-    };
-    let cut = replayed.credits.iter().filter(|credit| credit.minutes == 0 && credit.on <= as_of);
-    let in_advance = live.iter().filter(|one| one.kind == PostingKind::Consumption && one.lot_id.is_none());
-    LeaveExplanation {
-        sentence: sentence(&balance),
-        lots: lots
-            .iter()
-            .map(|lot| {
-                let credit = credit_of(&replayed.credits, lot);
-                ExplainedLot {
-                    lot: LeaveLotView::of(lot, leave_type.minutes_per_day),
-                    sentence: lot_sentence(lot, credit, leave_type.minutes_per_day),
-                    credit: credit.map(|credit| credit.derivation.clone()),
-                    postings: on_lot(lot),
-                }
-            })
-            .collect(),
-        cut: cut
-            .map(|credit| ExplainedCredit {
-                on: credit.on,
-                sentence: credit.derivation.sentence(),
-                credit: credit.derivation.clone(),
-            })
-            .collect(),
-        in_advance: in_advance.map(|one| (*one).clone()).collect(),
-        balance,
+impl LeaveExplanation {
+    /// Where the balance of a replayed account comes from.
+    #[must_use]
+    pub fn of(replayed: &Replayed, employee: EmployeeId, leave_type: &LeaveType, as_of: Date) -> Self {
+        let balance = LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of);
+        let mut lots: Vec<&LeaveLot> =
+            replayed.ledger.lots.iter().filter(|lot| lot.valid_from <= as_of).collect();
+        lots.sort_by_key(|lot| (lot.valid_from, lot.id));
+        let live: Vec<&LeavePosting> = replayed.ledger.live().collect();
+        let mut on_lot: HashMap<LeaveLotId, Vec<LeavePosting>> = HashMap::new();
+        for one in &live {
+            if let Some(lot) = one.lot_id {
+                on_lot.entry(lot).or_default().push((*one).clone());
+            }
+        }
+        // The name of a lot begins with what names its credit; its end of validity comes last.
+        let named = |credit: &Credit| format!("accrual:{}:{}", credit.served_from, credit.on);
+        let credits: HashMap<String, &Credit> =
+            replayed.credits.iter().map(|credit| (named(credit), credit)).collect();
+        let credit_of = |lot: &LeaveLot| {
+            let (name, _) = lot.plan_key.as_deref()?.rsplit_once(':')?;
+            credits.get(name).copied()
+        };
+        let cut = replayed.credits.iter().filter(|credit| credit.minutes == 0 && credit.on <= as_of);
+        let in_advance =
+            live.iter().filter(|one| one.kind == PostingKind::Consumption && one.lot_id.is_none());
+        Self {
+            sentence: sentence(&balance),
+            lots: lots
+                .iter()
+                .map(|lot| {
+                    let credit = credit_of(lot);
+                    ExplainedLot {
+                        lot: LeaveLotView::of(lot, leave_type.minutes_per_day),
+                        sentence: lot_sentence(lot, credit, leave_type.minutes_per_day),
+                        credit: credit.map(|credit| credit.derivation.clone()),
+                        postings: on_lot.remove(&lot.id).unwrap_or_default(),
+                    }
+                })
+                .collect(),
+            cut: cut
+                .map(|credit| ExplainedCredit {
+                    on: credit.on,
+                    sentence: credit.derivation.sentence(),
+                    credit: credit.derivation.clone(),
+                })
+                .collect(),
+            in_advance: in_advance.map(|one| (*one).clone()).collect(),
+            balance,
+        }
     }
-}
-
-/// The credit that a lot comes from: its name begins with what names the credit.
-fn credit_of<'a>(credits: &'a [Credit], lot: &LeaveLot) -> Option<&'a Credit> {
-    let name = lot.plan_key.as_deref()?;
-    credits.iter().find(|credit| name.starts_with(&format!("accrual:{}:{}:", credit.served_from, credit.on)))
 }
 
 fn sentence(balance: &LeaveBalance) -> String {

@@ -1,6 +1,9 @@
 //! The leave ledger: lots, signed postings, and the pure rules by which leave is drawn from lots.
 
-use jiff::{Timestamp, civil::Date};
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use super::coded;
@@ -65,8 +68,20 @@ impl LeaveLot {
     }
 
     /// Lots are used up in this order: nearest expiry first, then oldest (P11).
-    pub(super) fn order(&self) -> (bool, Option<Date>, Date, Date, LeaveLotId) {
-        (self.valid_to.is_none(), self.valid_to, self.valid_from, self.granted_on, self.id)
+    pub(super) fn order(&self) -> UseOrder {
+        UseOrder(self.valid_to.is_none(), self.valid_to, self.valid_from, self.granted_on, self.id)
+    }
+}
+
+/// Where a lot stands among others that are used up: nearest expiry, oldest, granted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UseOrder(bool, Option<Date>, Date, Date, LeaveLotId);
+
+impl UseOrder {
+    /// Before every lot that can be used on a day or later, and after those that can't.
+    pub(super) fn after_expiry_on(day: Date) -> Self {
+        let first = LeaveLotId::from_uuid(uuid::Uuid::nil());
+        Self(false, Some(day.saturating_add(1.day())), Date::MIN, Date::MIN, first)
     }
 }
 
@@ -236,13 +251,15 @@ impl Ledger {
     /// Minutes of each lot that no live posting uses, in the order in which lots are used up.
     #[must_use]
     pub fn free(&self) -> Vec<(&LeaveLot, i64)> {
-        let mut free: Vec<(&LeaveLot, i64)> = self.lots.iter().map(|lot| (lot, 0)).collect();
-        free.sort_by_key(|(lot, _)| lot.order());
+        let mut on_lot: HashMap<LeaveLotId, i64> = HashMap::new();
         for posting in self.live() {
-            if let Some((_, left)) = free.iter_mut().find(|(lot, _)| Some(lot.id) == posting.lot_id) {
-                *left += posting.minutes;
+            if let Some(lot) = posting.lot_id {
+                *on_lot.entry(lot).or_default() += posting.minutes;
             }
         }
+        let left = |lot: &LeaveLot| on_lot.get(&lot.id).copied().unwrap_or_default();
+        let mut free: Vec<(&LeaveLot, i64)> = self.lots.iter().map(|lot| (lot, left(lot))).collect();
+        free.sort_by_key(|(lot, _)| lot.order());
         free
     }
 
@@ -261,10 +278,14 @@ impl Ledger {
         let mut demands = self.pending.clone();
         demands.sort_by_key(|demand| (demand.day, demand.request_id));
         let mut free = self.free();
+        free.retain(|(_, left)| *left > 0);
         let mut shares = Vec::new();
         for demand in demands {
             let mut open = demand.minutes;
             for (lot, left) in free.iter_mut().filter(|(lot, _)| lot.covers(demand.day)) {
+                if open == 0 {
+                    break;
+                }
                 let part = open.min((*left).max(0));
                 if part > 0 {
                     shares.push(Share { demand, lot_id: Some(lot.id), minutes: part });
@@ -333,6 +354,7 @@ impl Ledger {
     #[must_use]
     pub fn settle(&self) -> Vec<NewPosting> {
         let mut free = self.free();
+        free.retain(|(_, left)| *left > 0);
         let mut advances: Vec<&LeavePosting> = self.live().filter(|posting| posting.is_advance()).collect();
         advances.sort_by_key(|posting| (posting.effective_on, posting.id));
         let mut postings = Vec::new();
@@ -341,6 +363,9 @@ impl Ledger {
             let again = |lot_id, minutes| NewPosting::again(advance, lot_id, minutes);
             let before = postings.len();
             for (lot, left) in free.iter_mut().filter(|(lot, _)| !lot.expired_at(advance.effective_on)) {
+                if open == 0 {
+                    break;
+                }
                 let part = open.min((*left).max(0));
                 if part > 0 {
                     postings.push(again(Some(lot.id), part));

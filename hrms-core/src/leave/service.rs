@@ -85,7 +85,8 @@ impl LeaveService<'_> {
     ///
     /// # Errors
     /// [`LeaveError::InsufficientBalance`], [`LeaveError::Overlaps`], [`LeaveError::DayFull`], [`LeaveError::NoWorkingDay`],
-    /// [`LeaveError::NotEmployed`], [`LeaveError::TooLong`], [`LeaveError::AgainstRules`]; faulty fields.
+    /// [`LeaveError::NotEmployed`], [`LeaveError::TooLong`], [`LeaveError::TooFarAhead`], [`LeaveError::AgainstRules`];
+    /// faulty fields.
     pub async fn submit(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeaveRequestView, LeaveError> {
         let mut work = self.0.begin(actor).await?;
         let now = work.now();
@@ -112,7 +113,7 @@ impl LeaveService<'_> {
     /// What asking for leave would come to. Nothing is stored.
     ///
     /// # Errors
-    /// Faulty fields; [`LeaveError::TooLong`]. Other refusals are part of the answer.
+    /// Faulty fields; [`LeaveError::TooLong`], [`LeaveError::TooFarAhead`]. Other refusals are part of the answer.
     pub async fn preview(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeavePreview, LeaveError> {
         let now = self.0.clock().now();
         let mut tx = self.0.read(actor).await?;

@@ -135,6 +135,7 @@ catalogue! {
     "leave.self-approval": "Nobody decides on their own leave.";
     "leave.self-grant": "Nobody grants leave to themselves.";
     "leave.too-early": "The leave can't be asked for yet.";
+    "leave.too-far-ahead": "The day lies too far ahead to look leave up or ask for it.";
     "leave.too-long": "The request covers too many days.";
     "leave.waiting-period": "The employee hasn't been there for long enough to take this leave.";
     "location.code-taken": "Another location has this code.";

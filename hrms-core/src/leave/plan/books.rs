@@ -1,4 +1,6 @@
 //! The ledger while it is replayed: what each lot gives, and what leave is linked to it.
+//!
+//! Plans that credit each day make thousands of lots, so nothing here looks at all of them at each step.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,7 +9,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::id::{LeaveLotId, LeavePostingId};
-use crate::leave::ledger::{Demand, LeaveLot, LeavePosting, Ledger, NewPosting, PostingKind};
+use crate::leave::ledger::{Demand, LeaveLot, LeavePosting, Ledger, NewPosting, PostingKind, UseOrder};
 
 /// A lot and what is booked on it.
 #[derive(Debug)]
@@ -15,8 +17,25 @@ struct Lot {
     lot: LeaveLot,
     /// What it gives: grants, corrections, transfers, without leave.
     gives: i64,
+    /// Leave on it.
+    used: i64,
     /// What pending requests will take from it.
     reserved: i64,
+    /// By the day of [`Hand`].
+    age: Age,
+}
+
+impl Lot {
+    const fn free(&self) -> i64 {
+        self.gives - self.used
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Ahead,
+    Valid,
+    Expired,
 }
 
 /// A part of leave that was taken, and what of it still stands as it was stored.
@@ -45,18 +64,40 @@ impl Taken {
     }
 }
 
+/// What is in hand, carried along from day to day.
+#[derive(Debug, Default)]
+struct Hand {
+    /// Lots by the day on which they begin, as far as they haven't.
+    ahead: BTreeMap<Date, Vec<usize>>,
+    /// Valid lots by the day on which they expire.
+    ending: BTreeMap<Date, Vec<usize>>,
+    /// What valid lots give.
+    gives: i64,
+    /// Leave on lots that have expired: all of it was before that.
+    spent: i64,
+    /// How many parts of leave are of earlier days.
+    passed: usize,
+    /// Their minutes.
+    taken: i64,
+}
+
 /// Lots and leave while a ledger is replayed.
 #[derive(Debug)]
 pub(super) struct Books {
     lots: Vec<Lot>,
     place: HashMap<LeaveLotId, usize>,
+    /// Lots of which something is free, in the order in which they are used up (P11).
+    open: BTreeSet<(UseOrder, usize)>,
     /// In order of day and posting.
     taken: Vec<Taken>,
-    /// Which of `taken` were linked to each lot at first.
-    linked: HashMap<Option<LeaveLotId>, Vec<usize>>,
+    /// Which of `taken` are or were linked to each lot.
+    linked: HashMap<LeaveLotId, Vec<usize>>,
+    /// Which of `taken` no lot pays for, or not for all of it.
+    advances: BTreeSet<usize>,
     pending: Vec<Demand>,
     /// What people changed of lots that policies have yet to write.
     changes: HashMap<LeaveLotId, i64>,
+    hand: Hand,
 }
 
 impl Books {
@@ -69,14 +110,14 @@ impl Books {
         let mut books = Self {
             lots: Vec::new(),
             place: HashMap::new(),
+            open: BTreeSet::new(),
             taken: Vec::new(),
             linked: HashMap::new(),
+            advances: BTreeSet::new(),
             pending,
             changes: HashMap::new(),
+            hand: Hand::default(),
         };
-        for lot in stored.lots.iter().filter(|lot| lot.plan_key.is_none()) {
-            books.open(lot.clone());
-        }
         for posting in stored.live().filter(|posting| posting.plan_key.is_none()) {
             match posting.kind {
                 PostingKind::Consumption => books.taken.push(Taken { posting: posting.clone(), now: None }),
@@ -90,7 +131,13 @@ impl Books {
         }
         books.taken.sort_by_key(|one| (one.posting.effective_on, one.posting.id));
         for (index, one) in books.taken.iter().enumerate() {
-            books.linked.entry(one.posting.lot_id).or_default().push(index);
+            match one.posting.lot_id {
+                Some(lot) => books.linked.entry(lot).or_default().push(index),
+                None => drop(books.advances.insert(index)),
+            }
+        }
+        for lot in stored.lots.iter().filter(|lot| lot.plan_key.is_none()) {
+            books.open(lot.clone());
         }
         for lot in gone {
             books.shed(*lot, |_| true, None);
@@ -105,67 +152,143 @@ impl Books {
 
     /// Lots that leave is linked to and that there aren't.
     pub(super) fn unknown(&self) -> BTreeSet<LeaveLotId> {
-        let is_used = |lot: &LeaveLotId| self.used(Some(*lot), None) > 0;
-        let linked = self.linked.keys().flatten().filter(|lot| !self.place.contains_key(lot));
-        linked.copied().filter(is_used).collect()
+        let linked = self.linked.keys().filter(|lot| !self.place.contains_key(lot));
+        linked.copied().filter(|lot| self.linked_to(*lot) > 0).collect()
+    }
+
+    /// Leave on a lot, whether or not there is one.
+    fn linked_to(&self, lot: LeaveLotId) -> i64 {
+        let linked = self.linked.get(&lot).into_iter().flatten();
+        linked.filter_map(|index| self.taken.get(*index)).map(|one| one.minutes(Some(lot))).sum()
     }
 
     /// Adds a lot that gives nothing yet but what people changed of it.
     pub(super) fn open(&mut self, lot: LeaveLot) {
         let gives = self.changes.remove(&lot.id).unwrap_or_default();
-        self.place.insert(lot.id, self.lots.len());
-        self.lots.push(Lot { lot, gives, reserved: 0 });
+        let (index, used) = (self.lots.len(), self.linked_to(lot.id));
+        self.place.insert(lot.id, index);
+        self.hand.ahead.entry(lot.valid_from).or_default().push(index);
+        self.lots.push(Lot { lot, gives, used, reserved: 0, age: Age::Ahead });
+        self.list(index);
     }
 
     fn at(&self, lot: LeaveLotId) -> Option<&Lot> {
         self.place.get(&lot).and_then(|index| self.lots.get(*index))
     }
 
-    /// Changes what a lot gives.
-    pub(super) fn change(&mut self, lot: LeaveLotId, minutes: i64) {
-        match self.place.get(&lot).and_then(|index| self.lots.get_mut(*index)) {
-            Some(lot) => lot.gives += minutes,
-            None => *self.changes.entry(lot).or_default() += minutes,
+    /// Lists a lot among the open ones, or not any more.
+    fn list(&mut self, index: usize) {
+        let Some(one) = self.lots.get(index) else { return };
+        let key = (one.lot.order(), index);
+        if one.free() > 0 {
+            self.open.insert(key);
+        } else {
+            self.open.remove(&key);
         }
     }
 
-    /// Leave on a lot, of days before one (or of all days).
-    fn used(&self, lot: Option<LeaveLotId>, before: Option<Date>) -> i64 {
-        let Some(linked) = self.linked.get(&lot) else { return 0 };
-        let taken = linked.iter().filter_map(|index| self.taken.get(*index));
-        let counts = taken.filter(|one| before.is_none_or(|before| one.posting.effective_on < before));
-        counts.map(|one| one.minutes(lot)).sum()
+    /// Changes what a lot gives.
+    pub(super) fn change(&mut self, lot: LeaveLotId, minutes: i64) {
+        let Some(index) = self.place.get(&lot).copied() else {
+            *self.changes.entry(lot).or_default() += minutes;
+            return;
+        };
+        if let Some(one) = self.lots.get_mut(index) {
+            one.gives += minutes;
+            if one.age == Age::Valid {
+                self.hand.gives += minutes;
+            }
+        }
+        self.list(index);
+    }
+
+    /// Changes how much leave is on a lot, if there is one.
+    fn burden(&mut self, lot: LeaveLotId, minutes: i64) {
+        let Some(index) = self.place.get(&lot).copied() else { return };
+        if let Some(one) = self.lots.get_mut(index) {
+            one.used += minutes;
+            if one.age == Age::Expired {
+                self.hand.spent += minutes;
+            }
+        }
+        self.list(index);
+    }
+
+    /// Moves a part of leave from one lot to another; without one, it is leave in advance.
+    fn shift(&mut self, index: usize, from: Option<LeaveLotId>, to: Option<LeaveLotId>, minutes: i64) {
+        let Some(taken) = self.taken.get_mut(index) else { return };
+        taken.shift(from, to, minutes);
+        if taken.minutes(None) > 0 {
+            self.advances.insert(index);
+        } else {
+            self.advances.remove(&index);
+        }
+        if let Some(from) = from {
+            self.burden(from, -minutes);
+        }
+        if let Some(to) = to {
+            let list = self.linked.entry(to).or_default();
+            if let Err(place) = list.binary_search(&index) {
+                list.insert(place, index);
+            }
+            self.burden(to, minutes);
+        }
     }
 
     fn free(&self, lot: LeaveLotId) -> i64 {
-        self.at(lot).map_or(0, |one| one.gives - self.used(Some(lot), None))
+        self.at(lot).map_or(0, Lot::free)
     }
 
     /// What of a lot neither leave nor pending requests use.
     pub(super) fn spare(&self, lot: LeaveLotId) -> i64 {
-        self.free(lot) - self.at(lot).map_or(0, |one| one.reserved)
+        self.at(lot).map_or(0, |one| one.free() - one.reserved)
     }
 
     pub(super) fn never_expires(&self, lot: LeaveLotId) -> bool {
         self.at(lot).is_some_and(|one| one.lot.valid_to.is_none())
     }
 
-    /// Leave in hand at the beginning of a day: what valid lots give, less leave of earlier days.
-    pub(super) fn in_hand(&self, day: Date) -> i64 {
-        let valid = self.lots.iter().filter(|one| one.lot.covers(day));
-        let lots: i64 = valid.map(|one| one.gives - self.used(Some(one.lot.id), Some(day))).sum();
-        // What was taken in advance counts whether or not a later lot has paid for it.
-        let is_later = |lot: &LeaveLotId| self.at(*lot).is_none_or(|one| day < one.lot.valid_from);
-        let advance = self.linked.keys().filter(|lot| lot.as_ref().is_none_or(is_later));
-        lots - advance.map(|lot| self.used(*lot, Some(day))).sum::<i64>()
+    /// Leave in hand at the beginning of a day: what valid lots give, less leave of earlier days. To be asked in order of
+    /// time.
+    ///
+    /// What was taken in advance counts whether or not a later lot has paid for it.
+    pub(super) fn in_hand(&mut self, day: Date) -> i64 {
+        let hand = &mut self.hand;
+        while let Some(begun) = hand.ahead.first_entry().filter(|entry| *entry.key() <= day) {
+            for index in begun.remove() {
+                let Some(one) = self.lots.get_mut(index) else { continue };
+                one.age = Age::Valid;
+                hand.gives += one.gives;
+                if let Some(to) = one.lot.valid_to {
+                    hand.ending.entry(to).or_default().push(index);
+                }
+            }
+        }
+        while let Some(ended) = hand.ending.first_entry().filter(|entry| *entry.key() <= day) {
+            for one in ended.remove() {
+                let Some(one) = self.lots.get_mut(one) else { continue };
+                one.age = Age::Expired;
+                hand.gives -= one.gives;
+                hand.spent += one.used;
+            }
+        }
+        let rest = self.taken.get(hand.passed..).into_iter().flatten();
+        for one in rest.take_while(|one| one.posting.effective_on < day) {
+            hand.passed += 1;
+            hand.taken -= one.posting.minutes;
+        }
+        hand.gives - (hand.taken - hand.spent)
     }
 
-    /// Lots that are valid on a day, in the order in which they are used up (P11).
+    /// Lots of which something is free and that haven't expired on a day, in the order in which they are used up (P11).
+    fn unexpired(&self, day: Date) -> impl Iterator<Item = &Lot> {
+        let first = (UseOrder::after_expiry_on(day), 0);
+        self.open.range(first..).filter_map(|(_, index)| self.lots.get(*index))
+    }
+
+    /// Lots that are valid on a day and of which something is free, in the order in which they are used up (P11).
     pub(super) fn in_order(&self, day: Date) -> Vec<LeaveLotId> {
-        let mut lots: Vec<&LeaveLot> =
-            self.lots.iter().map(|one| &one.lot).filter(|lot| lot.covers(day)).collect();
-        lots.sort_by_key(|lot| lot.order());
-        lots.into_iter().map(|lot| lot.id).collect()
+        self.unexpired(day).filter(|one| one.lot.covers(day)).map(|one| one.lot.id).collect()
     }
 
     /// Lots granted by hand before a day that never expire.
@@ -182,12 +305,11 @@ impl Books {
         self.pending = later;
         let now: Vec<Demand> = now;
         for demand in now {
-            let mut open = demand.minutes;
-            for lot in self.in_order(demand.day) {
-                let part = open.min(self.spare(lot).max(0));
+            let valid = self.unexpired(demand.day).filter(|one| one.lot.covers(demand.day));
+            let room = valid.map(|one| (one.lot.id, one.free() - one.reserved));
+            for (lot, part) in parts(room, demand.minutes) {
                 if let Some(one) = self.place.get(&lot).and_then(|index| self.lots.get_mut(*index)) {
                     one.reserved += part;
-                    open -= part;
                 }
             }
         }
@@ -207,37 +329,30 @@ impl Books {
     /// Makes leave on a lot leave in advance, the latest first: up to so many minutes, or all that is meant.
     fn shed(&mut self, lot: LeaveLotId, meant: impl Fn(&LeavePosting) -> bool, most: Option<i64>) {
         let mut left = most.unwrap_or(i64::MAX);
-        for index in self.linked.get(&Some(lot)).cloned().unwrap_or_default().into_iter().rev() {
-            let Some(taken) = self.taken.get_mut(index) else { continue };
+        for index in self.linked.get(&lot).cloned().unwrap_or_default().into_iter().rev() {
+            let Some(taken) = self.taken.get(index) else { continue };
             let part = taken.minutes(Some(lot)).min(left);
             if part > 0 && meant(&taken.posting) {
-                taken.shift(Some(lot), None, part);
+                self.shift(index, Some(lot), None, part);
                 left -= part;
-                link(&mut self.linked, None, index);
             }
         }
     }
 
     /// Lots pay for leave that was taken in advance of them, unless they had expired on the day of leave.
     pub(super) fn settle(&mut self) {
-        let advances = self.linked.get(&None).cloned().unwrap_or_default();
-        for index in advances {
-            let Some(day) = self.taken.get(index).map(|one| one.posting.effective_on) else { continue };
-            let mut open = self.taken.get(index).map_or(0, |one| one.minutes(None));
-            if open <= 0 {
-                continue;
+        let mut from = 0;
+        while let Some(index) = self.advances.range(from..).next().copied() {
+            from = index + 1;
+            let Some(taken) = self.taken.get(index) else { continue };
+            let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.free()));
+            let parts = parts(room, taken.minutes(None));
+            if parts.is_empty() {
+                // Nor is there any for leave of later days.
+                return;
             }
-            let mut lots: Vec<&LeaveLot> =
-                self.lots.iter().map(|one| &one.lot).filter(|lot| !lot.expired_at(day)).collect();
-            lots.sort_by_key(|lot| lot.order());
-            let lots: Vec<LeaveLotId> = lots.into_iter().map(|lot| lot.id).collect();
-            for lot in lots {
-                let part = open.min(self.free(lot).max(0));
-                if let Some(taken) = self.taken.get_mut(index).filter(|_| part > 0) {
-                    taken.shift(None, Some(lot), part);
-                    link(&mut self.linked, Some(lot), index);
-                    open -= part;
-                }
+            for (lot, part) in parts {
+                self.shift(index, None, Some(lot), part);
             }
         }
     }
@@ -274,9 +389,19 @@ impl Books {
     }
 }
 
-fn link(linked: &mut HashMap<Option<LeaveLotId>, Vec<usize>>, lot: Option<LeaveLotId>, index: usize) {
-    let list = linked.entry(lot).or_default();
-    if let Err(place) = list.binary_search(&index) {
-        list.insert(place, index);
+/// How an amount is drawn from lots with so much room each, in their order.
+fn parts(room: impl Iterator<Item = (LeaveLotId, i64)>, minutes: i64) -> Vec<(LeaveLotId, i64)> {
+    let mut open = minutes;
+    let mut parts = Vec::new();
+    for (lot, room) in room {
+        if open <= 0 {
+            break;
+        }
+        let part = open.min(room);
+        if part > 0 {
+            parts.push((lot, part));
+            open -= part;
+        }
     }
+    parts
 }

@@ -138,6 +138,29 @@ async fn a_run_writes_what_is_due_once(store: &support::Fresh) {
     assert_eq!(after.balance.available, "13");
 }
 
+/// Balances are replayed until the day that is asked about, so that isn't any day.
+async fn nobody_asks_about_the_far_future(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.policy("daily", AppliesTo::Everyone, &MONTHLY_18.replace("monthly", "daily")).await;
+    let (me, leave, annual) = (w.employee(w.asha), w.hrms.leave(), w.annual.id);
+    // Today is 23 November 2026.
+    let (last, beyond) = (date(2031, 11, 23), date(2031, 11, 24));
+    assert_eq!(leave.balances(&me, None, Some(last)).await.unwrap().len(), 1);
+    assert_eq!(code(leave.balances(&me, None, Some(beyond)).await), "leave.too-far-ahead");
+    assert_eq!(code(leave.account(&me, w.asha, annual, Some(beyond)).await), "leave.too-far-ahead");
+    let error = leave.explain(&me, w.asha, annual, Some(date(2199, 12, 31))).await.unwrap_err();
+    assert_eq!(error.to_string(), "leave is looked up and asked for until 2031-11-23 at most");
+    assert_eq!(hrms_core::DomainError::kind(&error), hrms_core::ErrorKind::Invalid);
+    // Nor is leave asked for then: every later read would go that far.
+    assert_eq!(code(leave.preview(&me, w.ask(last, beyond)).await), "leave.too-far-ahead");
+    assert_eq!(code(w.submit(w.asha, last, beyond).await), "leave.too-far-ahead");
+    let friday = date(2031, 11, 21);
+    w.submit(w.asha, friday, friday).await.unwrap();
+    // Somebody else's leave is nobody's business, however far.
+    let other = leave.balances(&w.employee(w.colleague), Some(w.asha), Some(beyond)).await;
+    assert_eq!(code(other), "common.not-found");
+}
+
 /// A sequence of numbers that is the same each time.
 struct Numbers(u64);
 
@@ -292,5 +315,6 @@ hrms_tests::on_every_engine!(
     a_policy_counts_without_any_run,
     a_balance_is_explained,
     a_run_writes_what_is_due_once,
+    nobody_asks_about_the_far_future,
     no_run_changes_an_answer,
 );

@@ -84,6 +84,22 @@ impl Book {
         }
     }
 
+    /// Takes some days from one on, each of its own request, in advance of any lot.
+    pub(super) fn take_in_advance(&mut self, first: Date, days: usize) {
+        for day in first.series(1.day()).take(days) {
+            let taken = NewPosting {
+                lot_id: None,
+                request_id: Some(LeaveRequestId::from_uuid(self.id())),
+                kind: PostingKind::Consumption,
+                minutes: -DAY,
+                effective_on: day,
+                reverses_id: None,
+                booked_on: None,
+            };
+            self.post(vec![taken], day);
+        }
+    }
+
     /// Grants by hand.
     pub(super) fn grant(&mut self, minutes: i64, valid_from: Date, valid_to: Option<Date>) -> LeaveLotId {
         let id = LeaveLotId::from_uuid(self.id());

@@ -435,3 +435,36 @@ proptest! {
         }
     }
 }
+
+/// Thirty years of daily credits, with leave in each: no step looks at everything that came before. What took minutes
+/// takes seconds without optimization; the limit leaves room for a slow machine.
+#[test]
+fn decades_of_daily_credits_are_replayed_in_time() {
+    let begun = std::time::Instant::now();
+    let level = r#""earn":{"per_year":{"days":"18"}},"every":"daily","balance_cap":{"days":"400"}"#;
+    let mut book = Book::new(plan(level, ""), hired(date(1997, 1, 1)));
+    for year in 1997..2027 {
+        book.take_in_advance(date(year, 11, 1), 15);
+    }
+    let last = date(2026, 12, 31);
+    let replayed = book.replayed(last);
+    assert!(replayed.lots.len() > 10_000 && replayed.credits.len() > 10_000);
+    assert_eq!(BalanceMinutes::of(&replayed.ledger, last).taken, 30 * 15 * DAY);
+    let employee = replayed.lots[0].employee_id;
+    let leave_type = crate::leave::LeaveType {
+        id: replayed.lots[0].leave_type_id,
+        code: "annual".into(),
+        name: "Annual leave".into(),
+        paid: true,
+        allow_negative_minutes: 0,
+        minutes_per_day: DAY,
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        updated_at: jiff::Timestamp::UNIX_EPOCH,
+        version: crate::store::Version::FIRST,
+    };
+    let why = crate::leave::LeaveExplanation::of(&replayed, employee, &leave_type, last);
+    assert!(why.lots.iter().all(|lot| lot.credit.is_some()));
+    let on_lots: usize = why.lots.iter().map(|lot| lot.postings.len()).sum();
+    assert_eq!(on_lots + why.in_advance.len(), replayed.ledger.live().count());
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
