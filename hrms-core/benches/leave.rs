@@ -66,6 +66,7 @@ struct World {
 }
 
 impl World {
+    #[expect(clippy::expect_used, reason = "a bench has nobody to tell")]
     fn new(rules: &str, years: i16) -> Self {
         let leave_type = LeaveType {
             id: LeaveTypeId::from_uuid(Uuid::from_u128(2)),

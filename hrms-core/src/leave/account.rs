@@ -475,8 +475,9 @@ fn check(new: &GrantLeave, leave_type: &LeaveType) -> Result<i64, CommonError> {
             );
         }
     }
-    if new.source == LotSource::Accrual {
-        check.fault("/source", "not-by-hand", "this comes from a leave policy, not by hand");
+    if matches!(new.source, LotSource::Accrual | LotSource::CarryOver) {
+        let detail = "this comes from a leave policy, not by hand; what was there before is an opening";
+        check.fault("/source", "not-by-hand", detail);
     }
     if let Some(note) = &new.note {
         check.text("/note", note, 1..=1000);
@@ -500,7 +501,10 @@ fn check(new: &GrantLeave, leave_type: &LeaveType) -> Result<i64, CommonError> {
         }
     };
     if minutes.is_some_and(|minutes| !(1..=MAX_MINUTES).contains(&minutes)) {
-        check.fault(pointer, "out-of-range", format!("a grant has 1 to {MAX_MINUTES} minutes"));
+        let most = days_text(MAX_MINUTES, leave_type.minutes_per_day);
+        let detail =
+            format!("a grant is at least a minute, and at most {MAX_MINUTES} minutes, here {most} days");
+        check.fault(pointer, "out-of-range", detail);
     }
     check.done()?;
     Ok(minutes.unwrap_or_default())

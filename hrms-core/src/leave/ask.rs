@@ -1,5 +1,8 @@
 //! What a request would come to: its days counted, and the rules that it breaks.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
@@ -8,7 +11,7 @@ use super::day_count::{CountedDay, InclusiveDays, total_minutes};
 use super::hours::{DayHours, first_full_day};
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
 use super::rules::{Case, CountedLeave, HORIZON, Violation};
-use super::rules_version::rules_on;
+use super::rules_version::{in_force, rules_on};
 use super::sandwich::{Absence, count_leave};
 use super::standing::Standing;
 use super::{LeaveError, LeaveService, LeaveType, days_text};
@@ -150,12 +153,21 @@ async fn count(
     let work = standing.work_days(tx, from, last).await?;
     let rules = rules_on(tx, leave_type.id, starts_on).await?;
     let others = tx.leave_requests().live_between(&[standing.employee()], from, last).await?;
-    let others: Vec<CountedLeave> = others.into_iter().map(Into::into).collect();
+    let mut others: Vec<CountedLeave> = others.into_iter().map(Into::into).collect();
+    let mut versions = HashMap::new();
+    for other in &mut others {
+        let (of, on) = (other.absence.leave_type_id, other.absence.days.starts_on);
+        if let Entry::Vacant(unknown) = versions.entry(of) {
+            unknown.insert(tx.leave_types().rules(of).await?);
+        }
+        other.not_beside =
+            versions.get(&of).map(|all| in_force(all.clone(), on).not_beside).unwrap_or_default();
+    }
     let absences: Vec<Absence> = others.iter().map(|one| one.absence.clone()).collect();
     let facts_of = |day: Date| work.on(day);
     let days = count_leave(&absence, rules.sandwich, &absences, leave_type.minutes_per_day, facts_of);
     let full = first_full_day(&absence, &absences, facts_of);
-    let ask = CountedLeave { absence, days };
+    let ask = CountedLeave { absence, days, not_beside: rules.not_beside.clone() };
     let case = Case {
         employee_id: standing.employee(),
         ask: &ask,
@@ -178,7 +190,7 @@ impl From<LeaveRequestView> for CountedLeave {
             days: request.period(),
             hours: request.hours,
         };
-        Self { absence, days: view.day_count }
+        Self { absence, days: view.day_count, not_beside: Vec::new() }
     }
 }
 

@@ -223,6 +223,8 @@ pub struct CountedLeave {
     pub absence: Absence,
     /// Its days.
     pub days: Vec<CountedDay>,
+    /// Kinds of leave that it can't be right before or after by its own rules.
+    pub not_beside: Vec<LeaveTypeId>,
 }
 
 /// What a request is judged by.
@@ -259,8 +261,11 @@ impl RequestRules {
         let edges = [Edge::of(case, -1, &facts_of), Edge::of(case, 1, &facts_of)];
         self.check_run(case, &edges, &mut broken);
         self.check_periods(case, &mut broken);
-        for edge in &edges {
-            if let Some((on, _)) = edge.next.filter(|(_, of)| self.not_beside.contains(of)) {
+        // A ban holds for both kinds, whichever of them names it and whichever is asked for first.
+        for (on, other) in edges.iter().filter_map(|edge| edge.next) {
+            let banned = self.not_beside.contains(&other.absence.leave_type_id)
+                || other.not_beside.contains(&case.ask.absence.leave_type_id);
+            if banned {
                 broken.push(Violation::NotBeside { on });
             }
         }
@@ -300,7 +305,7 @@ impl RequestRules {
     }
 
     /// LV-49: limits are evaluated over the merged run of days (P9).
-    fn check_run(&self, case: &Case<'_>, edges: &[Edge; 2], broken: &mut Vec<Violation>) {
+    fn check_run(&self, case: &Case<'_>, edges: &[Edge<'_>; 2], broken: &mut Vec<Violation>) {
         let Some(most) = self.max_consecutive_days else { return };
         let joined: i64 = edges.iter().map(|edge| edge.minutes).sum();
         let would_be = in_days(total_minutes(&case.ask.days) + joined, case.minutes_per_day);
@@ -344,6 +349,16 @@ impl RequestRules {
         days("/rules/back_dated_days", self.back_dated_days);
         days("/rules/latest_notice_days", self.latest_notice_days);
         days("/rules/waiting_days", self.waiting_days);
+        if let (Some(least), Some(most)) = (self.minimum_notice_days, self.latest_notice_days)
+            && least > most
+        {
+            let detail = "nothing could be asked for: this is before the minimum notice";
+            check.fault("/rules/latest_notice_days", "contradicts", detail);
+        }
+        if self.minimum_notice_days.is_some() && self.back_dated_days.is_some_and(|days| days > 0) {
+            let detail = "what needs notice can't be asked for afterwards; say one of the two";
+            check.fault("/rules/back_dated_days", "contradicts", detail);
+        }
         let amount = |days: Decimal| days > Decimal::ZERO && days <= Decimal::from(366) && days.scale() <= 4;
         if self.max_consecutive_days.is_some_and(|days| !amount(days)) {
             check.fault(
@@ -354,6 +369,11 @@ impl RequestRules {
         }
         if !self.max_per_period.iter().all(|limit| amount(limit.days)) {
             check.fault("/rules/max_per_period", "out-of-range", "this is more than 0 and at most 366 days");
+        }
+        let mut named: Vec<_> = self.max_per_period.iter().map(|limit| limit.per.code()).collect();
+        named.sort_unstable();
+        if named.windows(2).any(|pair| pair.first() == pair.last()) {
+            check.fault("/rules/max_per_period", "duplicate", "one period has two limits");
         }
         let lists = [
             ("/rules/max_per_period", self.max_per_period.len()),
@@ -383,20 +403,22 @@ fn in_days(minutes: i64, minutes_per_day: i64) -> Decimal {
 }
 
 /// What comes right before (or after) a request, with nothing but days off between.
-struct Edge {
+struct Edge<'a> {
     /// Minutes of leave of the same type that it joins.
     minutes: i64,
-    /// The first day of another type of leave, if that is what ends the run.
-    next: Option<(Date, LeaveTypeId)>,
+    /// Leave of another type, if that is what ends the run, and the day of it that comes first.
+    next: Option<(Date, &'a CountedLeave)>,
 }
 
-impl Edge {
+impl<'a> Edge<'a> {
     /// Walks from the request backwards (`step` -1) or forwards (1), half day by half day, through days off and leave of
     /// the same type, until a half day of work or of other leave.
-    fn of<'f>(case: &Case<'_>, step: i64, facts_of: impl Fn(Date) -> DayFacts<'f>) -> Self {
+    fn of<'f>(case: &Case<'a>, step: i64, facts_of: impl Fn(Date) -> DayFacts<'f>) -> Self {
         let ask = &case.ask.absence;
         let mut edge = Self { minutes: 0, next: None };
         let mut joined: Vec<&CountedLeave> = Vec::new();
+        // The half of the first day that lies on the other side of a leave of half a day comes before it.
+        let mut inside = false;
         let (mut date, halves) =
             if step < 0 { (ask.days.starts_on, [2, 1]) } else { (ask.days.ends_on, [1, 2]) };
         for _ in 0..HORIZON {
@@ -405,7 +427,8 @@ impl Edge {
                 break;
             }
             for half in halves {
-                if DayReason::of(facts).is_off() || ask.covers(date, half) {
+                inside |= ask.covers(date, half) || ask.hours.is_some();
+                if !inside || DayReason::of(facts).is_off() || ask.covers(date, half) {
                     continue;
                 }
                 let other = case.others.iter().find(|one| one.absence.covers(date, half));
@@ -417,7 +440,7 @@ impl Edge {
                         }
                     }
                     Some(other) => {
-                        edge.next = Some((date, other.absence.leave_type_id));
+                        edge.next = Some((date, other));
                         return edge;
                     }
                     None => return edge,

@@ -13,6 +13,9 @@ pub const MAX_WEEKS: usize = 53;
 /// The most minutes of one day.
 const MAX_MINUTES: i64 = 1440;
 
+/// The least minutes of a whole working day.
+const LEAST_STANDARD: i64 = 60;
+
 /// Some Monday, to number weeks by.
 const MONDAY: Date = date(1900, 1, 1);
 
@@ -171,8 +174,9 @@ impl WorkRule {
     /// Collects what is wrong with it.
     pub(crate) fn check(&self, check: &mut Check) {
         let minutes = 0..=MAX_MINUTES;
-        if !(1..=MAX_MINUTES).contains(&self.standard_minutes) {
-            check.fault("/standard_minutes", "out-of-range", "a day has 1 to 1440 minutes");
+        if !(LEAST_STANDARD..=MAX_MINUTES).contains(&self.standard_minutes) {
+            // A day of eight hours would be 480 days of leave where one minute is a whole one.
+            check.fault("/standard_minutes", "out-of-range", "a whole working day has 60 to 1440 minutes");
         }
         if !(1..=MAX_WEEKS).contains(&self.weeks.len()) {
             check.fault("/weeks", "out-of-range", format!("a cycle has 1 to {MAX_WEEKS} weeks"));
@@ -326,6 +330,8 @@ mod tests {
         let week = |monday| WorkWeek { monday, ..WorkWeek::default() };
         let bad = [
             (WorkRule { standard_minutes: 0, ..fine.clone() }, "/standard_minutes out-of-range"),
+            (WorkRule { standard_minutes: 59, ..fine.clone() }, "/standard_minutes out-of-range"),
+            (WorkRule { standard_minutes: 1441, ..fine.clone() }, "/standard_minutes out-of-range"),
             (WorkRule { weeks: vec![], ..fine.clone() }, "/weeks out-of-range"),
             (WorkRule { weeks: vec![week(1); 54], ..rule(vec![], &[]) }, "/weeks out-of-range"),
             (WorkRule { weeks: vec![week(0)], ..fine.clone() }, "/weeks no-working-day"),

@@ -376,6 +376,21 @@ async fn bad_input_is_named_and_changes_nothing(store: &support::Fresh) {
     let short = w.submit(w.asha, MONDAY, FRIDAY).await.unwrap_err();
     assert_eq!(short.to_string(), "5 days were asked for, 2 are left");
     assert_eq!((short.code(), short.kind()), ("leave.insufficient-balance", ErrorKind::Conflict));
+    let many = w.grant_as(&w.hr(), w.asha, "100000000").await.unwrap_err();
+    let detail = "a grant is at least a minute, and at most 1440000 minutes, here 3000 days";
+    assert_eq!(many.fields()[0].detail, detail);
+    let carried = GrantLeave {
+        employee_id: w.asha,
+        leave_type_id: w.annual.id,
+        days: None,
+        minutes: Some(480),
+        valid_from: date(2026, 1, 1),
+        valid_to: None,
+        source: LotSource::CarryOver,
+        note: None,
+    };
+    let carried = w.hrms.leave().grant(&w.hr(), carried).await.unwrap_err();
+    assert_eq!(carried.fields()[0].code, "not-by-hand");
     let gap = SubmitLeave { start_part: DayPart::FirstHalf, ..w.ask(MONDAY, FRIDAY) };
     let gap = w.hrms.leave().submit(&w.employee(w.asha), gap).await;
     assert_eq!(field(gap), ("/start_part".into(), "leaves-a-gap".into()));

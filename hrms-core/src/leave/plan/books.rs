@@ -244,6 +244,10 @@ impl Books {
         self.at(lot).map_or(0, |one| one.free() - one.reserved)
     }
 
+    pub(super) fn is_by_policy(&self, lot: LeaveLotId) -> bool {
+        self.at(lot).is_some_and(|one| one.lot.plan_key.is_some())
+    }
+
     pub(super) fn never_expires(&self, lot: LeaveLotId) -> bool {
         self.at(lot).is_some_and(|one| one.lot.valid_to.is_none())
     }

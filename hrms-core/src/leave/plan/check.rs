@@ -1,6 +1,6 @@
 //! Whether rules make sense, with a fault for each place where they don't.
 
-use super::amount::Amount;
+use super::amount::{Amount, Exact, Rounding, RoundingOf};
 use super::rules::{
     AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CreditDay, Earning, Frequency, LeaveYear,
     Length, MonthDay, PeriodStart, PolicyRules, Proration,
@@ -77,6 +77,11 @@ impl Faults {
         }
         if let Some(rounding) = plan.rounding {
             self.amount(&format!("{at}/rounding/step"), rounding.step);
+            if plan.levels.iter().any(|level| rounds_to_nothing(level, rounding)) {
+                let detail =
+                    "each credit of a level would be rounded to nothing: round the running_total, or up";
+                self.add(format!("{at}/rounding"), "contradicts", detail);
+            }
         }
     }
 
@@ -195,6 +200,24 @@ fn days(length: Length) -> u32 {
     }
 }
 
+/// Whether the credit of a whole period comes to nothing, whatever a day of the leave type stands for.
+fn rounds_to_nothing(level: &AccrualLevel, rounding: Rounding) -> bool {
+    let part = |amount: Amount, minutes_per_day| {
+        let whole = amount.minutes(minutes_per_day);
+        match (level.earn, level.every.periods_a_year()) {
+            (Earning::PerYear(_), Some(periods)) => whole / Exact::from_integer(periods.into()),
+            (Earning::PerYear(_), None) => {
+                let days = if level.every == Frequency::Weekly { 7 } else { 1 };
+                whole * Exact::new(days, 365)
+            }
+            _ => whole,
+        }
+    };
+    let (Earning::PerYear(amount) | Earning::PerPeriod(amount)) = level.earn else { return false };
+    let is_nothing = |day| rounding.mode.round(part(amount, day), rounding.step.minutes(day)) == 0;
+    rounding.of == RoundingOf::Credit && !amount.quantity().is_zero() && is_nothing(480) && is_nothing(1440)
+}
+
 const fn fits_months(every: Frequency) -> bool {
     !matches!(every, Frequency::Daily | Frequency::Weekly | Frequency::TwiceMonthly)
 }
@@ -256,6 +279,20 @@ mod tests {
         let worked = r#"{"earn":{"worked_days":{"for_each":0}},"every":"yearly"}"#;
         assert_eq!(one(worked), format!("{at}/earn/worked_days/for_each out-of-range"));
         assert_eq!(faults("", ""), ["/rules/accrual/levels out-of-range"]);
+        let rounded = |earn: &str, rest: &str| {
+            let level = format!(r#"{{"earn":{{{earn}}},"every":"daily"}}"#);
+            faults(&level, &format!(r#","rounding":{{"step":{{"days":"1"}},{rest}}}"#)).join(",")
+        };
+        let (yearly, nothing) = (r#""per_year":{"days":"18"}"#, "/rules/accrual/rounding contradicts");
+        assert_eq!(rounded(yearly, r#""mode":"nearest""#), nothing);
+        assert_eq!(rounded(yearly, r#""mode":"down""#), nothing);
+        assert_eq!(rounded(yearly, r#""mode":"up""#), "");
+        assert_eq!(rounded(yearly, r#""mode":"nearest","of":"running_total""#), "");
+        assert_eq!(rounded(r#""per_period":{"hours":"2"}"#, r#""mode":"nearest""#), nothing);
+        assert_eq!(rounded(r#""per_period":{"days":"0.5"}"#, r#""mode":"nearest""#), "");
+        let monthly = r#"{"earn":{"per_year":{"days":"5"}},"every":"monthly"}"#;
+        let halves = r#","rounding":{"mode":"nearest","step":{"days":"1"}}"#;
+        assert_eq!(faults(monthly, halves), [nothing]);
         let weekly = r#"{"earn":{"per_year":{"days":"18"}},"every":"weekly"}"#;
         let months = r#","proration":{"months":{"cutoff_day":0}}"#;
         assert_eq!(

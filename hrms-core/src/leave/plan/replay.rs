@@ -1,6 +1,6 @@
 //! What should stand in the ledger by the policies, replayed in order of time, and what it lacks of it.
 //!
-//! On one date: expiry, carry-over, change of level, credit, leave (P12). What the policies wrote before is not
+//! On one date: expiry, a new employment, carry-over, change of level, credit, leave (P12). What the policies wrote before is not
 //! looked at, so the answer is the same however often, late or never it was written (P6).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -95,6 +95,7 @@ fn horizon(stored: &Ledger, until: Date) -> Date {
 /// One step; on one date in this order.
 #[derive(Debug)]
 enum Step {
+    NewEmployment,
     CarryOver,
     LevelChange(i64),
     Credit(Box<Credit>),
@@ -103,9 +104,10 @@ enum Step {
 impl Step {
     const fn order(&self) -> u8 {
         match self {
-            Self::CarryOver => 0,
-            Self::LevelChange(_) => 1,
-            Self::Credit(_) => 2,
+            Self::NewEmployment => 0,
+            Self::CarryOver => 1,
+            Self::LevelChange(_) => 2,
+            Self::Credit(_) => 3,
         }
     }
 }
@@ -125,6 +127,9 @@ impl Run<'_> {
         let mut steps: Vec<(Date, Step)> =
             credits(self.facts, until).into_iter().map(|one| (one.on, Step::Credit(Box::new(one)))).collect();
         steps.extend(self.level_changes(until));
+        let spells = self.facts.employment.spells();
+        let again = spells.iter().skip(1).map(|spell| spell.period.from()).filter(|from| *from <= until);
+        steps.extend(again.map(|from| (from, Step::NewEmployment)));
         let first = self.facts.employment.first_day().unwrap_or(until);
         let mut carry = self.next_carry(first);
         while let Some(day) = carry.filter(|day| *day <= until) {
@@ -135,12 +140,26 @@ impl Run<'_> {
         let mut credits = Vec::new();
         for (day, step) in steps {
             match step {
+                Step::NewEmployment => self.begin_anew(day),
                 Step::CarryOver => self.carry_over(day),
                 Step::LevelChange(cap) => self.cut_to(cap, day),
                 Step::Credit(credit) => credits.push(self.credit(*credit)),
             }
         }
         credits
+    }
+
+    /// What policies had credited in an earlier employment lapses when somebody is employed again: it was settled when
+    /// they left. Until then it is shown, for the settlement.
+    fn begin_anew(&mut self, day: Date) {
+        self.books.reserve_before(day);
+        for lot in self.books.in_order(day) {
+            let left = self.books.spare(lot);
+            if left > 0 && self.books.is_by_policy(lot) {
+                self.want(&key("lapse", day, day, None), lot, PostingKind::Lapse, -left, day);
+            }
+        }
+        self.open.clear();
     }
 
     /// Days on which a level with a cap begins above which leave in hand lapses, with the cap.

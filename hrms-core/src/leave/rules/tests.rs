@@ -35,7 +35,7 @@ fn parts(n: u128, of: u128, days: InclusiveDays) -> CountedLeave {
         days,
         hours: None,
     };
-    CountedLeave { absence, days: count_working_days(days, 480, facts) }
+    CountedLeave { absence, days: count_working_days(days, 480, facts), not_beside: Vec::new() }
 }
 
 fn half(n: u128, of: u128, on: Date, part: DayPart) -> CountedLeave {
@@ -169,6 +169,32 @@ fn some_kinds_are_not_taken_beside_others() {
     assert_eq!(codes(&rules, &ask(date(2026, 6, 10), date(2026, 6, 10)), &chain), ["leave.not-beside"]);
 }
 
+/// A ban holds from both sides, and for halves of the same day.
+#[test]
+fn the_ban_of_the_other_kind_counts_too() {
+    let (on, bans) = (date(2026, 6, 5), vec![of_type(ANNUAL)]);
+    let sick = |days| [CountedLeave { not_beside: bans.clone(), ..days }];
+    let friday = sick(leave(1, SICK, date(2026, 6, 3), on));
+    let monday = leave(2, ANNUAL, date(2026, 6, 8), date(2026, 6, 8));
+    assert_eq!(violations(&none(), &monday, &friday), [Violation::NotBeside { on }]);
+    assert_eq!(codes(&none(), &leave(2, ANNUAL, date(2026, 6, 9), date(2026, 6, 9)), &friday), [""; 0]);
+    let other_kind = [CountedLeave { not_beside: vec![of_type(3)], ..friday[0].clone() }];
+    assert_eq!(codes(&none(), &monday, &other_kind), [""; 0]);
+    // The two halves of a day, in both orders.
+    let (first, second) = (DayPart::FirstHalf, DayPart::SecondHalf);
+    for (own, theirs) in [(first, second), (second, first)] {
+        let other = sick(half(1, SICK, on, theirs));
+        assert_eq!(codes(&none(), &half(2, ANNUAL, on, own), &other), ["leave.not-beside"], "{own:?}");
+    }
+    // The morning of one day: what is before it is the day before, not the afternoon.
+    let morning = half(2, ANNUAL, date(2026, 6, 8), first);
+    assert_eq!(violations(&none(), &morning, &friday), [Violation::NotBeside { on }]);
+    let afternoon = half(2, ANNUAL, on, second);
+    let next = sick(leave(1, SICK, date(2026, 6, 8), date(2026, 6, 8)));
+    assert_eq!(codes(&none(), &afternoon, &next), ["leave.not-beside"]);
+    assert_eq!(codes(&none(), &half(2, ANNUAL, on, first), &next), [""; 0], "Friday afternoon is worked");
+}
+
 #[test]
 fn half_days_can_be_refused() {
     let rules = RequestRules { half_days: false, ..none() };
@@ -197,6 +223,23 @@ fn rules_themselves_are_checked() {
     }
     assert!(faults(RequestRules { minimum_notice_days: Some(-1), ..none() }));
     assert!(faults(RequestRules { waiting_days: Some(i64::MAX), ..none() }));
+    let notice = |least, most, back| RequestRules {
+        minimum_notice_days: least,
+        latest_notice_days: most,
+        back_dated_days: back,
+        ..none()
+    };
+    assert!(faults(notice(Some(8), Some(7), None)));
+    assert!(!faults(notice(Some(7), Some(7), Some(0))));
+    assert!(faults(notice(Some(0), None, Some(1))));
+    assert!(!faults(notice(None, Some(7), Some(1))));
+    let limit = |per| PeriodLimit { per, days: Decimal::ONE };
+    let limits = |all: &[LimitPeriod]| RequestRules {
+        max_per_period: all.iter().copied().map(limit).collect(),
+        ..none()
+    };
+    assert!(faults(limits(&[LimitPeriod::Month, LimitPeriod::Year, LimitPeriod::Month])));
+    assert!(!faults(limits(&[LimitPeriod::Month, LimitPeriod::Year])));
     assert!(faults(RequestRules { not_beside: vec![of_type(1); 201], ..none() }));
     let blocked = |starts_on, ends_on| {
         let one = BlockedDates { starts_on, ends_on, reason: None, allowed: vec![] };

@@ -209,6 +209,34 @@ async fn rules_are_kept(store: &support::Fresh) {
     assert_eq!(w.balance(w.asha, None).await[2], "8");
 }
 
+/// A ban of one kind beside another holds whichever is asked for first, and for the halves of a day.
+async fn bans_hold_from_both_sides(store: &support::Fresh) {
+    let w = World::new(store).await;
+    w.grant(w.asha, "20").await;
+    let sick = NewLeaveType { allow_negative_minutes: 480_000, ..new_type("sick") };
+    let sick = w.hrms.leave_types().create(&w.hr(), sick).await.unwrap().id;
+    // Only one of the two says so.
+    w.rules(RequestRules { not_beside: vec![sick], ..RequestRules::default() }).await;
+    let me = w.employee(w.asha);
+    let ill = |ask| SubmitLeave { leave_type_id: sick, ..ask };
+    w.approved(FRIDAY, FRIDAY).await;
+    let monday = w.ask(NEXT_MONDAY, NEXT_MONDAY);
+    let morning = SubmitLeave { start_part: DayPart::FirstHalf, ..monday.clone() };
+    for ask in [monday.clone(), morning] {
+        assert_eq!(code(w.hrms.leave().submit(&me, ill(ask)).await), "leave.not-beside");
+    }
+    let afternoon = SubmitLeave { start_part: DayPart::SecondHalf, ..monday };
+    w.hrms.leave().submit(&me, ill(afternoon.clone())).await.unwrap();
+    let morning = SubmitLeave { start_part: DayPart::FirstHalf, ..afternoon };
+    assert_eq!(code(w.hrms.leave().submit(&me, morning).await), "leave.not-beside");
+    // What was in force on the first day of the other leave counts.
+    w.rules_from(date(2027, 1, 1), RequestRules::default()).await;
+    let wednesday = date(2027, 1, 6);
+    w.approved(wednesday, wednesday).await;
+    let next = ill(w.ask(wednesday + 1.day(), wednesday + 1.day()));
+    w.hrms.leave().submit(&me, next).await.unwrap();
+}
+
 /// P8, P20: the rules of the first day of leave; of two versions for one day the later one; nothing is counted anew.
 async fn rules_are_those_of_the_first_day(store: &support::Fresh) {
     let w = World::new(store).await;
@@ -406,6 +434,15 @@ async fn bad_rules_are_named(store: &support::Fresh) {
             "/rules/blocked/0/ends_on",
         ),
         (serde_json::json!({ "not_beside": [nobody] }), "/rules/not_beside"),
+        (
+            serde_json::json!({ "minimum_notice_days": 8, "latest_notice_days": 7 }),
+            "/rules/latest_notice_days",
+        ),
+        (serde_json::json!({ "minimum_notice_days": 0, "back_dated_days": 1 }), "/rules/back_dated_days"),
+        (
+            serde_json::json!({ "max_per_period": [{ "per": "month", "days": "1" }, { "per": "month", "days": "2" }] }),
+            "/rules/max_per_period",
+        ),
     ] {
         let body = serde_json::json!({ "effective_from": "2026-01-01", "rules": rules });
         let reply = api.hr.post(&path, &body).await;
@@ -432,6 +469,7 @@ hrms_tests::on_every_engine!(
     paid_days_outside_are_not_occupied,
     parallel_neighbours_pay_once,
     rules_are_kept,
+    bans_hold_from_both_sides,
     rules_are_those_of_the_first_day,
     hours_are_taken_within_a_day,
     a_day_is_charged_once,

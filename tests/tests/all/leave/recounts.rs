@@ -309,6 +309,49 @@ async fn calendars_of_the_workplace_count(store: &support::Fresh) {
     assert_eq!(because, RecountCause::LocationHolidayCalendar { location_id: w.office });
 }
 
+/// P5, P14: leave of days after the last one of an employment is given back, whether the end comes or moves; when the end was a
+/// mistake, it is taken again.
+async fn leave_after_the_last_day_is_given_back(store: &support::Fresh) {
+    let w = World::new(store).await;
+    // What the world did before has been looked at: the first job that finds a difference names itself as the cause.
+    w.run_jobs().await;
+    w.grant(w.asha, "10").await;
+    let week = w.approved(MONDAY, FRIDAY).await;
+    let later = w.approved(NEXT_MONDAY, NEXT_MONDAY + 1.day()).await;
+    let asked = w.submit(w.asha, NEXT_MONDAY + 2.days(), NEXT_MONDAY + 2.days()).await.unwrap().request.id;
+    let wr = &w;
+    let ends = |last_day| async move {
+        let end = EndEmployment { last_day, reason: None };
+        wr.hrms.employees().end_employment(&wr.hr(), wr.asha, end).await.unwrap();
+        wr.run_jobs().await;
+        let days = [wr.days(week).await, wr.days(later).await, wr.days(asked).await];
+        (days.join(" "), wr.taken().await / 480)
+    };
+    assert_eq!(w.balance(w.asha, None).await, ["10", "7", "1", "0", "2"]);
+    assert_eq!(ends(WEDNESDAY).await, ("3 0 0".into(), 3));
+    assert_eq!(w.balance(w.asha, None).await, ["10", "3", "0", "0", "7"]);
+    assert_eq!(ends(MONDAY).await, ("1 0 0".into(), 1));
+    let trail = w.trail(week).await;
+    assert_eq!(trail.len(), 2);
+    assert!(trail.iter().all(|one| one.because == RecountCause::Employment), "{trail:?}");
+    assert_eq!(w.request(later).await.day_count[0].reason, hrms_core::leave::DayReason::NotEmployed);
+    let told = w.events().await.into_iter().filter(|event| event.kind == "leave_request.recounted");
+    assert_eq!(told.count(), 4);
+    // Nobody approves what is asked for days without employment; what was approved stays so.
+    assert_eq!(code(w.approve(&w.manager(w.manager), asked).await), "leave.not-employed");
+    assert_eq!(w.request(later).await.request.status, RequestStatus::Approved);
+    // The end was a mistake.
+    let text = serde_json::json!({ "from": MONDAY + 1.day(), "extend": true, "location_id": w.office });
+    let back = serde_json::from_value(text).unwrap();
+    w.hrms.employees().correct_employment(&w.hr(), w.asha, back).await.unwrap();
+    w.run_jobs().await;
+    assert_eq!((w.days(week).await, w.days(later).await), ("5".into(), "2".into()));
+    assert_eq!(
+        (w.balance(w.asha, None).await, w.taken().await / 480),
+        (["10", "7", "1", "0", "2"].map(Into::into), 7)
+    );
+}
+
 hrms_tests::on_every_engine!(
     calendars_of_the_workplace_count,
     a_holiday_announced_late_gives_days_back,
@@ -317,4 +360,5 @@ hrms_tests::on_every_engine!(
     days_off_between_are_counted_again,
     counting_again_without_a_change_changes_nothing,
     nodes_and_requests_at_once,
+    leave_after_the_last_day_is_given_back,
 );

@@ -436,6 +436,31 @@ proptest! {
     }
 }
 
+/// Who is employed again begins anew: what policies had credited lapses, what people granted stays.
+#[test]
+fn a_rehired_employee_begins_anew() {
+    let mut employment = left(date(2024, 1, 1), date(2024, 12, 31));
+    employment.rehire(date(2025, 7, 1), Facts::default()).unwrap();
+    let level = r#""earn":{"per_year":{"days":"12"}},"every":"monthly""#;
+    let mut book = Book::new(plan(level, ""), employment.clone());
+    book.grant(DAY, date(2024, 1, 1), None);
+    book.take(date(2024, 3, 1), date(2024, 6, 3), 2);
+    assert_eq!(book.days(date(2024, 12, 31)), 11);
+    assert_eq!(book.days(date(2025, 6, 30)), 11, "shown until then, for the settlement");
+    // The two days taken came from the grant and the first credit, as the oldest lots are used first.
+    assert_eq!(book.days(date(2025, 7, 1)), 0);
+    assert_eq!(book.balance(date(2025, 7, 1)).expired, 11 * DAY);
+    assert_eq!(book.days(date(2025, 8, 31)), 2);
+    let mut granted = Book::new(plan(level, ""), employment);
+    granted.grant(DAY, date(2024, 1, 1), None);
+    assert_eq!((granted.days(date(2025, 6, 30)), granted.days(date(2025, 7, 1))), (13, 1));
+    // A change of contract without a gap is no new employment.
+    let mut moved = hired(date(2024, 1, 1));
+    let change = crate::employment::Change::default();
+    moved.change_from(date(2025, 7, 1), &change).unwrap();
+    assert_eq!(Book::new(plan(level, ""), moved).days(date(2025, 7, 1)), 18);
+}
+
 /// Thirty years of daily credits, with leave in each: no step looks at everything that came before. What took minutes
 /// takes seconds without optimization; the limit leaves room for a slow machine.
 #[test]
