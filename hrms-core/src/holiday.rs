@@ -6,8 +6,10 @@
 //! ([`RecountLeave`](crate::leave::RecountLeave)).
 
 mod error;
+mod file;
 mod observed;
 mod service;
+mod transfer;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,8 +28,10 @@ use crate::period::Period;
 use crate::store::{Version, Versioned};
 
 pub use error::HolidayError;
+pub use file::{HolidayFileFault, HolidayFormat};
 pub use observed::{Observe, observed_on};
 pub use service::HolidayService;
+pub use transfer::{CopyHolidays, HolidayAction, HolidayPlan, HolidayRow, ImportHolidays};
 
 /// Holidays that are shared by some locations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@
 //! with its own progress, so that a killed import goes on behind the last chunk that was committed.
 //! Nothing is silently repaired: whatever can't be stored as it stands is reported with row and column.
 
-mod cell;
+pub(crate) mod cell;
 mod codes;
 mod employees;
 mod error;

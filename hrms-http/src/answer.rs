@@ -360,6 +360,40 @@ impl Answer for Download {
     }
 }
 
+/// 200 with an iCalendar file to save (UTF-8).
+#[derive(Debug)]
+pub(crate) struct CalendarFile(Download);
+
+impl CalendarFile {
+    /// A file under a name of letters, digits, dots, hyphens and underscores.
+    pub(crate) fn new(name: &str, content: impl Into<Bytes>) -> Self {
+        let content_type = HeaderValue::from_static("text/calendar; charset=utf-8");
+        Self(Download { content_type, ..Download::csv(name, content) })
+    }
+}
+
+impl Answer for CalendarFile {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_reply(self, path: &str) -> Result<Reply, Problem> {
+        self.0.into_reply(path)
+    }
+
+    fn replay(_: &str, _: &str) -> Result<Reply, Problem> {
+        Err(not_replayable())
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let text = ObjectBuilder::new().schema_type(Type::String).into();
+        operation.response(
+            Self::STATUS,
+            "The file.",
+            Some(("text/calendar", text)),
+            &["Content-Disposition"],
+        );
+    }
+}
+
 /// 200 with a file to save that is sent as it is read: JSON values, one in a line.
 pub(crate) struct Lines {
     disposition: HeaderValue,

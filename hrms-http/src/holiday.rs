@@ -1,9 +1,9 @@
 //! `/api/v1/holiday-calendars`: which days are holidays, and where.
 
 use hrms_core::holiday::{
-    AssignHolidayCalendar, Holiday, HolidayCalendar, HolidayCalendarFilter, HolidayCalendarPatch,
-    HolidayCalendarPeriods, HolidayCalendarSort, HolidayError, HolidayPatch, HolidayRevision, HolidaysAsOf,
-    NewHoliday, NewHolidayCalendar,
+    AssignHolidayCalendar, CopyHolidays, Holiday, HolidayCalendar, HolidayCalendarFilter,
+    HolidayCalendarPatch, HolidayCalendarPeriods, HolidayCalendarSort, HolidayError, HolidayFormat,
+    HolidayPatch, HolidayPlan, HolidayRevision, HolidaysAsOf, ImportHolidays, NewHoliday, NewHolidayCalendar,
 };
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
@@ -11,7 +11,7 @@ use hrms_core::{HolidayCalendarId, LocationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Created, Deleted, Found, Listed};
+use crate::answer::{CalendarFile, Created, Deleted, Download, Found, Listed};
 use crate::endpoints;
 use crate::extract::{Id, IfMatch, Json, List, ListQuery, MergePatch, Path, Query};
 use crate::request::Cx;
@@ -44,6 +44,25 @@ endpoints! {
     /// Requests for leave of those who work at its locations are counted anew soon after, and they are told. A restricted holiday
     /// is a working day for everybody who doesn't choose it.
     POST "/api/v1/holiday-calendars/{id}/holidays" => add_holiday, requires LocationManage;
+
+    /// Take holidays from a CSV file or an iCalendar file, all of them or none.
+    ///
+    /// A dry run, the default, says what would become of each day and what is wrong in which line. Of iCalendar all-day events are read, of
+    /// several days too, and what repeats each year. Days of an event that are elsewhere now, or cancelled, are removed. Doing it
+    /// again changes nothing.
+    POST "/api/v1/holiday-calendars/{id}/import" => import, requires LocationManage;
+
+    /// Copy the holidays of a year to another one, all of them or none.
+    ///
+    /// Those on the same date each year are copied, and what falls on a day off gets a substitute if asked for; the others are
+    /// named as to be confirmed and left out. A dry run, the default, does nothing.
+    POST "/api/v1/holiday-calendars/{id}/copy" => copy, requires LocationManage;
+
+    /// Download the holidays of a calendar as CSV.
+    GET "/api/v1/holiday-calendars/{id}/holidays.csv" => export_csv, requires LocationRead;
+
+    /// Download the holidays of a calendar as iCalendar.
+    GET "/api/v1/holiday-calendars/{id}/holidays.ics" => export_icalendar, requires LocationRead;
 
     /// Read a holiday.
     GET "/api/v1/holiday-calendars/{id}/holidays/{on_date}" => get_holiday, requires LocationRead;
@@ -193,6 +212,42 @@ async fn change_holiday(
 async fn remove_holiday(cx: Cx, Path(path): Path<HolidayPath>) -> Result<Deleted, HolidayError> {
     cx.hrms.holidays().remove(&cx.actor, path.id, path.on_date).await?;
     Ok(Deleted)
+}
+
+async fn import(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Json(file): Json<ImportHolidays>,
+) -> Result<Found<HolidayPlan>, HolidayError> {
+    cx.hrms.holidays().import(&cx.actor, id, file).await.map(Found)
+}
+
+async fn copy(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Json(copy): Json<CopyHolidays>,
+) -> Result<Found<HolidayPlan>, HolidayError> {
+    cx.hrms.holidays().copy(&cx.actor, id, copy).await.map(Found)
+}
+
+async fn export_csv(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Query(query): Query<HolidayQuery>,
+) -> Result<Download, HolidayError> {
+    let format = HolidayFormat::Csv;
+    let (calendar, file) = cx.hrms.holidays().export(&cx.actor, id, format, query.from, query.to).await?;
+    Ok(Download::csv(&format!("holidays-{}.csv", calendar.code), file))
+}
+
+async fn export_icalendar(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Query(query): Query<HolidayQuery>,
+) -> Result<CalendarFile, HolidayError> {
+    let format = HolidayFormat::Icalendar;
+    let (calendar, file) = cx.hrms.holidays().export(&cx.actor, id, format, query.from, query.to).await?;
+    Ok(CalendarFile::new(&format!("holidays-{}.ics", calendar.code), file))
 }
 
 /// Revisions of a calendar; all of them, so there is no further page.

@@ -203,7 +203,153 @@ async fn bad_holidays_change_nothing(store: &Fresh) {
     w.hr().get(&path).await.expect(404);
 }
 
+/// The action of each day, by date.
+fn actions(plan: &Value) -> Vec<String> {
+    let row =
+        |row: &Value| format!("{} {} {}", text(&row["on_date"]), text(&row["action"]), text(&row["name"]));
+    plan["rows"].as_array().unwrap().iter().map(row).collect()
+}
+
+const FEED: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:xmas@gov\r\nDTSTART;VALUE=DATE:20261225\r\n\
+    DTEND;VALUE=DATE:20261227\r\nSUMMARY:Christmas\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:eid@gov\r\n\
+    DTSTART;VALUE=DATE:20260320\r\nSUMMARY:Eid\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+async fn files_are_taken_as_a_whole_and_once(store: &Fresh) {
+    let w = &World::new(store).await;
+    let import = |file: Value| async move { w.hr().post(&w.path("/import"), &file).await };
+    w.add("2026-12-25", "Christmas", json!({})).await;
+    w.add("2026-05-01", "Labour Day", json!({})).await;
+    let dry = json!({ "format": "icalendar", "content": FEED, "observe": "next_working_day" });
+    let plan = import(dry.clone()).await.expect(200).json();
+    assert_eq!((&plan["applied"], &plan["revision"]), (&json!(false), &json!(2)));
+    // Saturday 26 December: Monday is off for it.
+    let first = [
+        "2026-03-20 add Eid",
+        "2026-12-25 change Christmas",
+        "2026-12-26 add Christmas",
+        "2026-12-28 add Christmas",
+    ];
+    assert_eq!(actions(&plan), first, "the first has another UID now");
+    assert_eq!((&plan["rows"][2]["line"], &plan["rows"][3]["line"]), (&json!(3), &Value::Null));
+    assert_eq!(plan["rows"][3]["observed_for"], "2026-12-26");
+    assert_eq!(w.days().await.len(), 2, "nothing was done");
+
+    let real = |content: &str| json!({ "format": "icalendar", "content": content, "observe": "next_working_day", "dry_run": false });
+    let done = import(real(FEED)).await.expect(200).json();
+    assert_eq!(
+        (&done["applied"], &done["revision"], actions(&done)),
+        (&json!(true), &json!(3), first.map(str::to_owned).to_vec())
+    );
+    assert_eq!(w.days().await.len(), 5);
+    let again = import(real(FEED)).await.expect(200).json();
+    assert_eq!(again["revision"], 3, "{again}");
+    assert!(actions(&again).iter().all(|one| one.contains(" unchanged ")), "{again}");
+    // The moon was seen a day later, and Christmas is called off.
+    let moved = FEED.replace("20260320", "20260321").replace("SUMMARY:Christmas", "STATUS:CANCELLED");
+    let done = import(real(&moved)).await.expect(200).json();
+    assert_eq!(
+        actions(&done),
+        [
+            "2026-03-20 remove Eid",
+            "2026-03-21 add Eid",
+            "2026-03-23 add Eid",
+            "2026-12-25 remove Christmas",
+            "2026-12-26 remove Christmas",
+            "2026-12-28 remove Christmas",
+        ],
+    );
+
+    // One bad line, and nothing is taken.
+    let before = w.days().await;
+    let bad = "date,name\n2027-01-26,Republic Day\n26 January,Again\n2027-01-27,\n";
+    let file = |dry_run: bool| json!({ "format": "csv", "content": bad, "dry_run": dry_run });
+    let plan = import(file(true)).await.expect(200).json();
+    let faults: Vec<_> = plan["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["line"].as_u64().unwrap(), text(&one["code"])))
+        .collect();
+    assert_eq!(faults, [(3, "not-a-date".to_owned()), (4, "too-short".to_owned())], "{plan}");
+    problem(import(file(false)).await, 422, "common.invalid", &["/content", "/content"]);
+    assert_eq!(w.days().await, before);
+    let unknown = json!({ "format": "xlsx", "content": "" });
+    problem(import(unknown).await, 422, "common.invalid", &["/format"]);
+}
+
+async fn what_is_exported_is_imported_as_unchanged(store: &Fresh) {
+    let w = World::new(store).await;
+    w.add("2026-11-09", "Diwali; lights, and more", json!({})).await;
+    w.add("2026-08-17", "Independence Day", json!({ "repeats": "fixed_date", "observed_for": "2026-08-15" }))
+        .await;
+    w.add("2026-11-10", "Bhai Dooj", json!({ "kind": "restricted" })).await;
+    for (name, format, kind) in [
+        ("holidays.csv", "csv", "text/csv; charset=utf-8"),
+        ("holidays.ics", "icalendar", "text/calendar; charset=utf-8"),
+    ] {
+        let file = w.hr().get(&w.path(&format!("/{name}"))).await.expect(200);
+        assert_eq!(file.header("content-type"), Some(kind));
+        let content = String::from_utf8(file.body.to_vec()).unwrap();
+        let import = json!({ "format": format, "content": content, "dry_run": false });
+        let plan = w.hr().post(&w.path("/import"), &import).await.expect(200).json();
+        assert_eq!(plan["rows"].as_array().unwrap().len(), 3, "{content}");
+        assert!(actions(&plan).iter().all(|one| one.contains(" unchanged ")), "{plan} {content}");
+        // Another calendar takes it, too, and says the same.
+        let other = w.api.add("holiday-calendars", json!({ "code": name, "name": name })).await;
+        let path = format!("/api/v1/holiday-calendars/{}", text(&other["id"]));
+        w.hr().post(&format!("{path}/import"), &import).await.expect(200);
+        let there = w.hr().get(&format!("{path}/{name}")).await.expect(200);
+        let there = String::from_utf8(there.body.to_vec()).unwrap();
+        let without = |file: &str| {
+            let varies =
+                |line: &&str| !["SEQUENCE", "DTSTAMP", "X-WR"].iter().any(|name| line.starts_with(name));
+            file.lines().filter(varies).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(without(&there), without(&content));
+    }
+    let some = w.hr().get(&w.path("/holidays.csv?from=2026-11-10&to=2026-11-10")).await.expect(200);
+    assert_eq!(String::from_utf8_lossy(&some.body).lines().count(), 2);
+}
+
+async fn a_year_is_copied_as_far_as_it_is_known(store: &Fresh) {
+    let w = World::new(store).await;
+    let fixed = || json!({ "repeats": "fixed_date" });
+    w.add("2026-01-26", "Republic Day", fixed()).await;
+    w.add("2026-05-01", "Labour Day", fixed()).await;
+    w.add("2026-08-15", "Independence Day", fixed()).await;
+    w.add("2026-08-17", "Independence Day", json!({ "observed_for": "2026-08-15" })).await;
+    w.add("2026-11-08", "Diwali", json!({})).await;
+    w.add("2027-05-01", "Maharashtra Day", json!({})).await;
+    let copy =
+        |dry_run: bool| json!({ "from_year": 2026, "observe": "next_working_day", "dry_run": dry_run });
+    let expected = [
+        "2026-11-08 to_confirm Diwali",
+        "2027-01-26 add Republic Day",
+        "2027-05-01 taken Labour Day",
+        "2027-08-15 add Independence Day",
+        "2027-08-16 add Independence Day",
+    ];
+    for dry_run in [true, false] {
+        let plan = w.hr().post(&w.path("/copy"), &copy(dry_run)).await.expect(200).json();
+        assert_eq!(
+            (actions(&plan), &plan["applied"]),
+            (expected.map(str::to_owned).to_vec(), &json!(!dry_run))
+        );
+    }
+    let again = w.hr().post(&w.path("/copy"), &copy(false)).await.expect(200).json();
+    assert!(!actions(&again).iter().any(|one| one.contains(" add ")), "{again}");
+    assert_eq!(w.days().await.len(), 9);
+    // What was taken there is nothing of the file's: it isn't moved either.
+    for (year, to) in [(2026, json!(2026)), (9999, Value::Null), (-5, Value::Null), (1800, json!(2026))] {
+        let bad = json!({ "from_year": year, "to_year": to });
+        w.hr().post(&w.path("/copy"), &bad).await.expect(422);
+    }
+}
+
 hrms_tests::on_every_engine!(
+    files_are_taken_as_a_whole_and_once,
+    what_is_exported_is_imported_as_unchanged,
+    a_year_is_copied_as_far_as_it_is_known,
     offices_share_a_calendar,
     every_revision_can_be_seen,
     bad_holidays_change_nothing,

@@ -2,7 +2,7 @@
 
 use hrms_core::contract::all_at_once;
 use hrms_core::employee::{ChangeEmployment, EndEmployment};
-use hrms_core::holiday::{HolidayKind, HolidayPatch};
+use hrms_core::holiday::{AssignHolidayCalendar, HolidayKind, HolidayPatch, NewHolidayCalendar};
 use hrms_core::job::{JobRegistry, run_until_idle};
 use hrms_core::leave::{LeaveRecount, RecountCause, SandwichRule};
 use hrms_core::work_pattern::{AssignWorkPattern, NewWorkPattern, WorkWeek};
@@ -56,7 +56,6 @@ impl World {
 /// P5, P14: approved leave gets reversals, pending requests new minutes; the trail says what, why and when.
 async fn a_holiday_announced_late_gives_days_back(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "10").await;
     let taken = w.approved(MONDAY, FRIDAY).await;
     let asked = w.submit(w.asha, NEXT_MONDAY, NEXT_MONDAY + 2.days()).await.unwrap().request.id;
@@ -100,7 +99,6 @@ async fn a_holiday_announced_late_gives_days_back(store: &support::Fresh) {
 /// Leave of which nothing is left stays, and is there again when the holiday was a mistake: then it may be leave in advance.
 async fn leave_may_come_to_nothing_and_back(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "1").await;
     let id = w.approved(WEDNESDAY, WEDNESDAY).await;
     w.feast(WEDNESDAY).await;
@@ -131,7 +129,6 @@ async fn leave_may_come_to_nothing_and_back(store: &support::Fresh) {
 
 async fn other_patterns_and_workplaces_count(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "10").await;
     let id = w.approved(MONDAY, FRIDAY).await;
     let short = w.pattern("short", WorkWeek { friday: 240, ..WorkWeek::monday_to_friday(480) }).await;
@@ -185,7 +182,6 @@ async fn other_patterns_and_workplaces_count(store: &support::Fresh) {
 /// A holiday in the gap beside a leave changes what the leave pays for, whoever counts first.
 async fn days_off_between_are_counted_again(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "20").await;
     w.sandwich(SandwichRule::WeekendsAndHolidays).await;
     let friday = w.approved(FRIDAY, FRIDAY).await;
@@ -207,7 +203,6 @@ async fn days_off_between_are_counted_again(store: &support::Fresh) {
 /// Rules stay those that were known when the request was made; what nobody changed comes to the same.
 async fn counting_again_without_a_change_changes_nothing(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "60").await;
     w.sandwich(SandwichRule::Weekends).await;
     let mut ids = Vec::new();
@@ -246,7 +241,6 @@ async fn counting_again_without_a_change_changes_nothing(store: &support::Fresh)
 /// Two nodes run the jobs while requests are being made: nobody's leave is counted by a calendar that isn't so.
 async fn nodes_and_requests_at_once(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "100").await;
     let days: Vec<Date> =
         (0..8).map(|week| MONDAY + (7 * week).days()).filter(|day| day.year() == 2026).collect();
@@ -273,7 +267,6 @@ async fn nodes_and_requests_at_once(store: &support::Fresh) {
 /// Another calendar at the workplace, a holiday that is moved, renamed or chosen only: each counts as it says.
 async fn calendars_of_the_workplace_count(store: &support::Fresh) {
     let w = World::new(store).await;
-    w.run_jobs().await;
     w.grant(w.asha, "10").await;
     let id = w.approved(MONDAY, FRIDAY).await;
     let (holidays, hr) = (w.hrms.holidays(), w.hr());
