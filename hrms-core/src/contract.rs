@@ -13,6 +13,7 @@
 
 mod access;
 mod api_key;
+mod approval;
 mod audit;
 mod credential;
 mod event_consumer;
@@ -35,6 +36,7 @@ mod work_pattern;
 
 pub use access::*;
 pub use api_key::*;
+pub use approval::*;
 pub use audit::*;
 pub use credential::*;
 pub use event_consumer::*;
@@ -167,6 +169,10 @@ macro_rules! store_contract {
             holiday_calendars_are_read_back_as_written,
             p22_a_location_has_one_calendar_at_a_time,
             holiday_calendars_never_cross_tenants,
+            approval_chains_are_read_back_as_written,
+            approval_cases_are_read_back_as_written,
+            p15_approval_delegations_have_dates,
+            approvals_never_cross_tenants,
             work_patterns_are_read_back_as_written,
             p22_work_patterns_never_overlap,
             work_patterns_never_cross_tenants,

@@ -77,6 +77,16 @@ ids! {
     DepartmentId;
     /// A job title.
     DesignationId;
+    /// Who decides on something, in which order.
+    ApprovalChainId;
+    /// Something that waits for decisions.
+    ApprovalCaseId;
+    /// A decision that somebody is asked for.
+    ApprovalTaskId;
+    /// Something that happened to a case.
+    TrailEntryId;
+    /// Somebody's deciding in somebody else's place.
+    ApprovalDelegationId;
     /// A person's employment in a tenant.
     EmployeeId;
     /// One period of an employee's effective-dated employment record.

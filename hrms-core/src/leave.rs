@@ -10,6 +10,7 @@ mod amount;
 mod ask;
 mod balance;
 mod day_count;
+mod decide;
 mod error;
 mod explain;
 mod hours;
@@ -38,6 +39,7 @@ pub use balance::BalanceMinutes;
 pub use day_count::{
     CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_working_days, total_minutes,
 };
+pub use decide::{Comment, DecideLeave, DecidedLeave, DecidedLeaves, ForwardLeave, LeaveDecision};
 pub use error::LeaveError;
 pub use explain::{ExplainedCredit, ExplainedLot, LeaveExplanation};
 pub use hours::{DayHours, OccupiedTime, TimeOfDay};

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod api_key;
+pub mod approval;
 pub mod audit;
 pub mod clock;
 #[cfg(feature = "contract")]

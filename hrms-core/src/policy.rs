@@ -137,6 +137,10 @@ permissions! {
     WorkPatternRead = "work-pattern.read";
     /// Add and change working patterns.
     WorkPatternManage = "work-pattern.manage";
+    /// See approval chains.
+    ApprovalChainRead = "approval-chain.read";
+    /// Write approval chains, and delegate decisions for others.
+    ApprovalChainManage = "approval-chain.manage";
     /// See leave types and leave policies.
     LeaveTypeRead = "leave-type.read";
     /// Add and change leave types and leave policies.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::api_key::ApiKeyRepo;
+use crate::approval::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo};
 use crate::audit::{AuditDirectory, AuditLog};
 use crate::department::DepartmentRepo;
 use crate::designation::DesignationRepo;
@@ -114,6 +115,12 @@ pub trait Tx: Send {
     fn employment(&mut self) -> &mut dyn EmploymentRepo;
     /// Working patterns, and who has which when.
     fn work_patterns(&mut self) -> &mut dyn WorkPatternRepo;
+    /// Who decides on what, in which order.
+    fn approval_chains(&mut self) -> &mut dyn ApprovalChainRepo;
+    /// What waits for decisions.
+    fn approvals(&mut self) -> &mut dyn ApprovalRepo;
+    /// Who decides in whose place when.
+    fn approval_delegations(&mut self) -> &mut dyn ApprovalDelegationRepo;
     /// Kinds of leave.
     fn leave_types(&mut self) -> &mut dyn LeaveTypeRepo;
     /// Leave policies and who has which.

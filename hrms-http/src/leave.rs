@@ -1,11 +1,12 @@
 //! `/api/v1/leave-requests`, `/api/v1/leave-grants` and `/api/v1/leave-balances`.
 
+use hrms_core::approval::ApprovalCaseView;
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
-    DecisionNote, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveExplanation, LeaveLotView,
-    LeavePreview, LeaveRecount, LeaveRequest, LeaveRequestQuery, LeaveRequestSort, LeaveRequestView,
-    RequestStatus, SubmitLeave,
+    Comment, DecideLeave, DecidedLeaves, DecisionNote, ForwardLeave, GrantLeave, LeaveAccount, LeaveBalance,
+    LeaveError, LeaveExplanation, LeaveLotView, LeavePreview, LeaveRecount, LeaveRequest, LeaveRequestQuery,
+    LeaveRequestSort, LeaveRequestView, RequestStatus, SubmitLeave,
 };
 use hrms_core::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
 use serde::{Deserialize, Serialize};
@@ -42,14 +43,29 @@ endpoints! {
     /// request beside it is gone.
     GET "/api/v1/leave-requests/{id}/recounts" => recounts, requires LeaveRead;
 
-    /// Approve a pending request.
+    /// Agree to a pending request; it is approved when nobody else has to agree.
     ///
-    /// For the manager at the day of the decision, and for those who decide in the whole organisation;
-    /// never for the employee.
-    POST "/api/v1/leave-requests/{id}/approve" => approve, requires LeaveDecide;
+    /// For those whom the approval chain asks, or without one for the manager at the day of the decision; for their
+    /// delegates, and for those who decide in the whole organisation; never for the employee. While others have to
+    /// decide still, the request stays pending.
+    POST "/api/v1/leave-requests/{id}/approve" => approve, requires LeaveRead;
 
-    /// Reject a pending request.
-    POST "/api/v1/leave-requests/{id}/reject" => reject, requires LeaveDecide;
+    /// Reject a pending request, whoever agreed to it before.
+    POST "/api/v1/leave-requests/{id}/reject" => reject, requires LeaveRead;
+
+    /// Decide on up to 100 requests.
+    ///
+    /// Each by itself: the answer says for each what became of it.
+    POST "/api/v1/leave-requests/decide" => decide_many, requires LeaveRead;
+
+    /// Read who decides on a request, and all that happened to it.
+    GET "/api/v1/leave-requests/{id}/approval" => approval, requires LeaveRead;
+
+    /// Give one's decision on a request to another employee.
+    POST "/api/v1/leave-requests/{id}/forward" => forward, requires LeaveRead;
+
+    /// Say something about a request, to all who see it.
+    POST "/api/v1/leave-requests/{id}/comments" => comment, requires LeaveRead;
 
     /// Take a request back.
     ///
@@ -149,6 +165,41 @@ async fn reject(
     JsonOrNothing(decision): JsonOrNothing<DecisionNote>,
 ) -> Result<Found<LeaveRequestView>, LeaveError> {
     cx.hrms.leave().reject(&cx.actor, id, decision).await.map(Found)
+}
+
+/// Decisions on several requests.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LeaveDecisions {
+    /// What is decided; 1 to 100.
+    decisions: Vec<DecideLeave>,
+}
+
+async fn decide_many(
+    cx: Cx,
+    Json(LeaveDecisions { decisions }): Json<LeaveDecisions>,
+) -> Result<Found<DecidedLeaves>, LeaveError> {
+    cx.hrms.leave().decide_many(&cx.actor, decisions).await.map(Found)
+}
+
+async fn approval(cx: Cx, Id(id): Id<LeaveRequestId>) -> Result<Found<ApprovalCaseView>, LeaveError> {
+    cx.hrms.leave().approval(&cx.actor, id).await.map(Found)
+}
+
+async fn forward(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    Json(to): Json<ForwardLeave>,
+) -> Result<Found<ApprovalCaseView>, LeaveError> {
+    cx.hrms.leave().forward(&cx.actor, id, to).await.map(Found)
+}
+
+async fn comment(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    Json(comment): Json<Comment>,
+) -> Result<Found<ApprovalCaseView>, LeaveError> {
+    cx.hrms.leave().comment(&cx.actor, id, comment).await.map(Found)
 }
 
 async fn cancel(

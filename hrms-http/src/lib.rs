@@ -4,6 +4,7 @@
 mod answer;
 mod api;
 mod api_key;
+mod approval;
 mod audit;
 mod auth;
 mod bearer;
@@ -105,4 +106,5 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     user::ENDPOINTS,
     webhook::ENDPOINTS,
     work_pattern::ENDPOINTS,
+    approval::ENDPOINTS,
 ];

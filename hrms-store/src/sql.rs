@@ -1,6 +1,7 @@
 //! One struct is every repository: one `impl` block per feature, in the feature's file.
 
 pub(crate) mod api_key;
+mod approval;
 pub(crate) mod audit;
 mod credential;
 mod department;
@@ -37,6 +38,7 @@ mod work_pattern;
 use async_trait::async_trait;
 
 use hrms_core::api_key::ApiKeyRepo;
+use hrms_core::approval::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo};
 use hrms_core::audit::AuditLog;
 use hrms_core::department::DepartmentRepo;
 use hrms_core::designation::DesignationRepo;
@@ -131,6 +133,18 @@ impl Tx for SqlTx {
     }
 
     fn work_patterns(&mut self) -> &mut dyn WorkPatternRepo {
+        self
+    }
+
+    fn approval_chains(&mut self) -> &mut dyn ApprovalChainRepo {
+        self
+    }
+
+    fn approvals(&mut self) -> &mut dyn ApprovalRepo {
+        self
+    }
+
+    fn approval_delegations(&mut self) -> &mut dyn ApprovalDelegationRepo {
         self
     }
 

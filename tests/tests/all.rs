@@ -13,6 +13,7 @@ mod all {
     mod access;
     mod api;
     mod api_keys;
+    mod approvals;
     mod audit;
     mod catalogue;
     mod chaos;

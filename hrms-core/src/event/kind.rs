@@ -97,6 +97,32 @@ event_types! {
     "api_key.replaced" on "api-keys/{api_key_id}" for ApiKeyRead { api_key_id: Id, service_account_id: Id }
     /// An API key was revoked.
     "api_key.revoked" on "api-keys/{api_key_id}" for ApiKeyRead { api_key_id: Id, service_account_id: Id }
+    /// Somebody is asked for a decision.
+    "approval.asked" on "approval-tasks/{approval_task_id}" for LeaveRead {
+        approval_task_id: Id, approval_case_id: Id, kind: Text, subject_id: Id, employee_id: Id,
+    }
+    /// Somebody said something about what waits for a decision.
+    "approval.commented" on "approval-cases/{approval_case_id}" for LeaveRead {
+        approval_case_id: Id, kind: Text, subject_id: Id, employee_id: Id,
+    }
+    /// Somebody decided, and others have to decide still.
+    "approval.decided" on "approval-tasks/{approval_task_id}" for LeaveRead {
+        approval_task_id: Id, approval_case_id: Id, kind: Text, subject_id: Id, employee_id: Id,
+    }
+    /// An approval chain was changed.
+    "approval_chain.changed" on "approval-chains/{approval_chain_id}" for ApprovalChainRead { approval_chain_id: Id }
+    /// An approval chain was added.
+    "approval_chain.created" on "approval-chains/{approval_chain_id}" for ApprovalChainRead { approval_chain_id: Id }
+    /// An approval chain was removed.
+    "approval_chain.removed" on "approval-chains/{approval_chain_id}" for ApprovalChainRead { approval_chain_id: Id }
+    /// Somebody may decide in somebody else's place.
+    "approval_delegation.created" on "approval-delegations/{approval_delegation_id}" for ApprovalChainManage {
+        approval_delegation_id: Id, delegator_id: Id, delegate_id: Id,
+    }
+    /// Somebody may not decide in somebody else's place any more.
+    "approval_delegation.revoked" on "approval-delegations/{approval_delegation_id}" for ApprovalChainManage {
+        approval_delegation_id: Id, delegator_id: Id, delegate_id: Id,
+    }
     /// A department was changed.
     "department.changed" on "departments/{department_id}" for DepartmentRead { department_id: Id }
     /// A department was added.

@@ -29,6 +29,7 @@ impl JobRegistry {
     #[must_use]
     pub fn standard() -> Self {
         Self::empty()
+            .with::<crate::approval::FollowEmployee>()
             .with::<crate::audit::AuditVerifyJob>()
             .with::<crate::import::ImportJob>()
             .with::<crate::invitation::InvitationMail>()
@@ -36,6 +37,7 @@ impl JobRegistry {
             .with::<crate::leave::RecountLeave>()
             .with::<crate::notification::DeliverNotifications>()
             .with::<crate::webhook::DeliverWebhooks>()
+            .with_subscriber(crate::approval::FollowPeople)
             .with_subscriber(crate::notification::Notifications)
             .with_subscriber(crate::webhook::Webhooks)
     }

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::amount::days_text;
 use super::rules::Violation;
+use crate::approval::ApprovalError;
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 
 /// Why something about leave was refused.
@@ -89,6 +90,9 @@ pub enum LeaveError {
     /// It is against a rule of the leave type.
     #[error(transparent)]
     AgainstRules(Violation),
+    /// It is against the order in which people decide.
+    #[error(transparent)]
+    Approval(ApprovalError),
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -101,6 +105,7 @@ impl DomainError for LeaveError {
             | Self::NotEmployed { .. }
             | Self::TooLong { .. }
             | Self::TooFarAhead { .. } => ErrorKind::Invalid,
+            Self::Approval(error) => error.kind(),
             Self::SelfApproval | Self::SelfGrant | Self::OwnPolicy => ErrorKind::Forbidden,
             Self::AgainstRules(violation) => violation.kind(),
             Self::Common(common) => common.kind(),
@@ -127,6 +132,7 @@ impl DomainError for LeaveError {
             Self::TooLong { .. } => "leave.too-long",
             Self::TooFarAhead { .. } => "leave.too-far-ahead",
             Self::AgainstRules(violation) => violation.code(),
+            Self::Approval(error) => error.code(),
             Self::Common(common) => common.code(),
         }
     }
@@ -135,6 +141,16 @@ impl DomainError for LeaveError {
         match self {
             Self::Common(common) => common.fields(),
             _ => &[],
+        }
+    }
+}
+
+impl From<ApprovalError> for LeaveError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::Common(common) => Self::Common(common),
+            ApprovalError::NotOpen => Self::NotPending,
+            other => Self::Approval(other),
         }
     }
 }

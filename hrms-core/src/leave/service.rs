@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::account::{AccountKey, demands};
 use super::day_count::CountedDay;
+use super::decide::case;
 use super::ledger::{Ledger, Uncovered};
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
 use super::standing::{Standing, resources};
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
+use crate::approval::Engine;
 use crate::audit::Change;
 use crate::error::{CommonError, DomainError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -56,7 +58,7 @@ pub struct LeaveRefusal {
 }
 
 impl LeaveRefusal {
-    fn of(why: &impl DomainError) -> Self {
+    pub(super) fn of(why: &impl DomainError) -> Self {
         Self { code: why.code().to_owned(), detail: why.to_string() }
     }
 }
@@ -103,6 +105,7 @@ impl LeaveService<'_> {
             return Err(if occupied { LeaveError::Overlaps } else { refusal });
         }
         work.leave_requests().insert(&view.request, &view.day_count).await?;
+        Engine(&mut work).start(&case(&view.request, &standing)).await?;
         let ledger = self.shown(&mut *work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
         check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all)?;
         let change = Change::created(&view.request);
@@ -157,7 +160,9 @@ impl LeaveService<'_> {
             Standing::load(self.0, &mut *tx, actor, view.request.employee_id, self.0.clock().now()).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
-        if !self.may_see(actor, &resource) {
+        if !self.may_see(actor, &resource)
+            && !self.is_asked(&mut *tx, actor, &view.request, &resource, standing.today).await?
+        {
             return Err(HIDDEN.into());
         }
         Ok(view)
@@ -223,95 +228,6 @@ impl LeaveService<'_> {
         }
     }
 
-    /// Approves a pending request: the leave is taken from the ledger.
-    ///
-    /// For the manager by the record in force today at the employee's workplace (or, for somebody who
-    /// hasn't joined or has left, by the one nearest to the first day of leave), and for those who may
-    /// decide in the whole organisation. Never for the employee, by whatever right (P16).
-    ///
-    /// # Errors
-    /// [`LeaveError::NotPending`], [`LeaveError::SelfApproval`], [`LeaveError::InsufficientBalance`];
-    /// [`LeaveError::NotEmployed`] when the employment doesn't cover every day of it any more.
-    pub async fn approve(
-        &self,
-        actor: &Actor,
-        id: LeaveRequestId,
-        decision: DecisionNote,
-    ) -> Result<LeaveRequestView, LeaveError> {
-        self.decide(actor, id, RequestStatus::Approved, decision).await
-    }
-
-    /// Rejects a pending request. See [`LeaveService::approve`] for who may.
-    ///
-    /// # Errors
-    /// [`LeaveError::NotPending`], [`LeaveError::SelfApproval`].
-    pub async fn reject(
-        &self,
-        actor: &Actor,
-        id: LeaveRequestId,
-        decision: DecisionNote,
-    ) -> Result<LeaveRequestView, LeaveError> {
-        self.decide(actor, id, RequestStatus::Rejected, decision).await
-    }
-
-    async fn decide(
-        &self,
-        actor: &Actor,
-        id: LeaveRequestId,
-        status: RequestStatus,
-        decision: DecisionNote,
-    ) -> Result<LeaveRequestView, LeaveError> {
-        decision.check()?;
-        let mut work = self.0.begin(actor).await?;
-        let (mut view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
-        if actor.counts_as(view.request.employee_id) {
-            return Err(LeaveError::SelfApproval);
-        }
-        self.0.require(actor, Permission::LeaveDecide, &resource)?;
-        if view.request.status != RequestStatus::Pending {
-            return Err(LeaveError::NotPending);
-        }
-        let key =
-            AccountKey { employee_id: view.request.employee_id, leave_type_id: view.request.leave_type_id };
-        work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
-        let before = view.request.clone();
-        let expected = settle(&mut view.request, actor, &mut work, status, decision);
-        match work.leave_requests().decide(&view.request, expected).await {
-            // Somebody else was faster.
-            Err(StoreError::Stale) => return Err(LeaveError::NotPending),
-            other => other?,
-        }
-        if status == RequestStatus::Approved {
-            // The employment may have ended since the request was made.
-            if let Some(on) = standing.first_day_outside(view.request.period()) {
-                return Err(LeaveError::NotEmployed { on });
-            }
-            let no_type = CommonError::unknown_reference("/leave_type_id");
-            let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
-            // Not among the pending ones any more, as it was decided above.
-            let asked = demands(&view);
-            let mut ledger =
-                self.written(&mut work, key.employee_id, &leave_type, standing.today, asked).await?;
-            check_covered(&ledger, &view.request, &leave_type, |uncovered| match uncovered.request {
-                0 => 0,
-                own => own + uncovered.advanced,
-            })?;
-            let booked = ledger.book(id);
-            let postings = self.post(actor, &mut work, &standing, &key, &mut ledger, booked);
-            work.leave_ledger().append(&postings).await?;
-        }
-        let kind = match status {
-            RequestStatus::Approved => "leave_request.approved",
-            _ => "leave_request.rejected",
-        };
-        let change = Change::changed(&before, &view.request);
-        emit(&mut work, kind, &view.request, &standing, change);
-        if status == RequestStatus::Rejected {
-            self.release_neighbours(actor, &mut work, &standing, &view.request).await?;
-        }
-        Ok(work.commit(view).await?)
-    }
-
     /// Takes a request back: a pending one is withdrawn, an approved one cancelled, and what it took is
     /// given back by reversal postings to the lots that it came from (P14). Requests that paid for days off because of
     /// it are counted anew (P9).
@@ -350,6 +266,9 @@ impl LeaveService<'_> {
             Err(StoreError::Stale) => return Err(LeaveError::NotCancellable),
             other => other?,
         }
+        if status == RequestStatus::Withdrawn {
+            Engine(&mut work).withdraw(actor, &case(&before, &standing)).await?;
+        }
         if status == RequestStatus::Cancelled {
             let no_type = CommonError::unknown_reference("/leave_type_id");
             let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
@@ -378,7 +297,7 @@ impl LeaveService<'_> {
     }
 
     /// A request that the actor may see, with what decisions about it rest on.
-    async fn request_for_change(
+    pub(super) async fn request_for_change(
         &self,
         work: &mut Work,
         actor: &Actor,
@@ -392,7 +311,9 @@ impl LeaveService<'_> {
         let standing = Standing::load(self.0, &mut **work, actor, view.request.employee_id, now).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
-        if !self.may_see(actor, &resource) {
+        if !self.may_see(actor, &resource)
+            && !self.is_asked(&mut **work, actor, &view.request, &resource, standing.today).await?
+        {
             return Err(HIDDEN.into());
         }
         Ok((view, standing, resource))
@@ -400,7 +321,7 @@ impl LeaveService<'_> {
 }
 
 /// Writes a decision into a request; the version that it had.
-fn settle(
+pub(super) fn settle(
     request: &mut LeaveRequest,
     actor: &Actor,
     work: &mut Work,
@@ -421,7 +342,7 @@ fn settle(
 }
 
 /// Refuses when more is uncovered than may be taken in advance.
-fn check_covered(
+pub(super) fn check_covered(
     ledger: &Ledger,
     request: &LeaveRequest,
     leave_type: &LeaveType,

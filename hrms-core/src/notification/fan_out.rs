@@ -22,7 +22,7 @@ use crate::notification::{
 };
 use crate::organization::Organization;
 use crate::page::{MAX_LIMIT, PageRequest, Position};
-use crate::policy::{Decision, Details, Permission, Resource, Role, RoleName, Scope};
+use crate::policy::{Decision, Details, Permission, Resource, Role, RoleName, Rules, Scope, Verdict};
 use crate::role::{RoleFilter, RoleSort};
 use crate::store::Tx;
 use crate::validate::time_zone;
@@ -103,6 +103,7 @@ async fn whom(work: &mut Work, to: &To) -> Result<Vec<Recipient>, CommonError> {
     let whom = match to {
         To::Users(users) => Recipients::Users(users.clone()),
         To::Employees(employees) => Recipients::Employees(employees.clone()),
+        To::Roles(roles) => Recipients::Roles(roles.clone()),
         To::Holders(permission) => Recipients::Roles(roles_granting(work, *permission).await?),
     };
     Ok(work.notifications().recipients(&whom, today).await?)
@@ -153,7 +154,7 @@ async fn for_one(
         return Ok(None);
     };
     if notice.not_to.is_some_and(|employee| actor.counts_as(employee))
-        || !hrms.events().may_receive_in(&mut **work, &actor, event).await?
+        || !may_hear(work, &actor, event, notice).await?
     {
         return Ok(None);
     }
@@ -170,6 +171,23 @@ async fn for_one(
         notice.values.insert("employee", "\u{2014}".to_owned());
     }
     Ok(Some(notice))
+}
+
+/// Whether somebody may hear of an event: whoever may read of it, and whoever is asked for something, unless a policy of
+/// the organisation forbids them to read it.
+async fn may_hear(
+    work: &mut Work,
+    actor: &Actor,
+    event: &Event,
+    notice: &Notice,
+) -> Result<bool, CommonError> {
+    if notice.asks {
+        let forbids =
+            |rules: &dyn Rules| rules.judge(actor, event.permission, &event.resource) == Verdict::Forbid;
+        return Ok(!actor.rules().is_some_and(forbids));
+    }
+    let hrms = work.hrms().clone();
+    hrms.events().may_receive_in(&mut **work, actor, event).await
 }
 
 /// Somebody with the rights that they have now; `None` when they can't act any more.

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::hrms::Work;
 use crate::id::{EmployeeId, UserId};
 use crate::notification::NotificationType;
-use crate::policy::Permission;
+use crate::policy::{Permission, RoleName};
 
 /// Something that people are to be told.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Notice {
     pub not_to: Option<EmployeeId>,
     /// What people must be allowed to do about it, besides reading of it.
     pub needs: Option<Permission>,
+    /// Whether those it is for are asked for something: then they hear of it even where their roles show them nothing.
+    pub asks: bool,
 }
 
 /// Whom.
@@ -36,6 +38,8 @@ pub enum To {
     Users(Vec<UserId>),
     /// The users who are these employees.
     Employees(Vec<EmployeeId>),
+    /// The users who have one of these roles.
+    Roles(Vec<RoleName>),
     /// The users whose roles grant this in the whole organisation.
     Holders(Permission),
 }
@@ -44,7 +48,15 @@ impl Notice {
     /// A notice without values, for others than whoever caused it.
     #[must_use]
     pub fn new(kind: &'static str, to: To) -> Self {
-        Self { kind, to: vec![to], values: BTreeMap::new(), to_causer: false, not_to: None, needs: None }
+        Self {
+            kind,
+            to: vec![to],
+            values: BTreeMap::new(),
+            to_causer: false,
+            not_to: None,
+            needs: None,
+            asks: false,
+        }
     }
 
     /// The same with a value.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::approval::{ApprovalKind, ApprovalTask, ApprovalTaskStatus, Assignee};
 use crate::error::CommonError;
 use crate::event::Event;
 use crate::hrms::Work;
@@ -27,6 +28,7 @@ impl Notifier for Standard {
             "leave_request.submitted" | "leave_request.approved" | "leave_request.rejected" => {
                 leave(work, event).await?
             }
+            "approval.asked" => asked(work, event).await?,
             "leave_request.cancelled" => return cancelled_leave(work, event).await,
             "leave_request.recounted" => return recounted_leave(work, event).await,
             "employee_detail.changed" => bank_details(event),
@@ -70,9 +72,16 @@ async fn about_leave(
     to: To,
 ) -> Result<Option<(LeaveRequest, Notice)>, CommonError> {
     let Some(request) = id(event, "leave_request_id") else { return Ok(None) };
-    let Some(view) = work.leave_requests().get(LeaveRequestId::from_uuid(request)).await? else {
-        return Ok(None);
-    };
+    about_request(work, LeaveRequestId::from_uuid(request), kind, to).await
+}
+
+async fn about_request(
+    work: &mut Work,
+    request: LeaveRequestId,
+    kind: &'static str,
+    to: To,
+) -> Result<Option<(LeaveRequest, Notice)>, CommonError> {
+    let Some(view) = work.leave_requests().get(request).await? else { return Ok(None) };
     let request = view.request;
     let Some(employee) = work.employees().get(request.employee_id).await? else { return Ok(None) };
     let leave_type = work.leave_types().get(request.leave_type_id).await?;
@@ -92,6 +101,33 @@ fn deciders(event: &Event) -> (To, To) {
     (To::Employees(manager.into_iter().collect()), To::Holders(Permission::LeaveDecide))
 }
 
+/// Whoever is asked for a decision, and who may decide in their place today.
+async fn asked(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let Some(request) = id(event, "subject_id") else { return Ok(None) };
+    let Some(task) = id(event, "approval_task_id") else { return Ok(None) };
+    let Some(case) = work.approvals().of(ApprovalKind::LeaveRequest, request).await? else { return Ok(None) };
+    let tasks = work.approvals().tasks(case.id).await?;
+    let open = |one: &&ApprovalTask| one.id.as_uuid() == task && one.status == ApprovalTaskStatus::Open;
+    let Some(task) = tasks.iter().find(open) else { return Ok(None) };
+    let to = match &task.assignee {
+        Assignee::Employee { employee_id } => {
+            let today = work.hrms().today();
+            let mut all = work.approval_delegations().delegates(&[*employee_id], today).await?;
+            all.push(*employee_id);
+            To::Employees(all)
+        }
+        Assignee::User { user_id } => To::Users(vec![*user_id]),
+        Assignee::Role { role } => To::Roles(vec![role.clone()]),
+        Assignee::Organization => To::Holders(Permission::LeaveDecide),
+    };
+    let request = LeaveRequestId::from_uuid(request);
+    let Some((request, notice)) = about_request(work, request, "leave_request.submitted", to).await? else {
+        return Ok(None);
+    };
+    let pending = request.status == RequestStatus::Pending;
+    Ok(pending.then_some(Notice { not_to: Some(request.employee_id), asks: true, ..notice }))
+}
+
 async fn leave(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
     let Some(owner) = event.resource.owner else { return Ok(None) };
     let employee = To::Employees(vec![owner]);
@@ -106,6 +142,11 @@ async fn leave(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonE
         return Ok(None);
     }
     if status == RequestStatus::Pending {
+        let case = work.approvals().of(ApprovalKind::LeaveRequest, request.id.as_uuid()).await?;
+        if case.is_some_and(|case| case.chain_id.is_some()) {
+            // Whoever the chain asks is told of that.
+            return Ok(None);
+        }
         notice = notice.or(deciders(event).1);
         notice.not_to = Some(owner);
         notice.needs = Some(Permission::LeaveDecide);

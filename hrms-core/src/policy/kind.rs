@@ -71,6 +71,8 @@ kinds! {
     OrgChart = "org-chart";
     /// The working patterns.
     WorkPatterns = "work-pattern";
+    /// The approval chains.
+    ApprovalChains = "approval-chain";
     /// The kinds of leave.
     LeaveTypes = "leave-type";
     /// A request for leave.

@@ -184,6 +184,7 @@ const DIRECTORY: &[Permission] = &[
     Permission::DesignationRead,
     Permission::OrgChartRead,
     Permission::WorkPatternRead,
+    Permission::ApprovalChainRead,
     Permission::LeaveTypeRead,
 ];
 

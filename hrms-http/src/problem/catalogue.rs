@@ -24,6 +24,12 @@ catalogue! {
     "api-key.account-disabled": "The service account is disabled.";
     "api-key.ended": "The API key was revoked or has expired.";
     "api-key.not-yours": "The API key could do more than the caller holds.";
+    "approval-chain.code-taken": "Another approval chain for the same kind of thing has this code.";
+    "approval-delegation.over": "The delegation is over already.";
+    "approval-delegation.own": "Nobody is their own delegate.";
+    "approval.cannot-decide": "This person can't decide on it: they can't log in, aren't employed today, or it is about them.";
+    "approval.not-open": "This waits for no decision any more.";
+    "approval.not-yours": "This waits for somebody else's decision.";
     "auth.api-key-invalid": "This is not a valid API key, or not any more.";
     "auth.credential-missing": "The request needs a bearer token.";
     "auth.incomplete": "The session lacks what `pending` names; it can do nothing else.";

@@ -4,4 +4,4 @@ mod channels;
 mod inbox;
 mod mail;
 mod texts;
-mod world;
+pub(in crate::all) mod world;

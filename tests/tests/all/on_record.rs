@@ -213,6 +213,16 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let id = world.leave_request(day).await;
             call(acme, operation, &operation.path_with(&id), Some(&json!({}))).await
         }
+        (_, "leave-requests/{id}/forward" | "leave-requests/{id}/comments") => {
+            let day = if template.ends_with("forward") { "2026-12-07" } else { "2026-12-08" };
+            let id = world.leave_request(day).await;
+            call(acme, operation, &operation.path_with(&id), Some(&body_of(operation, &world.acme))).await
+        }
+        (_, "leave-requests/decide") => {
+            let id = world.leave_request("2026-12-09").await;
+            let body = json!({ "decisions": [{ "leave_request_id": id, "decision": "reject" }] });
+            call(acme, operation, &path, Some(&body)).await
+        }
         (_, "leave-requests") => {
             let mut body = body_of(operation, &world.acme);
             body["employee_id"] = json!(world.acme.referenced("employee_id"));
@@ -229,9 +239,29 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             call(acme, operation, &path, Some(&body)).await
         }
         ("DELETE", "departments/{id}" | "designations/{id}" | "locations/{id}" | "roles/{id}")
-        | ("DELETE", "work-patterns/{id}") => {
+        | ("DELETE", "work-patterns/{id}" | "approval-chains/{id}" | "approval-delegations/{id}")
+        | ("DELETE", "holiday-calendars/{id}") => {
             let path = world.spare(template.split('/').next().unwrap(), names).await;
             call(acme, operation, &path, None).await
+        }
+        (_, "holiday-calendars/{id}/import" | "holiday-calendars/{id}/copy") => {
+            let spare = world.spare("holiday-calendars", names).await;
+            let feast = json!({ "on_date": "2026-12-25", "name": "Feast", "repeats": "fixed_date" });
+            acme.post(&format!("{spare}/holidays"), &feast).await.expect(201);
+            let (what, body) = if template.ends_with("copy") {
+                ("copy", json!({ "from_year": 2026, "dry_run": false }))
+            } else {
+                let file = "date,name\n2026-12-26,Boxing Day\n";
+                ("import", json!({ "format": "csv", "content": file, "dry_run": false }))
+            };
+            call(acme, operation, &format!("{spare}/{what}"), Some(&body)).await
+        }
+        ("DELETE" | "PATCH", "holiday-calendars/{id}/holidays/{on_date}") => {
+            let spare = world.spare("holiday-calendars", names).await;
+            let feast = json!({ "on_date": "2026-12-26", "name": "Feast" });
+            acme.post(&format!("{spare}/holidays"), &feast).await.expect(201);
+            let body = (operation.method == Method::PATCH).then(|| patch_of(operation));
+            call(acme, operation, &format!("{spare}/holidays/2026-12-26"), body.as_ref()).await
         }
         ("DELETE", "policies/{id}" | "service-accounts/{id}") => {
             let path = world.spare(template.split('/').next().unwrap(), names).await;

@@ -65,6 +65,22 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
                 "leave_type_id": leave_type, "code": "CC", "name": "C", "effective_from": "2026-01-01", "rules": {},
             })
         }
+        "/api/v1/approval-chains" => {
+            let levels = json!([{ "approvers": [{ "type": "department_head" }], "needed": "all" }]);
+            json!({ "kind": "leave_request", "code": "C", "name": "C", "levels": levels, "active": false })
+        }
+        "/api/v1/approval-delegations" => {
+            json!({
+                "delegator_id": employee, "delegate_id": tenant.referenced("delegate_id"),
+                "from": "2026-11-01", "to": "2027-11-01",
+            })
+        }
+        "/api/v1/leave-requests/decide" => {
+            let id = tenant.referenced("leave_request_id");
+            json!({ "decisions": [{ "leave_request_id": id, "decision": "approve" }] })
+        }
+        "/api/v1/leave-requests/{id}/forward" => json!({ "employee_id": tenant.referenced("delegate_id") }),
+        "/api/v1/leave-requests/{id}/comments" => json!({ "text": "Who stands in?" }),
         "/api/v1/leave-policies/{id}/versions" => json!({ "effective_from": "2026-01-01", "rules": {} }),
         "/api/v1/leave-policy-assignments" => {
             json!({

@@ -199,7 +199,10 @@ async fn rights_are_asked_about_again_when_a_message_waited(store: &Fresh) {
     let tag = world.owner.get(&path).await.expect(200).header("etag").unwrap().to_owned();
     let roles = json!({ "roles": ["employee"] });
     world.owner.call(Method::PATCH, &path, &[("if-match", &tag)], Some(&roles)).await.expect(200);
-    assert_eq!(world.after(SignedDuration::from_hours(25)).await.len(), 0);
+    // It isn't hers any more, and those are asked who can.
+    let messages = world.after(SignedDuration::from_hours(25)).await;
+    let to: Vec<&String> = messages.iter().flat_map(|message| &message.to).collect();
+    assert_eq!(to, ["owner@acme.example"]);
     let meera = world.again(&world.meera).await;
     let [dropped] = &deliveries(&meera).await[..] else { panic!() };
     assert_eq!((&dropped["state"], &dropped["error"]), (&json!("dropped"), &json!("not-permitted")));

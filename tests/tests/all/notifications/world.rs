@@ -22,33 +22,33 @@ use tokio::net::TcpListener;
 const PASSWORD: &str = "seven anvils on a roof";
 
 /// Somebody with a log-in.
-pub(super) struct Person {
-    pub(super) client: Client,
-    pub(super) token: String,
-    pub(super) user: String,
-    pub(super) employee: String,
-    pub(super) email: String,
+pub(in crate::all) struct Person {
+    pub(in crate::all) client: Client,
+    pub(in crate::all) token: String,
+    pub(in crate::all) user: String,
+    pub(in crate::all) employee: String,
+    pub(in crate::all) email: String,
 }
 
-pub(super) struct World {
-    pub(super) hrms: Hrms,
-    pub(super) clock: Arc<FixedClock>,
-    pub(super) sink: SmtpSink,
-    pub(super) nobody: Client,
-    pub(super) operator: Client,
-    pub(super) owner: Client,
-    pub(super) meera: Person,
-    pub(super) ravi: Person,
-    pub(super) asha: Person,
-    pub(super) leave_type: String,
+pub(in crate::all) struct World {
+    pub(in crate::all) hrms: Hrms,
+    pub(in crate::all) clock: Arc<FixedClock>,
+    pub(in crate::all) sink: SmtpSink,
+    pub(in crate::all) nobody: Client,
+    pub(in crate::all) operator: Client,
+    pub(in crate::all) owner: Client,
+    pub(in crate::all) meera: Person,
+    pub(in crate::all) ravi: Person,
+    pub(in crate::all) asha: Person,
+    pub(in crate::all) leave_type: String,
 }
 
 /// Monday 23 November 2026, 09:30 in Kolkata.
-pub(super) fn now() -> Timestamp {
+pub(in crate::all) fn now() -> Timestamp {
     "2026-11-23T04:00:00Z".parse().unwrap()
 }
 
-pub(super) fn text(value: &Value) -> String {
+pub(in crate::all) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
@@ -74,11 +74,11 @@ async fn log_in(client: &Client, slug: Option<&str>, email: &str) -> (Client, St
 }
 
 impl World {
-    pub(super) async fn new(store: &Fresh) -> Self {
+    pub(in crate::all) async fn new(store: &Fresh) -> Self {
         Self::with(store, |builder| builder).await
     }
 
-    pub(super) async fn with(store: &Fresh, more: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(in crate::all) async fn with(store: &Fresh, more: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Arc::new(FixedClock::at(now()));
         let sink = SmtpSink::start().await;
         let builder = Hrms::builder(SqlStore::clone(store))
@@ -119,30 +119,30 @@ impl World {
     }
 
     /// Runs the jobs that are due, and gives the messages that came.
-    pub(super) async fn deliver(&self) -> Vec<Received> {
+    pub(in crate::all) async fn deliver(&self) -> Vec<Received> {
         run_until_idle(&self.hrms, &JobRegistry::standard()).await.unwrap();
         self.sink.take()
     }
 
     /// Lets time go by, does what is due then, and gives the messages that came.
-    pub(super) async fn after(&self, wait: SignedDuration) -> Vec<Received> {
+    pub(in crate::all) async fn after(&self, wait: SignedDuration) -> Vec<Received> {
         self.clock.advance(wait);
         self.deliver().await
     }
 
     /// Somebody asks for a day of leave; the request's address.
-    pub(super) async fn ask(&self, by: &Person, day: &str) -> String {
+    pub(in crate::all) async fn ask(&self, by: &Person, day: &str) -> String {
         let ask = json!({ "leave_type_id": self.leave_type, "starts_on": day, "ends_on": day });
         let asked = by.client.post("/api/v1/leave-requests", &ask).await.expect(201);
         asked.header("location").unwrap().to_owned()
     }
 
     /// A log-in that lasts for what comes after a long wait.
-    pub(super) async fn again(&self, person: &Person) -> Client {
+    pub(in crate::all) async fn again(&self, person: &Person) -> Client {
         log_in(&self.nobody, Some("acme"), &person.email).await.0
     }
 
-    pub(super) async fn owner_again(&self) -> Client {
+    pub(in crate::all) async fn owner_again(&self) -> Client {
         log_in(&self.nobody, Some("acme"), "owner@acme.example").await.0
     }
 }
@@ -157,7 +157,7 @@ async fn serve(hrms: Hrms) -> Client {
 }
 
 impl Person {
-    async fn new(
+    pub(in crate::all) async fn new(
         nobody: &Client,
         owner: &Client,
         name: &str,
@@ -177,30 +177,30 @@ impl Person {
     }
 
     /// Changes how they want to be told.
-    pub(super) async fn choose(&self, patch: &Value) {
+    pub(in crate::all) async fn choose(&self, patch: &Value) {
         choose(&self.client, patch).await;
     }
 }
 
-pub(super) async fn choose(by: &Client, patch: &Value) {
+pub(in crate::all) async fn choose(by: &Client, patch: &Value) {
     let path = "/api/v1/notification-settings";
     let tag = by.get(path).await.expect(200).header("etag").unwrap().to_owned();
     by.call(Method::PATCH, path, &[("if-match", &tag)], Some(patch)).await.expect(200);
 }
 
 /// The inbox, newest first.
-pub(super) async fn inbox(by: &Client) -> Vec<Value> {
+pub(in crate::all) async fn inbox(by: &Client) -> Vec<Value> {
     let page = by.get("/api/v1/notifications").await.expect(200).json();
     page["items"].as_array().unwrap().clone()
 }
 
 /// The titles of an inbox, newest first.
-pub(super) async fn titles(by: &Client) -> Vec<String> {
+pub(in crate::all) async fn titles(by: &Client) -> Vec<String> {
     inbox(by).await.iter().map(|one| text(&one["title"])).collect()
 }
 
 /// The deliveries of the newest in an inbox.
-pub(super) async fn deliveries(by: &Client) -> Vec<Value> {
+pub(in crate::all) async fn deliveries(by: &Client) -> Vec<Value> {
     let newest = text(&inbox(by).await[0]["id"]);
     let one = by.get(&format!("/api/v1/notifications/{newest}")).await.expect(200).json();
     one["deliveries"].as_array().unwrap().clone()

@@ -148,6 +148,16 @@ impl World {
             "policies" => json!({ "name": name, "text": text_of }),
             "locations" => json!({ "code": name, "name": name, "time_zone": "UTC" }),
             "service-accounts" => json!({ "name": name, "permissions": [] }),
+            "approval-chains" => {
+                let levels = json!([{ "approvers": [{ "type": "manager" }] }]);
+                json!({ "kind": "leave_request", "code": name, "name": name, "levels": levels, "active": false })
+            }
+            "approval-delegations" => {
+                json!({
+                    "delegator_id": self.acme.referenced("employee_id"),
+                    "delegate_id": self.acme.referenced("delegate_id"), "from": "2026-11-01", "to": "2027-11-01",
+                })
+            }
             "work-patterns" => json!({ "code": name, "name": name, "weeks": [{ "monday": 480 }] }),
             _ => json!({ "code": name, "name": name }),
         };

@@ -379,6 +379,17 @@ impl Tenant {
         let feast = json!({ "on_date": "2026-12-25", "name": "Feast" });
         let path = format!("/api/v1/holiday-calendars/{}/holidays", ids["holiday-calendars"]);
         client.post(&path, &feast).await.expect(201);
+        for code in ["B", "A"] {
+            let levels = json!([{ "approvers": [{ "type": "manager" }] }]);
+            let new = json!({
+                "kind": "leave_request", "code": code, "name": code, "levels": levels, "active": false,
+            });
+            create(ids, client, "approval-chains", &new).await;
+            let new = json!({
+                "delegator_id": employee, "delegate_id": ids["own-employee"], "from": "2026-11-01", "to": "2027-11-01",
+            });
+            create(ids, client, "approval-delegations", &new).await;
+        }
     }
 
     async fn invitations(&mut self) {
@@ -477,6 +488,9 @@ impl Tenant {
             "leave_policy_id" => "leave-policies",
             "work_pattern_id" => "work-patterns",
             "leave_request_id" => "leave-requests",
+            "delegator_id" => "employees",
+            "delegate_id" => "own-employee",
+            "approval_chain_id" => "approval-chains",
             "schedule_id" => "schedules",
             "user_id" => "users",
             "service_account_id" => "service-accounts",

@@ -1,0 +1,126 @@
+//! Moving what waits when people change: managers, heads of departments, who left, who can't log in.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ApprovalKind;
+use crate::error::CommonError;
+use crate::event::{Event, Subscriber};
+use crate::hrms::Work;
+use crate::id::{DepartmentId, EmployeeId, LeaveRequestId, UserId};
+use crate::job::{EnqueueOptions, Job, JobContext, JobError, Outcome, Requester};
+
+/// Moves open tasks to whom they belong, when people change.
+///
+/// A change that takes effect later moves them on its day. A task that hasn't been moved yet is moved before anybody
+/// decides on it, so that nobody decides who shouldn't.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowPeople;
+
+impl Subscriber for FollowPeople {
+    const NAME: &'static str = "approval.follow-people";
+    const TYPES: Option<&'static [&'static str]> = Some(&[
+        "department.head-named",
+        "employee.changed",
+        "employee.corrected",
+        "employee.ended",
+        "employee.rehired",
+        "user.changed",
+        "user.removed",
+    ]);
+
+    async fn handle(&self, work: &mut Work, events: &[Event]) -> Result<(), JobError> {
+        let mut people: Vec<EmployeeId> = Vec::new();
+        let today = work.hrms().today();
+        for event in events {
+            let concerned = concerned(work, event).await?;
+            let from: Option<Date> = text(event, "from").and_then(|from| from.parse().ok());
+            if let Some(from) = from.filter(|from| *from > today) {
+                for employee in &concerned {
+                    later(work, *employee, from).await?;
+                }
+            }
+            people.extend(concerned);
+        }
+        Ok(follow(work, people).await?)
+    }
+}
+
+/// Moves the open tasks of, and about, an employee: on the day on which a change takes effect.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowEmployee {
+    /// Who.
+    pub employee_id: EmployeeId,
+}
+
+impl Job for FollowEmployee {
+    const KIND: &'static str = "approval.follow-employee";
+    const MAX_ATTEMPTS: u16 = 25;
+
+    async fn run(&self, cx: &JobContext) -> Result<Outcome, JobError> {
+        let mut work = cx.hrms().begin(cx.actor()).await?;
+        follow(&mut work, vec![self.employee_id]).await?;
+        work.commit(()).await?;
+        Outcome::done(())
+    }
+}
+
+/// Has an employee's tasks moved on a day: from midnight on, where it comes last.
+async fn later(work: &mut Work, employee_id: EmployeeId, on: Date) -> Result<(), CommonError> {
+    let (kind, version) = (FollowEmployee::KIND, FollowEmployee::VERSION);
+    let payload = serde_json::to_value(FollowEmployee { employee_id })?;
+    // Midnight comes first in the east, and twelve hours after UTC at the latest.
+    for hours in [-14, 0, 12] {
+        let at = on.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp());
+        let at = at.and_then(|at| at.checked_add(jiff::SignedDuration::from_hours(hours)).ok());
+        let Some(at) = at.filter(|at| *at > work.now()) else { continue };
+        let options = EnqueueOptions {
+            unique_key: Some(format!("{employee_id} {at}")),
+            delay: work.now().duration_until(at),
+            max_attempts: Some(FollowEmployee::MAX_ATTEMPTS),
+            ..EnqueueOptions::default()
+        };
+        let requester = Requester::System { permissions: Vec::new() };
+        work.enqueue_as(requester, kind, version, payload.clone(), options).await?;
+    }
+    Ok(())
+}
+
+fn text<'e>(event: &'e Event, name: &str) -> Option<&'e str> {
+    event.data.get(name).and_then(Value::as_str)
+}
+
+/// Whose tasks an event can concern.
+async fn concerned(work: &mut Work, event: &Event) -> Result<Vec<EmployeeId>, CommonError> {
+    if let Some(employee) = text(event, "employee_id").and_then(|id| id.parse().ok()) {
+        return Ok(vec![EmployeeId::from_uuid(employee)]);
+    }
+    if let Some(department) = text(event, "department_id").and_then(|id| id.parse().ok()) {
+        return Ok(work.employment().members_of(DepartmentId::from_uuid(department)).await?);
+    }
+    let Some(user) = text(event, "user_id").and_then(|id| id.parse().ok()) else { return Ok(Vec::new()) };
+    let user = work.users().get(UserId::from_uuid(user)).await?;
+    Ok(user.into_iter().flat_map(|user| [user.employee_id, user.former_employee_id]).flatten().collect())
+}
+
+async fn follow(work: &mut Work, mut people: Vec<EmployeeId>) -> Result<(), CommonError> {
+    people.sort_unstable();
+    people.dedup();
+    let mut cases = work.approvals().concerning(&people).await?;
+    // In one order, as others lock the same employees.
+    cases.sort_unstable_by_key(|case| (case.employee_id, case.id));
+    cases.dedup_by_key(|case| case.id);
+    for case in cases {
+        match case.kind {
+            ApprovalKind::LeaveRequest => {
+                let request = LeaveRequestId::from_uuid(case.subject_id);
+                let hrms = work.hrms().clone();
+                hrms.leave().follow_approvers(work, request).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Approvals in SQL.
+
+mod case;
+mod chain;
+mod delegation;
