@@ -113,7 +113,8 @@ struct RequestQuery {
     to: Option<Date>,
     /// Only those changed at or after this instant.
     updated_after: Option<Timestamp>,
-    /// Only those that wait for a decision which the caller may make.
+    /// Only those that wait for a decision which the caller's roles let them make. What approval chains ask of them is in
+    /// `/api/v1/approval-tasks`.
     decidable_by_me: Option<bool>,
 }
 

@@ -236,7 +236,8 @@ impl Engine<'_> {
     /// Gives the actor's task to another employee.
     ///
     /// # Errors
-    /// [`ApprovalError::NotOpen`]; [`ApprovalError::NotYours`]; [`ApprovalError::CannotDecide`].
+    /// [`ApprovalError::NotOpen`]; [`ApprovalError::NotYours`]; [`ApprovalError::CannotDecide`];
+    /// [`ApprovalError::AlreadyTheirs`].
     pub(crate) async fn forward(
         &mut self,
         actor: &Actor,
@@ -255,11 +256,15 @@ impl Engine<'_> {
         let first = held.into_iter().next();
         let override_first = || open.first().filter(|_| right.everywhere).map(|task| (task.clone(), None));
         let (task, on_behalf_of) = first.or_else(override_first).ok_or(ApprovalError::NotYours)?;
+        // To oneself it would only stay when people change.
+        let assignee = Assignee::Employee { employee_id: to };
+        if actor.employee() == Some(to) || open.iter().any(|task| task.assignee == assignee) {
+            return Err(ApprovalError::AlreadyTheirs);
+        }
         if to == about.employee_id || !able(self.0, &[to], about.today).await?.contains(&to) {
             return Err(ApprovalError::CannotDecide);
         }
         self.end(&task, ApprovalTaskStatus::Forwarded, actor.user_id(), on_behalf_of).await?;
-        let assignee = Assignee::Employee { employee_id: to };
         let new = Task { forwarded: true, ..self.task(&case, task.approver, assignee.clone()) };
         self.0.approvals().insert_tasks(std::slice::from_ref(&new)).await?;
         self.tell("approval.asked", about, &new, Change::created(&new));

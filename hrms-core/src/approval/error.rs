@@ -15,6 +15,9 @@ pub enum ApprovalError {
     /// The decision is somebody else's.
     #[error("this waits for somebody else's decision")]
     NotYours,
+    /// It is given to somebody who can decide already.
+    #[error("this is their decision already")]
+    AlreadyTheirs,
     /// Somebody who can't decide on this.
     #[error("this person can't decide on it: they can't log in, aren't employed today, or it is about them")]
     CannotDecide,
@@ -34,6 +37,7 @@ impl DomainError for ApprovalError {
         match self {
             Self::CodeTaken
             | Self::NotOpen
+            | Self::AlreadyTheirs
             | Self::CannotDecide
             | Self::DelegationOver
             | Self::OwnDelegate => ErrorKind::Conflict,
@@ -47,6 +51,7 @@ impl DomainError for ApprovalError {
             Self::CodeTaken => "approval-chain.code-taken",
             Self::NotOpen => "approval.not-open",
             Self::NotYours => "approval.not-yours",
+            Self::AlreadyTheirs => "approval.already-theirs",
             Self::CannotDecide => "approval.cannot-decide",
             Self::OwnDelegate => "approval-delegation.own",
             Self::DelegationOver => "approval-delegation.over",

@@ -325,7 +325,8 @@ impl LeaveService<'_> {
     ///
     /// # Errors
     /// [`LeaveError::NotPending`]; [`LeaveError::SelfApproval`]; [`ApprovalError::NotYours`];
-    /// [`ApprovalError::CannotDecide`] for somebody who can't log in, isn't employed or is the employee.
+    /// [`ApprovalError::CannotDecide`] for somebody who can't log in, isn't employed or is the employee;
+    /// [`ApprovalError::AlreadyTheirs`].
     pub async fn forward(
         &self,
         actor: &Actor,

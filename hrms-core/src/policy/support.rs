@@ -23,6 +23,7 @@ const BARRED: &[Permission] = &[
     Permission::EmployeeManageIdentity,
     Permission::EmployeeReadMedical,
     Permission::EmployeeManageMedical,
+    Permission::ApprovalChainManage,
     // Days of leave are paid, or paid out.
     Permission::LeaveDecide,
     Permission::LeaveGrant,
@@ -72,6 +73,7 @@ mod tests {
             "org-chart.read",
             "work-pattern.read",
             "work-pattern.manage",
+            "approval-chain.read",
             "leave-type.read",
             "leave-type.manage",
             "leave.read",

@@ -27,6 +27,7 @@ catalogue! {
     "approval-chain.code-taken": "Another approval chain for the same kind of thing has this code.";
     "approval-delegation.over": "The delegation is over already.";
     "approval-delegation.own": "Nobody is their own delegate.";
+    "approval.already-theirs": "The decision is given to somebody who can make it already.";
     "approval.cannot-decide": "This person can't decide on it: they can't log in, aren't employed today, or it is about them.";
     "approval.not-open": "This waits for no decision any more.";
     "approval.not-yours": "This waits for somebody else's decision.";

@@ -354,6 +354,8 @@ async fn a_task_is_given_to_somebody_else(store: &Fresh) {
     problem(asha.client.post(&forward, &to(ravi)).await, 403, "leave.self-approval", &[]);
     problem(ravi.client.post(&forward, &to(ravi)).await, 404, "common.not-found", &[]);
     problem(meera.client.post(&forward, &to(asha)).await, 409, "approval.cannot-decide", &[]);
+    // It would only stay hers when people change.
+    problem(meera.client.post(&forward, &to(meera)).await, 409, "approval.already-theirs", &[]);
     let nobody = json!({ "employee_id": o.w.leave_type });
     problem(meera.client.post(&forward, &nobody).await, 422, "common.invalid", &["/employee_id"]);
     meera.client.post(&forward, &to(ravi)).await.expect(200);
