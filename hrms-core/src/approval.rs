@@ -31,9 +31,10 @@ pub use chain::{
     Attribute, Condition, Level, NeededApprovals, NewApprovalChain,
 };
 pub use delegation::{ApprovalDelegation, ApprovalDelegationService, NewApprovalDelegation};
-pub(crate) use engine::{Case, Engine, Progress, Right};
+pub(crate) use engine::{Ask, Case, Engine, Progress, Right};
 pub use error::ApprovalError;
 pub use follow::{FollowEmployee, FollowPeople};
 pub use repo::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo, TasksOf};
+pub(crate) use resolve::able;
 pub use service::ApprovalChainService;
 pub use tasks::{ApprovalTaskService, WaitingTask};

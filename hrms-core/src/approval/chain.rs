@@ -156,7 +156,7 @@ pub enum Approver {
         above: u8,
     },
     /// The head of the employee's department; without one, of the department above it.
-    DepartmentHead,
+    DepartmentHead {},
     /// Anybody who has a role.
     Role {
         /// The role's name, as in `hr`.

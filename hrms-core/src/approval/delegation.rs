@@ -153,17 +153,25 @@ impl ApprovalDelegationService<'_> {
         }
         check.done()?;
         let mut work = self.0.begin(actor).await?;
-        if delegator == new.delegate_id {
+        let today = self.0.today();
+        let others = actor.employee() != Some(delegator);
+        // Nobody makes themselves somebody's delegate, nor hands on the decisions about themselves (P16).
+        if delegator == new.delegate_id || (others && actor.counts_as(new.delegate_id)) {
             return Err(ApprovalError::OwnDelegate);
         }
-        let today = self.0.today();
+        if let Some(own) = actor.employee().filter(|_| others) {
+            let above = work.employment().managers_above(&[own], today).await?;
+            if above.get(&own).is_some_and(|above| above.contains(&delegator)) {
+                return Err(ApprovalError::OwnDelegate);
+            }
+        }
         let known = work.employment().timelines_of(&[delegator, new.delegate_id]).await?;
         for (pointer, one) in [("/delegator_id", delegator), ("/delegate_id", new.delegate_id)] {
             if !known.contains_key(&one) {
                 return Err(CommonError::unknown_reference(pointer).into());
             }
         }
-        if !able(&mut work, &[new.delegate_id], today).await?.contains(&new.delegate_id) {
+        if !able(&mut *work, &[new.delegate_id], today).await?.contains(&new.delegate_id) {
             return Err(ApprovalError::CannotDecide);
         }
         if period.and_then(Period::to).is_some_and(|to| to <= today) {

@@ -64,6 +64,17 @@ pub(crate) struct Right {
     pub(crate) everywhere: bool,
 }
 
+/// A decision.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) approve: bool,
+    /// The level that is meant, from 0.
+    pub(crate) level: Option<i32>,
+    /// Whether it is meant to be made in place of those who are asked.
+    pub(crate) in_place: bool,
+    pub(crate) note: Option<&'a str>,
+}
+
 /// What became of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -141,20 +152,26 @@ impl Engine<'_> {
         actor: &Actor,
         about: &Case,
         right: Right,
-        approve: bool,
-        note: Option<&str>,
+        Ask { approve, level, in_place: instead, note }: Ask<'_>,
     ) -> Result<Progress, ApprovalError> {
         let (mut case, tasks) = self.case(about).await?;
         if case.status != ApprovalCaseStatus::Open {
             return Err(ApprovalError::NotOpen);
+        }
+        let before = tasks.iter().any(|task| {
+            task.level < case.level && task.decided_by.is_some() && task.decided_by == actor.user_id()
+        });
+        if level.is_some_and(|level| level != case.level) || (before && level.is_none()) {
+            return Err(ApprovalError::AnotherLevel { level: case.level });
         }
         let open: Vec<Task> =
             tasks.into_iter().filter(|task| task.status == ApprovalTaskStatus::Open).collect();
         let held = self.held(actor, &case, about, &open, right).await?;
         let in_place = held.is_empty();
         // Without a chain it is the manager's, and that of everybody who may decide on it.
-        if in_place && !right.everywhere && !(right.here && case.chain_id.is_none()) {
-            return Err(ApprovalError::NotYours);
+        let by_role = right.here && case.chain_id.is_none();
+        if in_place && !by_role && !(right.everywhere && instead) {
+            return Err(if right.everywhere { ApprovalError::NotAsked } else { ApprovalError::NotYours });
         }
         let status = if approve { ApprovalTaskStatus::Approved } else { ApprovalTaskStatus::Rejected };
         let act = if approve { TrailAct::Approved } else { TrailAct::Rejected };
@@ -254,6 +271,7 @@ impl Engine<'_> {
             tasks.into_iter().filter(|task| task.status == ApprovalTaskStatus::Open).collect();
         let held = self.held(actor, &case, about, &open, right).await?;
         let first = held.into_iter().next();
+        let in_place = first.is_none();
         let override_first = || open.first().filter(|_| right.everywhere).map(|task| (task.clone(), None));
         let (task, on_behalf_of) = first.or_else(override_first).ok_or(ApprovalError::NotYours)?;
         // To oneself it would only stay when people change.
@@ -261,7 +279,7 @@ impl Engine<'_> {
         if actor.employee() == Some(to) || open.iter().any(|task| task.assignee == assignee) {
             return Err(ApprovalError::AlreadyTheirs);
         }
-        if to == about.employee_id || !able(self.0, &[to], about.today).await?.contains(&to) {
+        if to == about.employee_id || !able(&mut **self.0, &[to], about.today).await?.contains(&to) {
             return Err(ApprovalError::CannotDecide);
         }
         self.end(&task, ApprovalTaskStatus::Forwarded, actor.user_id(), on_behalf_of).await?;
@@ -271,6 +289,7 @@ impl Engine<'_> {
         let entry = TrailEntry {
             user_id: actor.user_id(),
             on_behalf_of,
+            in_place,
             assignee: Some(assignee),
             note: note.map(str::to_owned),
             ..self.entry(&case, TrailAct::Forwarded)
@@ -318,6 +337,11 @@ impl Engine<'_> {
     ) -> Result<Vec<(Task, Option<EmployeeId>)>, StoreError> {
         // Programs and operators of the service are no approvers; they may have rights.
         let (Some(user), None) = (actor.user_id(), actor.support()) else { return Ok(Vec::new()) };
+        if let Some(own) = actor.employee()
+            && !able(&mut **self.0, &[own], about.today).await?.contains(&own)
+        {
+            return Ok(Vec::new());
+        }
         // A chain says who decides; without one, only those do who may decide on somebody's.
         let named = case.chain_id.is_some() || right.somewhere;
         let own = |task: &&Task| match &task.assignee {
@@ -343,10 +367,9 @@ impl Engine<'_> {
     /// Opens the tasks of the level that a case stands at.
     async fn ask(&mut self, case: &ApprovalCase, about: &Case) -> Result<Vec<Task>, ApprovalError> {
         let mut tasks: Vec<Task> = Vec::new();
+        // One for each approver, also where two are one person: who they are can change.
         for (approver, assignee) in self.assignees(case, about).await? {
-            if !tasks.iter().any(|task| task.assignee == assignee) {
-                tasks.push(self.task(case, approver, assignee));
-            }
+            tasks.push(self.task(case, approver, assignee));
         }
         self.0.approvals().insert_tasks(&tasks).await?;
         let entries: Vec<TrailEntry> = tasks
@@ -396,11 +419,8 @@ impl Engine<'_> {
                 _ => None,
             })
             .collect();
-        let still_able = able(self.0, &forwarded, about.today).await?;
-        let is_open = |task: &&Task| task.status == ApprovalTaskStatus::Open;
-        let mut held: Vec<Assignee> =
-            tasks.iter().filter(is_open).map(|task| task.assignee.clone()).collect();
-        for task in tasks.iter().filter(is_open) {
+        let still_able = able(&mut **self.0, &forwarded, about.today).await?;
+        for task in tasks.iter().filter(|task| task.status == ApprovalTaskStatus::Open) {
             let stays = match (&task.assignee, task.forwarded) {
                 (Assignee::Employee { employee_id }, true) => still_able.contains(employee_id),
                 _ => false,
@@ -410,13 +430,9 @@ impl Engine<'_> {
                 continue;
             };
             self.end(task, ApprovalTaskStatus::Moved, None, None).await?;
-            let asked = held.contains(assignee);
-            if !asked {
-                held.push(assignee.clone());
-                let new = self.task(case, task.approver, assignee.clone());
-                self.0.approvals().insert_tasks(std::slice::from_ref(&new)).await?;
-                self.tell("approval.asked", about, &new, Change::created(&new));
-            }
+            let new = self.task(case, task.approver, assignee.clone());
+            self.0.approvals().insert_tasks(std::slice::from_ref(&new)).await?;
+            self.tell("approval.asked", about, &new, Change::created(&new));
             let entry = TrailEntry { assignee: Some(assignee.clone()), ..self.entry(case, TrailAct::Moved) };
             self.0.approvals().append(&[entry]).await?;
         }

@@ -15,6 +15,15 @@ pub enum ApprovalError {
     /// The decision is somebody else's.
     #[error("this waits for somebody else's decision")]
     NotYours,
+    /// Another level is asked than the one that was meant.
+    #[error("level {level} is asked now: say so, if you decide on that")]
+    AnotherLevel {
+        /// The level that is asked, from 0.
+        level: i32,
+    },
+    /// The decision is somebody else's, and could be made in their place.
+    #[error("you aren't asked: say in_place, if you decide in place of those who are")]
+    NotAsked,
     /// It is given to somebody who can decide already.
     #[error("this is their decision already")]
     AlreadyTheirs,
@@ -22,7 +31,9 @@ pub enum ApprovalError {
     #[error("this person can't decide on it: they can't log in, aren't employed today, or it is about them")]
     CannotDecide,
     /// Decisions are handed on to somebody else.
-    #[error("nobody is their own delegate")]
+    #[error(
+        "nobody is their own delegate, makes themselves one, or hands on the decisions of those who decide about them"
+    )]
     OwnDelegate,
     /// It is over.
     #[error("this delegation is over already")]
@@ -38,10 +49,11 @@ impl DomainError for ApprovalError {
             Self::CodeTaken
             | Self::NotOpen
             | Self::AlreadyTheirs
+            | Self::AnotherLevel { .. }
             | Self::CannotDecide
             | Self::DelegationOver
             | Self::OwnDelegate => ErrorKind::Conflict,
-            Self::NotYours => ErrorKind::Forbidden,
+            Self::NotYours | Self::NotAsked => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
     }
@@ -51,6 +63,8 @@ impl DomainError for ApprovalError {
             Self::CodeTaken => "approval-chain.code-taken",
             Self::NotOpen => "approval.not-open",
             Self::NotYours => "approval.not-yours",
+            Self::AnotherLevel { .. } => "approval.another-level",
+            Self::NotAsked => "approval.not-asked",
             Self::AlreadyTheirs => "approval.already-theirs",
             Self::CannotDecide => "approval.cannot-decide",
             Self::OwnDelegate => "approval-delegation.own",

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ApprovalKind;
+use super::{ApprovalCase, ApprovalKind, Approver};
 use crate::error::CommonError;
 use crate::event::{Event, Subscriber};
 use crate::hrms::Work;
@@ -22,11 +22,13 @@ pub struct FollowPeople;
 impl Subscriber for FollowPeople {
     const NAME: &'static str = "approval.follow-people";
     const TYPES: Option<&'static [&'static str]> = Some(&[
+        "department.changed",
         "department.head-named",
         "employee.changed",
         "employee.corrected",
         "employee.ended",
         "employee.rehired",
+        "role.changed",
         "user.changed",
         "user.removed",
     ]);
@@ -44,7 +46,8 @@ impl Subscriber for FollowPeople {
             }
             people.extend(concerned);
         }
-        Ok(follow(work, people).await?)
+        let employment = |event: &Event| event.kind.starts_with("employee.");
+        Ok(follow(work, people, !events.iter().all(employment)).await?)
     }
 }
 
@@ -62,7 +65,7 @@ impl Job for FollowEmployee {
 
     async fn run(&self, cx: &JobContext) -> Result<Outcome, JobError> {
         let mut work = cx.hrms().begin(cx.actor()).await?;
-        follow(&mut work, vec![self.employee_id]).await?;
+        follow(&mut work, vec![self.employee_id], true).await?;
         work.commit(()).await?;
         Outcome::done(())
     }
@@ -89,6 +92,9 @@ async fn later(work: &mut Work, employee_id: EmployeeId, on: Date) -> Result<(),
     Ok(())
 }
 
+/// So many open cases are looked at with a few statements.
+const PAGE: u16 = 500;
+
 fn text<'e>(event: &'e Event, name: &str) -> Option<&'e str> {
     event.data.get(name).and_then(Value::as_str)
 }
@@ -106,10 +112,28 @@ async fn concerned(work: &mut Work, event: &Event) -> Result<Vec<EmployeeId>, Co
     Ok(user.into_iter().flat_map(|user| [user.employee_id, user.former_employee_id]).flatten().collect())
 }
 
-async fn follow(work: &mut Work, mut people: Vec<EmployeeId>) -> Result<(), CommonError> {
+/// Follows changes of these people, and of whatever heads, roles and users stand for.
+async fn follow(work: &mut Work, mut people: Vec<EmployeeId>, all_kinds: bool) -> Result<(), CommonError> {
     people.sort_unstable();
     people.dedup();
+    let today = work.hrms().today();
     let mut cases = work.approvals().concerning(&people).await?;
+    let mut after = None;
+    loop {
+        let open = work.approvals().open(after, PAGE).await?;
+        after = open.last().map(|case| case.id).filter(|_| open.len() == usize::from(PAGE));
+        let owners: Vec<EmployeeId> = open.iter().map(|case| case.employee_id).collect();
+        let above = work.employment().managers_above(&owners, today).await?;
+        // Whoever is between the employee and the one who is asked matters, too.
+        let below = |case: &ApprovalCase| {
+            let above = above.get(&case.employee_id).map(Vec::as_slice).unwrap_or_default();
+            above.iter().any(|manager| people.binary_search(manager).is_ok())
+        };
+        cases.extend(open.into_iter().filter(|case| below(case) || (all_kinds && by_name(case))));
+        if after.is_none() {
+            break;
+        }
+    }
     // In one order, as others lock the same employees.
     cases.sort_unstable_by_key(|case| (case.employee_id, case.id));
     cases.dedup_by_key(|case| case.id);
@@ -123,4 +147,11 @@ async fn follow(work: &mut Work, mut people: Vec<EmployeeId>) -> Result<(), Comm
         }
     }
     Ok(())
+}
+
+/// Whether a case stands at a level that asks somebody else than a manager.
+fn by_name(case: &ApprovalCase) -> bool {
+    let level = usize::try_from(case.level).ok().and_then(|level| case.levels.get(level));
+    let other = |approver: &Approver| !matches!(approver, Approver::Manager { .. });
+    level.is_none_or(|level| level.approvers.iter().any(other)) || case.chain_id.is_none()
 }

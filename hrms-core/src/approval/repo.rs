@@ -73,6 +73,13 @@ pub trait ApprovalRepo: Send {
     /// The open cases in which these employees are asked for a decision, or that are about them: up to 1,000.
     async fn concerning(&mut self, employees: &[EmployeeId]) -> Result<Vec<ApprovalCase>, StoreError>;
 
+    /// Open cases by id, after the one named: up to `limit`.
+    async fn open(
+        &mut self,
+        after: Option<ApprovalCaseId>,
+        limit: u16,
+    ) -> Result<Vec<ApprovalCase>, StoreError>;
+
     /// What happened to a case, oldest first.
     async fn trail(&mut self, case: ApprovalCaseId) -> Result<Vec<TrailEntry>, StoreError>;
     /// Adds to the trail: nothing in it is ever changed.

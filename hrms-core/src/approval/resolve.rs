@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::hrms::Work;
 use crate::id::{EmployeeId, UserId};
 use crate::notification::Recipients;
+use crate::store::Tx;
 
 /// Who could be asked about an employee's case on a day.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl People {
         };
         let mut above = work.employment().managers_above(&[employee], today).await?;
         people.managers = above.remove(&employee).unwrap_or_default();
-        if approvers.contains(&Approver::DepartmentHead) {
+        if approvers.contains(&Approver::DepartmentHead {}) {
             people.heads = heads(work, facts, today).await?;
         }
         people.load_users(work, today, approvers).await?;
@@ -65,7 +66,7 @@ impl People {
         candidates.extend(&people.heads);
         candidates.extend(people.users.values().flatten());
         candidates.extend(people.above_users.values().flatten());
-        people.able = able(work, &candidates, today).await?;
+        people.able = able(&mut **work, &candidates, today).await?;
         Ok(people)
     }
 
@@ -113,7 +114,7 @@ impl People {
                 let from = usize::from(*above).saturating_sub(1);
                 first(self.managers.get(from..).unwrap_or_default())
             }
-            Approver::DepartmentHead => first(&self.heads).or_else(upward),
+            Approver::DepartmentHead {} => first(&self.heads).or_else(upward),
             Approver::Role { role } if self.roles.contains(role.as_str()) => {
                 Some(Assignee::Role { role: role.clone() })
             }
@@ -149,8 +150,8 @@ async fn heads(work: &mut Work, facts: &Facts, today: Date) -> Result<Vec<Employ
 }
 
 /// Those who can decide on a day: they can log in, are employed, and not suspended.
-pub(super) async fn able(
-    work: &mut Work,
+pub(crate) async fn able(
+    tx: &mut dyn Tx,
     employees: &[EmployeeId],
     today: Date,
 ) -> Result<HashSet<EmployeeId>, StoreError> {
@@ -160,10 +161,9 @@ pub(super) async fn able(
     let mut employees = employees.to_vec();
     employees.sort_unstable();
     employees.dedup();
-    let can_log_in =
-        work.notifications().recipients(&Recipients::Employees(employees.clone()), today).await?;
+    let can_log_in = tx.notifications().recipients(&Recipients::Employees(employees.clone()), today).await?;
     let can_log_in: HashSet<EmployeeId> = can_log_in.iter().filter_map(|one| one.employee_id).collect();
-    let timelines = work.employment().timelines_of(&employees).await?;
+    let timelines = tx.employment().timelines_of(&employees).await?;
     let works = |timeline: &Timeline| {
         timeline.at(today).is_some_and(|record| record.facts.status != EmploymentStatus::Suspended)
     };

@@ -154,7 +154,7 @@ async fn check(work: &mut Work, chain: &ApprovalChain) -> Result<(), CommonError
                 role.built_in().is_some()
                     || !work.roles().find_by_codes(&[role.to_string()]).await?.is_empty()
             }
-            Approver::Manager { .. } | Approver::DepartmentHead => true,
+            Approver::Manager { .. } | Approver::DepartmentHead {} => true,
         };
         if !known {
             return Err(CommonError::unknown_reference("/levels"));

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::resolve::able;
 use super::{ApprovalError, ApprovalKind, Assignee, TasksOf};
 use crate::actor::Actor;
 use crate::hrms::Hrms;
@@ -66,6 +67,10 @@ impl ApprovalTaskService<'_> {
                 actor.grants().iter().any(|grant| everywhere(&grant))
             });
             if let Some(own) = actor.employee() {
+                // Who has left or is suspended decides on nothing.
+                if !able(&mut *tx, &[own], self.0.today()).await?.contains(&own) {
+                    return Ok(Page { items: Vec::new(), next: None });
+                }
                 of.employees = tx.approval_delegations().delegators(own, self.0.today()).await?;
                 of.employees.push(own);
                 of.not_about.push(own);

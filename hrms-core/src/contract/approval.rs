@@ -30,7 +30,7 @@ pub fn approval_chain(code: &str, position: i32) -> ApprovalChain {
         name: format!("Chain {code}"),
         position,
         conditions: vec![long],
-        levels: vec![Level::manager(), Level { approvers: vec![Approver::DepartmentHead], ..head }],
+        levels: vec![Level::manager(), Level { approvers: vec![Approver::DepartmentHead {}], ..head }],
         active: true,
         created_at: at(0),
         updated_at: at(0),
@@ -151,6 +151,8 @@ pub async fn approval_cases_are_read_back_as_written(store: &impl Subject) {
     assert_eq!(tx.approvals().of(kind, Uuid::nil()).await.unwrap(), None);
     assert_eq!(tx.approvals().tasks(case.id).await.unwrap(), tasks);
     assert_eq!(tx.approvals().trail(case.id).await.unwrap(), trail);
+    assert_eq!(tx.approvals().open(None, 10).await.unwrap(), std::slice::from_ref(&case));
+    assert!(tx.approvals().open(Some(case.id), 10).await.unwrap().is_empty());
     for employee in [owner, boss] {
         assert_eq!(tx.approvals().concerning(&[employee]).await.unwrap(), std::slice::from_ref(&case));
     }
@@ -210,6 +212,7 @@ pub async fn approval_cases_are_read_back_as_written(store: &impl Subject) {
     tx.approvals().update(&after, case.version).await.unwrap();
     assert_eq!(tx.approvals().of(kind, case.subject_id).await.unwrap(), Some(after.clone()));
     assert!(tx.approvals().concerning(&[owner, boss]).await.unwrap().is_empty(), "it is over");
+    assert!(tx.approvals().open(None, 10).await.unwrap().is_empty());
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(tenant).await.unwrap();
@@ -303,6 +306,7 @@ pub async fn approvals_never_cross_tenants(store: &impl Subject) {
     assert!(tx.approvals().tasks(case.id).await.unwrap().is_empty());
     assert!(tx.approvals().trail(case.id).await.unwrap().is_empty());
     assert!(tx.approvals().concerning(&[owner]).await.unwrap().is_empty());
+    assert!(tx.approvals().open(None, 10).await.unwrap().is_empty());
     let all = TasksOf { organization: true, ..TasksOf::default() };
     assert!(tx.approvals().waiting(&all, &PageRequest::default()).await.unwrap().is_empty());
     assert_eq!(tx.approval_delegations().get(delegation.id).await.unwrap(), None);

@@ -9,8 +9,8 @@ use super::standing::Standing;
 use super::{LeaveError, LeaveService};
 use crate::actor::Actor;
 use crate::approval::{
-    ApprovalCaseView, ApprovalError, ApprovalKind, ApprovalTask, ApprovalTaskStatus, Assignee, Case, Engine,
-    Progress, Right,
+    ApprovalCaseView, ApprovalError, ApprovalKind, ApprovalTask, ApprovalTaskStatus, Ask, Assignee, Case,
+    Engine, Progress, Right, able,
 };
 use crate::audit::Change;
 use crate::employment::coded;
@@ -48,6 +48,12 @@ pub struct DecideLeave {
     /// Anything to say about it, at most 1000 characters.
     #[serde(default)]
     pub note: Option<String>,
+    /// The level of the approval chain that is meant, from 0.
+    #[serde(default)]
+    pub level: Option<i32>,
+    /// Whether it is made in place of those whom an approval chain asks.
+    #[serde(default)]
+    pub in_place: bool,
 }
 
 /// What became of one of several decisions.
@@ -160,11 +166,20 @@ impl LeaveService<'_> {
             )
             .into());
         }
+        let mut ids: Vec<LeaveRequestId> = decisions.iter().map(|one| one.leave_request_id).collect();
+        ids.sort_unstable();
+        if ids.windows(2).any(|pair| pair.first() == pair.last()) {
+            let detail = "each request is decided on once";
+            return Err(CommonError::invalid("/decisions", "duplicate", detail).into());
+        }
         let mut decided = Vec::with_capacity(decisions.len());
         // Each is a change of its own; the answer to all of them is what is remembered under an idempotency key.
         let each = actor.clone().in_request(actor.request());
         for one in decisions {
-            let (id, note) = (one.leave_request_id, DecisionNote { note: one.note });
+            let (id, note) = (
+                one.leave_request_id,
+                DecisionNote { note: one.note, level: one.level, in_place: one.in_place },
+            );
             let status = match one.decision {
                 LeaveDecision::Approve => RequestStatus::Approved,
                 LeaveDecision::Reject => RequestStatus::Rejected,
@@ -203,8 +218,13 @@ impl LeaveService<'_> {
             AccountKey { employee_id: view.request.employee_id, leave_type_id: view.request.leave_type_id };
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
         let (about, approve) = (case(&view.request, &standing), status == RequestStatus::Approved);
-        let note = decision.note.as_deref();
-        let progress = Engine(&mut work).decide(actor, &about, right, approve, note).await?;
+        let ask = Ask {
+            approve,
+            level: decision.level,
+            in_place: decision.in_place,
+            note: decision.note.as_deref(),
+        };
+        let progress = Engine(&mut work).decide(actor, &about, right, ask).await?;
         if progress == Progress::Waits {
             return Ok(work.commit(view).await?);
         }
@@ -289,6 +309,23 @@ impl LeaveService<'_> {
         Err(CommonError::Forbidden { permission: Permission::LeaveDecide }.into())
     }
 
+    /// Whether somebody whose roles let them decide on a request does so under its chain: who is asked, and who decides in
+    /// the whole organisation.
+    pub(super) async fn has_say(
+        &self,
+        work: &mut Work,
+        actor: &Actor,
+        request: &LeaveRequest,
+        resource: &Resource,
+        today: jiff::civil::Date,
+    ) -> Result<bool, LeaveError> {
+        let case = work.approvals().of(ApprovalKind::LeaveRequest, request.id.as_uuid()).await?;
+        let by_chain = case.is_some_and(|case| case.chain_id.is_some());
+        Ok(!by_chain
+            || self.right(actor, resource)?.everywhere
+            || self.is_asked(&mut **work, actor, request, resource, today).await?)
+    }
+
     /// Who decides on a request, and what happened to it.
     ///
     /// # Errors
@@ -333,7 +370,7 @@ impl LeaveService<'_> {
         id: LeaveRequestId,
         to: ForwardLeave,
     ) -> Result<ApprovalCaseView, LeaveError> {
-        DecisionNote { note: to.note.clone() }.check()?;
+        DecisionNote { note: to.note.clone(), ..DecisionNote::default() }.check()?;
         let mut work = self.0.begin(actor).await?;
         let (view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
         if actor.counts_as(view.request.employee_id) {
@@ -390,10 +427,12 @@ impl LeaveService<'_> {
         }
         let case = tx.approvals().of(ApprovalKind::LeaveRequest, request.id.as_uuid()).await?;
         let Some(case) = case else { return Ok(false) };
-        let mut people = Vec::new();
+        let mut delegators = Vec::new();
         if let Some(own) = actor.employee() {
-            people = tx.approval_delegations().delegators(own, today).await?;
-            people.push(own);
+            if !able(tx, &[own], today).await?.contains(&own) {
+                return Ok(false);
+            }
+            delegators = tx.approval_delegations().delegators(own, today).await?;
         }
         let tasks = tx.approvals().tasks(case.id).await?;
         // Without a chain, only those decide who may decide on somebody's.
@@ -401,8 +440,10 @@ impl LeaveService<'_> {
         let named = |task: &ApprovalTask| match &task.assignee {
             Assignee::Employee { employee_id } => {
                 let own = actor.employee() == Some(*employee_id);
-                people.contains(employee_id)
-                    && (!own || case.chain_id.is_some() || task.forwarded || somewhere)
+                let named = case.chain_id.is_some() || task.forwarded || somewhere;
+                // A delegate sees what waits, not what was decided without them.
+                let stands_in = task.status == ApprovalTaskStatus::Open && delegators.contains(employee_id);
+                (own && named) || stands_in || task.decided_by == Some(user)
             }
             Assignee::User { user_id } => *user_id == user,
             Assignee::Role { role } => actor.roles().contains(role),

@@ -247,6 +247,12 @@ fn days_between(first: Date, last: Date) -> i64 {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DecisionNote {
+    /// The level of the approval chain that is meant, from 0. Needed by whoever has decided on an earlier one, so that
+    /// a decision sent twice isn't one on the next level, too.
+    pub level: Option<i32>,
+    /// Whether it is made in place of those whom an approval chain asks, by somebody who decides in the whole
+    /// organisation.
+    pub in_place: bool,
     /// Anything to say about it, at most 1000 characters.
     pub note: Option<String>,
 }

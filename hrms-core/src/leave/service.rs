@@ -153,16 +153,16 @@ impl LeaveService<'_> {
     /// # Errors
     /// When it isn't there or may not be seen.
     pub async fn get(&self, actor: &Actor, id: LeaveRequestId) -> Result<LeaveRequestView, LeaveError> {
-        self.0.visibility(actor, Permission::LeaveRead)?;
+        let visible = self.0.visibility(actor, Permission::LeaveRead);
         let mut tx = self.0.read(actor).await?;
         let view = tx.leave_requests().get(id).await?.ok_or(NOT_FOUND)?;
         let standing =
             Standing::load(self.0, &mut *tx, actor, view.request.employee_id, self.0.clock().now()).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
-        if !self.may_see(actor, &resource)
-            && !self.is_asked(&mut *tx, actor, &view.request, &resource, standing.today).await?
-        {
+        let sees = visible.is_ok() && self.may_see(actor, &resource);
+        if !sees && !self.is_asked(&mut *tx, actor, &view.request, &resource, standing.today).await? {
+            visible?;
             return Err(HIDDEN.into());
         }
         Ok(view)
@@ -247,7 +247,9 @@ impl LeaveService<'_> {
         let (mut view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
         let own = actor.counts_as(view.request.employee_id);
         let policy = self.0.policy();
-        let decides = !own && policy.decide(actor, Permission::LeaveDecide, &resource) == Decision::Allow;
+        let decides = !own
+            && policy.decide(actor, Permission::LeaveDecide, &resource) == Decision::Allow
+            && self.has_say(&mut work, actor, &view.request, &resource, standing.today).await?;
         if !decides {
             self.0.require(actor, Permission::LeaveSubmit, &resource)?;
         }
@@ -311,10 +313,14 @@ impl LeaveService<'_> {
         let standing = Standing::load(self.0, &mut **work, actor, view.request.employee_id, now).await?;
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
-        if !self.may_see(actor, &resource)
-            && !self.is_asked(&mut **work, actor, &view.request, &resource, standing.today).await?
-        {
-            return Err(HIDDEN.into());
+        if !self.may_see(actor, &resource) {
+            // Who is asked is told by today's record, whoever was asked before.
+            if view.request.status == RequestStatus::Pending {
+                Engine(work).case(&case(&view.request, &standing)).await?;
+            }
+            if !self.is_asked(&mut **work, actor, &view.request, &resource, standing.today).await? {
+                return Err(HIDDEN.into());
+            }
         }
         Ok((view, standing, resource))
     }

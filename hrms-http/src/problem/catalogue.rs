@@ -26,9 +26,11 @@ catalogue! {
     "api-key.not-yours": "The API key could do more than the caller holds.";
     "approval-chain.code-taken": "Another approval chain for the same kind of thing has this code.";
     "approval-delegation.over": "The delegation is over already.";
-    "approval-delegation.own": "Nobody is their own delegate.";
+    "approval-delegation.own": "Nobody is their own delegate, makes themselves one, or hands on the decisions of those above them.";
     "approval.already-theirs": "The decision is given to somebody who can make it already.";
+    "approval.another-level": "Another level of the approval chain is asked than the one that was meant.";
     "approval.cannot-decide": "This person can't decide on it: they can't log in, aren't employed today, or it is about them.";
+    "approval.not-asked": "The caller isn't asked, and didn't say that they decide in place of those who are.";
     "approval.not-open": "This waits for no decision any more.";
     "approval.not-yours": "This waits for somebody else's decision.";
     "auth.api-key-invalid": "This is not a valid API key, or not any more.";

@@ -121,7 +121,11 @@ async fn levels_are_asked_one_after_the_other(store: &Fresh) {
     assert_eq!(approve(&meera.client, &long).await, "pending");
     assert!(waiting(&meera.client).await.is_empty());
     assert_eq!(waiting(&uma.client).await, [(long.clone(), "employee".to_owned())]);
-    problem(meera.client.post(&format!("{long}/approve"), &json!({})).await, 403, "approval.not-yours", &[]);
+    // The same once more isn't a decision on the next level.
+    let twice = meera.client.post(&format!("{long}/approve"), &json!({})).await;
+    problem(twice, 409, "approval.another-level", &[]);
+    let next = meera.client.post(&format!("{long}/approve"), &json!({ "level": 1 })).await;
+    problem(next, 403, "approval.not-yours", &[]);
     o.w.deliver().await;
     let told = titles(&uma.client).await;
     assert!(told.len() == 1 && told[0].contains("asks for leave"), "{told:?}");
@@ -290,7 +294,7 @@ async fn a_new_manager_gets_what_waits(store: &Fresh) {
     let new = json!({ "from": "2026-11-23", "manager_id": ravi.employee });
     o.w.owner.post(&path, &new).await.expect(200);
     // Nobody decides who shouldn't, even before anything was moved.
-    problem(meera.client.post(&format!("{now}/approve"), &json!({})).await, 403, "approval.not-yours", &[]);
+    problem(meera.client.post(&format!("{now}/approve"), &json!({})).await, 404, "common.not-found", &[]);
     o.w.deliver().await;
     meera.client.get(&now).await.expect(404);
     assert!(waiting(&meera.client).await.is_empty());
@@ -345,6 +349,55 @@ impl Office {
     }
 }
 
+/// Whoever is between the employee and the one who is asked matters, too, and each approver of a level is one of their own.
+async fn changes_further_up_are_followed(store: &Fresh) {
+    let o = Office::new(store).await;
+    let (asha, meera) = (&o.w.asha, &o.w.meera);
+    o.chain("second", json!({ "levels": [{ "approvers": [{ "type": "manager", "above": 2 }] }] })).await;
+    let request = o.ask(asha, 1, 1).await;
+    assert_eq!(waiting(&o.uma.client).await.len(), 1);
+    o.change(meera, json!({ "manager_id": o.hari.employee })).await;
+    // At once for whoever comes first, and for all when it was followed.
+    o.hari.client.get(&request).await.expect(200);
+    o.w.deliver().await;
+    assert!(waiting(&o.uma.client).await.is_empty());
+    assert_eq!(waiting(&o.hari.client).await, [(request.clone(), "employee".to_owned())]);
+    assert_eq!(approve(&o.hari.client, &request).await, "approved");
+
+    let both = json!([{ "type": "manager" }, { "type": "department_head" }]);
+    o.chain("both", json!({ "position": -1, "levels": [{ "approvers": both, "needed": "all" }] })).await;
+    let head = |person: &Person, from: &str| json!({ "employee_id": person.employee, "from": from });
+    let heads = format!("/api/v1/departments/{}/heads", o.department().await);
+    o.w.owner.post(&heads, &head(meera, "2021-01-01")).await.expect(200);
+    let request = o.ask(asha, 2, 2).await;
+    assert_eq!(waiting(&meera.client).await.len(), 2, "as manager and as head");
+    o.w.owner.post(&heads, &head(&o.uma, "2022-01-01")).await.expect(200);
+    o.w.deliver().await;
+    assert_eq!(approve(&meera.client, &request).await, "pending");
+    assert_eq!(approve(&o.uma.client, &request).await, "approved");
+}
+
+/// Who is asked decides, whatever their roles show them; who is suspended doesn't.
+async fn who_is_asked_decides_whatever_their_roles(store: &Fresh) {
+    let o = Office::new(store).await;
+    let role = json!({ "code": "nora", "name": "Nora", "grants": [{ "permission": "location.read", "scope": "organization" }] });
+    o.w.owner.post("/api/v1/roles", &role).await.expect(201);
+    let place = text(&o.w.owner.get("/api/v1/locations").await.expect(200).json()["items"][0]["id"]);
+    let nora = Person::new(&o.w.nobody, &o.w.owner, "Nora", &place, None, &["nora"]).await;
+    o.chain("nora", json!({ "levels": [{ "approvers": [{ "type": "user", "user_id": nora.user }] }] })).await;
+    let [first, second] = [o.ask(&o.w.asha, 1, 1).await, o.ask(&o.w.asha, 2, 2).await];
+    nora.client.get(&first).await.expect(200);
+    assert_eq!(approve(&nora.client, &first).await, "approved");
+    // Her delegate sees what waits, not what she decided before.
+    o.delegate(&nora, &o.uma, "2026-11-23", "2026-12-23").await;
+    o.uma.client.get(&first).await.expect(404);
+    o.uma.client.get(&second).await.expect(200);
+    o.change(&o.uma, json!({ "status": "suspended" })).await;
+    o.uma.client.get(&second).await.expect(404);
+    assert!(waiting(&o.uma.client).await.is_empty());
+    problem(o.uma.client.post(&format!("{second}/approve"), &json!({})).await, 404, "common.not-found", &[]);
+}
+
 async fn a_task_is_given_to_somebody_else(store: &Fresh) {
     let o = Office::new(store).await;
     let (asha, ravi, meera) = (&o.w.asha, &o.w.ravi, &o.w.meera);
@@ -385,8 +438,7 @@ async fn several_are_decided_at_once(store: &Fresh) {
     let ids = ids.map(|path| path.rsplit('/').next().unwrap().to_owned());
     let one = |id: &str, decision: &str| json!({ "leave_request_id": id, "decision": decision });
     let all = json!({ "decisions": [
-        one(&ids[0], "approve"), one(&ids[1], "reject"), one(&o.w.leave_type, "approve"), one(&ids[0], "reject"),
-        one(&ids[2], "approve"),
+        one(&ids[0], "approve"), one(&ids[1], "reject"), one(&o.w.leave_type, "approve"), one(&ids[2], "approve"),
     ] });
     let path = "/api/v1/leave-requests/decide";
     let headers = [("idempotency-key", "monday")];
@@ -400,7 +452,6 @@ async fn several_are_decided_at_once(store: &Fresh) {
             (&approved, &none),
             (&json!("rejected"), &none),
             (&none, &json!("common.not-found")),
-            (&none, &json!("leave.not-pending")),
             (&approved, &none),
         ]
     );
@@ -415,6 +466,11 @@ async fn several_are_decided_at_once(store: &Fresh) {
         "common.invalid",
         &["/decisions"],
     );
+    let twice = json!({ "decisions": [one(&ids[0], "approve"), one(&ids[0], "reject")] });
+    problem(meera.client.post(path, &twice).await, 422, "common.invalid", &["/decisions"]);
+    let again = json!({ "decisions": [one(&ids[0], "reject")] });
+    let refused = meera.client.post(path, &again).await.expect(200).json();
+    assert_eq!(refused["items"][0]["refusal"]["code"], "leave.not-pending");
     let many = json!({ "decisions": vec![one(&ids[0], "approve"); 101] });
     problem(meera.client.post(path, &many).await, 422, "common.invalid", &["/decisions"]);
 }
@@ -486,7 +542,18 @@ async fn a_chain_goes_before_roles(store: &Fresh) {
         let refused = o.w.meera.client.post(&format!("{request}/{action}"), &body).await;
         problem(refused, 403, "approval.not-yours", &[]);
     }
-    assert_eq!(approve(&o.hari.client, &request).await, "approved");
+    // Nor does she take back for Asha what she may not decide on.
+    problem(
+        o.w.meera.client.post(&format!("{request}/cancel"), &json!({})).await,
+        403,
+        "common.forbidden",
+        &[],
+    );
+    let hari = &o.hari.client;
+    problem(hari.post(&format!("{request}/approve"), &json!({})).await, 403, "approval.not-asked", &[]);
+    let instead =
+        hari.post(&format!("{request}/approve"), &json!({ "in_place": true })).await.expect(200).json();
+    assert_eq!(instead["status"], "approved");
     let case = o.w.asha.client.get(&format!("{request}/approval")).await.expect(200).json();
     let decided = &case["trail"][2];
     assert_eq!((&decided["in_place"], &decided["user_id"]), (&json!(true), &json!(o.hari.user)));
@@ -507,7 +574,7 @@ async fn parallel_decisions_take_one_level(store: &Fresh) {
             taken += 1;
             assert_eq!(answer.json()["status"], "pending");
         } else {
-            problem(answer, 403, "approval.not-yours", &[]);
+            problem(answer, 409, "approval.another-level", &[]);
         }
     }
     assert_eq!(taken, 1);
@@ -521,6 +588,8 @@ hrms_tests::on_every_engine!(
     all_of_a_level_have_to_agree,
     a_new_manager_gets_what_waits,
     p15_no_case_lacks_an_approver,
+    changes_further_up_are_followed,
+    who_is_asked_decides_whatever_their_roles,
     a_task_is_given_to_somebody_else,
     several_are_decided_at_once,
     chains_are_data,

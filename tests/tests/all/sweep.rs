@@ -71,8 +71,7 @@ pub(super) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         }
         "/api/v1/approval-delegations" => {
             json!({
-                "delegator_id": employee, "delegate_id": tenant.referenced("delegate_id"),
-                "from": "2026-11-01", "to": "2027-11-01",
+                "delegate_id": tenant.referenced("delegate_id"), "from": "2026-11-01", "to": "2027-11-01",
             })
         }
         "/api/v1/leave-requests/decide" => {

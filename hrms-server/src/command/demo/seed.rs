@@ -231,7 +231,7 @@ async fn requests(
             note: Some("Entered for the example".into()),
         };
         let request = hrms.leave().submit(actor, ask).await.map_err(failed)?.request;
-        let note = DecisionNote { note: None };
+        let note = DecisionNote::default();
         match index % 3 {
             1 => drop(hrms.leave().approve(&manager, request.id, note).await.map_err(failed)?),
             2 => drop(hrms.leave().reject(&manager, request.id, note).await.map_err(failed)?),

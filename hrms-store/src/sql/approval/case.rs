@@ -347,6 +347,20 @@ impl ApprovalRepo for SqlTx {
         Ok(found)
     }
 
+    async fn open(
+        &mut self,
+        after: Option<ApprovalCaseId>,
+        limit: u16,
+    ) -> Result<Vec<ApprovalCase>, StoreError> {
+        let mut query = Query::new(SELECT_CASE);
+        query.bind(self.tenant).push(" AND status = 'open'");
+        if let Some(after) = after {
+            query.push(" AND id > ").bind(after);
+        }
+        query.push(" ORDER BY id LIMIT ").bind(i64::from(limit));
+        query.all::<CaseRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
+    }
+
     async fn trail(&mut self, case: ApprovalCaseId) -> Result<Vec<TrailEntry>, StoreError> {
         let rows: Vec<TrailRow> = self
             .conn

@@ -154,7 +154,6 @@ impl World {
             }
             "approval-delegations" => {
                 json!({
-                    "delegator_id": self.acme.referenced("employee_id"),
                     "delegate_id": self.acme.referenced("delegate_id"), "from": "2026-11-01", "to": "2027-11-01",
                 })
             }

@@ -295,6 +295,16 @@ impl Tenant {
         let tag = text(&json!(client.get(&path).await.expect(200).header("etag").unwrap()));
         let patch = json!({ "description": "Integrations don't export." });
         client.call(Method::PATCH, &path, &[("if-match", &tag)], Some(&patch)).await.expect(200);
+        // Somebody who can decide in another's place.
+        let deputy = json!({ "given_name": "Deputy", "hired_on": "2020-01-01" });
+        let employee = ids["employees"].clone();
+        let deputy = create(&mut ids, &client, "employees", &deputy).await;
+        let new = json!({
+            "email": format!("deputy@{slug}.example"), "name": "Deputy", "roles": ["employee"],
+            "employee_id": deputy, "password": PASSWORD,
+        });
+        create(&mut ids, &client, "users", &new).await;
+        ids.extend([("employees", employee), ("deputies", deputy)]);
         let roles = ["owner", "manager", "employee"];
         let email = format!("all@{slug}.example");
         let new = json!({
@@ -386,7 +396,7 @@ impl Tenant {
             });
             create(ids, client, "approval-chains", &new).await;
             let new = json!({
-                "delegator_id": employee, "delegate_id": ids["own-employee"], "from": "2026-11-01", "to": "2027-11-01",
+                "delegate_id": ids["deputies"], "from": "2026-11-01", "to": "2027-11-01",
             });
             create(ids, client, "approval-delegations", &new).await;
         }
@@ -489,7 +499,7 @@ impl Tenant {
             "work_pattern_id" => "work-patterns",
             "leave_request_id" => "leave-requests",
             "delegator_id" => "employees",
-            "delegate_id" => "own-employee",
+            "delegate_id" => "deputies",
             "approval_chain_id" => "approval-chains",
             "schedule_id" => "schedules",
             "user_id" => "users",
