@@ -388,7 +388,7 @@ fn check_support(endpoint: &Endpoint, caller: &Caller) -> Result<(), Problem> {
     let open = match endpoint.access {
         // Nobody proves through a grant who they are.
         _ if endpoint.confirmed => false,
-        Access::Requires(permission) => !permission.is_barred_to_support(),
+        Access::Requires(permission) | Access::Asked(permission) => !permission.is_barred_to_support(),
         _ => {
             OPEN_TO_SUPPORT.iter().any(|(method, path)| *method == endpoint.method && *path == endpoint.path)
         }
@@ -436,6 +436,12 @@ fn check_access(hrms: &Hrms, access: Access, caller: &Caller) -> Result<(), Prob
         | (Access::Platform, Caller::Operator(_)) => Ok(()),
         (Access::Requires(permission), Caller::User(actor)) => {
             hrms.visibility(actor, permission)?;
+            Ok(())
+        }
+        (Access::Asked(permission), Caller::User(actor)) => {
+            if is_program(actor) || actor.support().is_some() {
+                hrms.visibility(actor, permission)?;
+            }
             Ok(())
         }
         (_, Caller::Anonymous) => Err(credential_missing()),

@@ -13,7 +13,7 @@
 //! async fn create(cx: Cx, Json(new): Json<NewLocation>) -> Result<Created<Location>, LocationError> { … }
 //! ```
 //!
-//! Access is one of `public`, `known` (any user or operator: [`AnyCx`]), `signed_in` (any user of an organisation), `insider` (also its programs, with an API key), `requires <Permission>`
+//! Access is one of `public`, `known` (any user or operator: [`AnyCx`]), `signed_in` (any user of an organisation), `insider` (also its programs, with an API key), `requires <Permission>`, `asked <Permission>` (any user, as they may be asked to decide)
 //! (a user with any grant for it; core decides about the single thing), `platform` (an operator
 //! of the service) and `incomplete <Step>` (like `known`, and sessions that lack something, for which this is
 //! one of the few things open to them: [`Step`]). It decides the type of the handler's first argument: [`PublicCx`], [`AnyCx`],
@@ -50,6 +50,9 @@ pub(crate) enum Access {
     Insider,
     /// A user of an organisation with any grant for a permission.
     Requires(Permission),
+    /// Any user of an organisation, who may be asked to decide on one thing without a grant; programs and operators
+    /// of the service with any grant for a permission.
+    Asked(Permission),
     /// Any user of an organisation, and any operator of the service.
     Known,
     /// An operator of the service.
@@ -122,7 +125,10 @@ impl Endpoint {
     /// Whether `Idempotency-Key` means something here: every POST in a tenant.
     pub(crate) fn takes_idempotency_key(&self) -> bool {
         self.method == Method::POST
-            && matches!(self.access, Access::SignedIn | Access::Insider | Access::Requires(_))
+            && matches!(
+                self.access,
+                Access::SignedIn | Access::Insider | Access::Requires(_) | Access::Asked(_)
+            )
     }
 }
 
@@ -255,6 +261,10 @@ macro_rules! endpoints {
     (@access requires $permission:ident) => {
         $crate::endpoint::Access::Requires(hrms_core::Permission::$permission)
     };
+    (@access asked $permission:ident) => {
+        $crate::endpoint::Access::Asked(hrms_core::Permission::$permission)
+    };
+    (@context asked) => { $crate::request::Cx };
     (@context public) => { $crate::request::PublicCx };
     (@context signed_in) => { $crate::request::Cx };
     (@context insider) => { $crate::request::Cx };

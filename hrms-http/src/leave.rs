@@ -35,7 +35,7 @@ endpoints! {
     POST "/api/v1/leave-requests/preview" => preview, requires LeaveSubmit;
 
     /// Read a request and the count of its days.
-    GET "/api/v1/leave-requests/{id}" => get, insider;
+    GET "/api/v1/leave-requests/{id}" => get, asked LeaveRead;
 
     /// Read how often a request was counted anew, and why.
     ///
@@ -48,24 +48,24 @@ endpoints! {
     /// For those whom the approval chain asks, or without one for the manager at the day of the decision; for their
     /// delegates, and for those who decide in the whole organisation; never for the employee. While others have to
     /// decide still, the request stays pending.
-    POST "/api/v1/leave-requests/{id}/approve" => approve, insider;
+    POST "/api/v1/leave-requests/{id}/approve" => approve, asked LeaveRead;
 
     /// Reject a pending request, whoever agreed to it before.
-    POST "/api/v1/leave-requests/{id}/reject" => reject, insider;
+    POST "/api/v1/leave-requests/{id}/reject" => reject, asked LeaveRead;
 
     /// Decide on up to 100 requests.
     ///
     /// Each by itself: the answer says for each what became of it.
-    POST "/api/v1/leave-requests/decide" => decide_many, insider;
+    POST "/api/v1/leave-requests/decide" => decide_many, asked LeaveRead;
 
     /// Read who decides on a request, and all that happened to it.
-    GET "/api/v1/leave-requests/{id}/approval" => approval, insider;
+    GET "/api/v1/leave-requests/{id}/approval" => approval, asked LeaveRead;
 
     /// Give one's decision on a request to another employee.
-    POST "/api/v1/leave-requests/{id}/forward" => forward, insider;
+    POST "/api/v1/leave-requests/{id}/forward" => forward, asked LeaveRead;
 
     /// Say something about a request, to all who see it.
-    POST "/api/v1/leave-requests/{id}/comments" => comment, insider;
+    POST "/api/v1/leave-requests/{id}/comments" => comment, asked LeaveRead;
 
     /// Take a request back.
     ///

@@ -231,7 +231,7 @@ fn operation(
         _ => operation.security(SecurityRequirement::new::<_, [&str; 0], _>(BEARER, [])),
     };
     let mut extensions = ExtensionsBuilder::new();
-    if let Access::Requires(permission) = endpoint.access {
+    if let Access::Requires(permission) | Access::Asked(permission) = endpoint.access {
         extensions = extensions.add("x-permission", permission.code());
     }
     if described.websocket {

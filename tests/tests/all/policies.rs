@@ -275,7 +275,7 @@ async fn a_permit_reaches_no_further_than_the_hard_rules(store: &SqlStore) {
     let theirs = world.ask_for_leave(&colleague, "2026-12-01", "2026-12-01").await;
     let eve = world.on(&world.here, "employee", &me, "-");
     let approve = |id: &str| format!("/api/v1/leave-requests/{id}/approve");
-    refused(eve.post(&approve(&theirs), &json!({})).await, 403, "common.forbidden");
+    refused(eve.post(&approve(&theirs), &json!({})).await, 404, "common.not-found");
     world.write("Everybody does everything", "permit (principal, action, resource);").await;
     eve.post(&approve(&theirs), &json!({})).await.expect(200);
     refused(eve.post(&approve(&mine), &json!({})).await, 403, "leave.self-approval");
