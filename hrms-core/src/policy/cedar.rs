@@ -94,17 +94,41 @@ impl Answer {
     }
 }
 
-impl Slice {
-    fn add(&mut self, policy: Policy) -> Result<(), Box<PolicySetError>> {
-        if policy.effect() == Effect::Forbid {
-            if evasion::tells_people_apart(&policy) {
-                self.against_people.add(policy.clone())?;
-            }
-            if evasion::tells_programs_apart(&policy) {
-                self.against_users.add(policy.clone())?;
-            }
+/// What is known of a policy before it is asked anything.
+struct Traits {
+    mentions: Mentions,
+    permits: bool,
+    /// Whether it forbids, and one thing more than another.
+    tells_apart: bool,
+    against_people: bool,
+    against_users: bool,
+}
+
+impl Traits {
+    fn of(policy: &Policy) -> Self {
+        let forbids = policy.effect() == Effect::Forbid;
+        Self {
+            mentions: Mentions::of(policy),
+            permits: !forbids,
+            tells_apart: forbids && looks_at_resource(policy),
+            against_people: forbids && evasion::tells_people_apart(policy),
+            against_users: forbids && evasion::tells_programs_apart(policy),
         }
-        Ok(self.policies.add(policy)?)
+    }
+}
+
+impl Slice {
+    fn add(&mut self, policy: &Policy, traits: &Traits) -> Result<(), Box<PolicySetError>> {
+        self.mentions.add(&traits.mentions);
+        self.permits |= traits.permits;
+        self.tells_apart |= traits.tells_apart;
+        if traits.against_people {
+            self.against_people.add(policy.clone())?;
+        }
+        if traits.against_users {
+            self.against_users.add(policy.clone())?;
+        }
+        Ok(self.policies.add(policy.clone())?)
     }
 
     fn merged(&self) -> &PolicySet {
@@ -132,16 +156,13 @@ impl CedarRules {
                     continue;
                 }
             };
-            let mentions = Mentions::of(&policy);
+            let traits = Traits::of(&policy);
             for (permission, slice) in Permission::ALL.iter().zip(&mut slices) {
                 if !concerns(&policy, *permission) {
                     continue;
                 }
                 let slice: &mut Slice = slice.get_or_insert_default();
-                slice.mentions.add(&mentions);
-                slice.permits |= policy.effect() == Effect::Permit;
-                slice.tells_apart |= policy.effect() == Effect::Forbid && looks_at_resource(&policy);
-                if let Err(error) = slice.add(policy.clone()) {
+                if let Err(error) = slice.add(&policy, &traits) {
                     faults.push((source.id, Fault::whole("malformed", error.to_string())));
                 }
             }

@@ -24,9 +24,10 @@ use http::request::Parts;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::sweep::bodies::body_of;
 use super::sweep::operation::Operation;
 use super::sweep::world::{Tenant, World};
-use super::sweep::{CSV, JSON, body_of};
+use super::sweep::{CSV, JSON};
 
 /// Whose things are tried, in the order of the letters of a cell.
 const RELATIONS: [&str; 6] = ["own", "report", "indirect", "department", "other", "elsewhere"];

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::identity::endurance::{Socket, close_code, socket};
-use super::sweep::body_of;
+use super::sweep::bodies::body_of;
 use super::sweep::world::{PASSWORD, World, log_in};
 use super::sweep::{CSV, JSON};
 

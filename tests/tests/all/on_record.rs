@@ -10,7 +10,7 @@ use hrms_tests::{Client, Fresh, Reply};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::sweep::body_of;
+use super::sweep::bodies::body_of;
 use super::sweep::operation::Operation;
 use super::sweep::world::{PASSWORD, World, log_in};
 use made::{Names, text};
