@@ -11,6 +11,7 @@
 
 mod case;
 mod chain;
+mod decide;
 mod delegation;
 mod engine;
 mod error;
@@ -18,6 +19,8 @@ mod follow;
 mod repo;
 mod resolve;
 mod service;
+mod standpoint;
+mod subject;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -30,11 +33,13 @@ pub use chain::{
     ApprovalChain, ApprovalChainFilter, ApprovalChainPatch, ApprovalChainSort, ApprovalKind, Approver,
     Attribute, Condition, Level, NeededApprovals, NewApprovalChain,
 };
+pub(crate) use decide::{Ask, Progress};
 pub use delegation::{ApprovalDelegation, ApprovalDelegationService, NewApprovalDelegation};
-pub(crate) use engine::{Ask, Case, Engine, Progress, Right};
+pub(crate) use engine::Engine;
 pub use error::ApprovalError;
 pub use follow::{FollowEmployee, FollowPeople};
 pub use repo::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo, TasksOf};
-pub(crate) use resolve::able;
 pub use service::ApprovalChainService;
+pub(crate) use standpoint::{Right, approval_of, has_say, is_asked, require_say};
+pub(crate) use subject::Subject;
 pub use tasks::{ApprovalTaskService, WaitingTask};

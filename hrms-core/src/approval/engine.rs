@@ -1,13 +1,10 @@
-//! From level to level: opening tasks, taking decisions, following changes of people.
+//! From level to level: opening tasks, following changes of people, ending what was taken back.
 
-use jiff::civil::Date;
-use uuid::Uuid;
-
-use super::chain::{Known, all_hold};
+use super::chain::all_hold;
 use super::resolve::{People, able, may_decide};
 use super::{
-    ApprovalCase, ApprovalCaseStatus, ApprovalError, ApprovalKind, ApprovalTask as Task, ApprovalTaskStatus,
-    Assignee, Level, NeededApprovals, TrailAct, TrailEntry,
+    ApprovalCase, ApprovalCaseStatus, ApprovalError, ApprovalTask as Task, ApprovalTaskStatus, Assignee,
+    Level, Subject, TrailAct, TrailEntry,
 };
 use crate::actor::Actor;
 use crate::audit::Change;
@@ -15,83 +12,14 @@ use crate::error::StoreError;
 use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
 use crate::id::{ApprovalCaseId, ApprovalTaskId, EmployeeId, TrailEntryId, UserId};
-use crate::policy::Resource;
 use crate::store::Version;
-
-/// What is decided on, as its module knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Case {
-    pub(crate) kind: ApprovalKind,
-    pub(crate) subject_id: Uuid,
-    pub(crate) employee_id: EmployeeId,
-    /// The employee by the record in force, and what conditions look at besides.
-    pub(crate) resource: Resource,
-    pub(crate) numbers: Vec<(&'static str, i64)>,
-    pub(crate) texts: Vec<(&'static str, String)>,
-    /// Today at the employee's workplace.
-    pub(crate) today: Date,
-}
-
-impl Case {
-    fn known(&self, name: &str) -> Option<Known> {
-        let number = self.numbers.iter().find(|(known, _)| *known == name);
-        if let Some((_, number)) = number {
-            return Some(Known::Number(*number));
-        }
-        if let Some((_, text)) = self.texts.iter().find(|(known, _)| *known == name) {
-            return Some(Known::Text(text.clone()));
-        }
-        let facts = &self.resource.facts;
-        let text = match name {
-            "location_id" => facts.location_id?.to_string(),
-            "department_id" => facts.department_id?.to_string(),
-            "designation_id" => facts.designation_id?.to_string(),
-            "employment_type" => facts.employment_type.code().to_owned(),
-            _ => return None,
-        };
-        Some(Known::Text(text))
-    }
-}
-
-/// What somebody may decide by their roles and the organisation's policies, whatever chains say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Right {
-    /// On somebody's.
-    pub(crate) somewhere: bool,
-    /// On this thing.
-    pub(crate) here: bool,
-    /// On everybody's.
-    pub(crate) everywhere: bool,
-}
-
-/// A decision.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask<'a> {
-    pub(crate) approve: bool,
-    /// The level that is meant, from 0.
-    pub(crate) level: Option<i32>,
-    /// Whether it is meant to be made in place of those who are asked.
-    pub(crate) in_place: bool,
-    pub(crate) note: Option<&'a str>,
-}
-
-/// What became of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Others have to decide still.
-    Waits,
-    /// Everybody has agreed.
-    Approved,
-    /// Somebody rejected.
-    Rejected,
-}
 
 /// The engine in a unit of work. What is decided on must be locked.
 pub(crate) struct Engine<'a>(pub(crate) &'a mut Work);
 
 impl Engine<'_> {
     /// Begins a case: picks its chain and asks the first level.
-    pub(crate) async fn start(&mut self, about: &Case) -> Result<ApprovalCase, ApprovalError> {
+    pub(crate) async fn start(&mut self, about: &Subject) -> Result<ApprovalCase, ApprovalError> {
         let chains = self.0.approval_chains().active(about.kind).await?;
         let known = |name: &str| about.known(name);
         let chain = chains.into_iter().find(|chain| all_hold(&chain.conditions, &known));
@@ -121,17 +49,12 @@ impl Engine<'_> {
         case.level = first.unwrap_or_else(|| at_level(case.levels.len().saturating_sub(1)));
         self.0.approvals().insert(&case).await?;
         self.0.approvals().append(&trail).await?;
-        for task in self.ask(&case, about).await? {
-            // Without a chain, that it was asked for tells the manager.
-            if case.chain_id.is_some() {
-                self.tell("approval.asked", about, &task, Change::created(&task));
-            }
-        }
+        self.ask(&case, about).await?;
         Ok(case)
     }
 
     /// The case of a thing, begun if it wasn't, with its tasks by today's record.
-    pub(crate) async fn case(&mut self, about: &Case) -> Result<(ApprovalCase, Vec<Task>), ApprovalError> {
+    pub(crate) async fn case(&mut self, about: &Subject) -> Result<(ApprovalCase, Vec<Task>), ApprovalError> {
         let case = match self.0.approvals().of(about.kind, about.subject_id).await? {
             Some(case) => case,
             None => self.start(about).await?,
@@ -143,96 +66,8 @@ impl Engine<'_> {
         Ok((case, tasks))
     }
 
-    /// Takes a decision of the actor's.
-    ///
-    /// # Errors
-    /// [`ApprovalError::NotOpen`]; [`ApprovalError::NotYours`].
-    pub(crate) async fn decide(
-        &mut self,
-        actor: &Actor,
-        about: &Case,
-        right: Right,
-        Ask { approve, level, in_place: instead, note }: Ask<'_>,
-    ) -> Result<Progress, ApprovalError> {
-        let (mut case, tasks) = self.case(about).await?;
-        if case.status != ApprovalCaseStatus::Open {
-            return Err(ApprovalError::NotOpen);
-        }
-        let before = tasks.iter().any(|task| {
-            task.level < case.level && task.decided_by.is_some() && task.decided_by == actor.user_id()
-        });
-        if level.is_some_and(|level| level != case.level) || (before && level.is_none()) {
-            return Err(ApprovalError::AnotherLevel { level: case.level });
-        }
-        let open: Vec<Task> =
-            tasks.into_iter().filter(|task| task.status == ApprovalTaskStatus::Open).collect();
-        let held = self.held(actor, &case, about, &open, right).await?;
-        let in_place = held.is_empty();
-        // Without a chain it is the manager's, and that of everybody who may decide on it.
-        let by_role = right.here && case.chain_id.is_none();
-        if in_place && !by_role && !(right.everywhere && instead) {
-            return Err(if right.everywhere { ApprovalError::NotAsked } else { ApprovalError::NotYours });
-        }
-        let status = if approve { ApprovalTaskStatus::Approved } else { ApprovalTaskStatus::Rejected };
-        let act = if approve { TrailAct::Approved } else { TrailAct::Rejected };
-        let mine: Vec<(Task, Option<EmployeeId>)> =
-            if in_place { open.iter().cloned().map(|task| (task, None)).collect() } else { held };
-        let (mut trail, mut ended) = (Vec::new(), Vec::new());
-        for (task, on_behalf_of) in &mine {
-            ended.push(self.end(task, status, actor.user_id(), *on_behalf_of).await?);
-            trail.push(TrailEntry {
-                user_id: actor.user_id(),
-                on_behalf_of: *on_behalf_of,
-                in_place,
-                assignee: Some(task.assignee.clone()),
-                note: note.map(str::to_owned),
-                ..self.entry(&case, act)
-            });
-        }
-        let left: Vec<&Task> =
-            open.iter().filter(|task| !mine.iter().any(|(decided, _)| decided.id == task.id)).collect();
-        let level = usize::try_from(case.level).unwrap_or_default();
-        let all = case.levels.get(level).is_some_and(|level| level.needed == NeededApprovals::All);
-        if approve && all && !left.is_empty() {
-            self.0.approvals().append(&trail).await?;
-            self.tell_decided(about, &mine, &ended);
-            return Ok(Progress::Waits);
-        }
-        for task in left {
-            self.end(task, ApprovalTaskStatus::Closed, None, None).await?;
-        }
-        let next = if approve { self.next_level(&case, about, level + 1, &mut trail) } else { None };
-        self.0.approvals().append(&trail).await?;
-        let expected = case.version;
-        case.version = expected.next();
-        case.updated_at = self.0.now();
-        let progress = match (next, approve) {
-            (Some(next), _) => {
-                case.level = next;
-                Progress::Waits
-            }
-            (None, true) => {
-                case.status = ApprovalCaseStatus::Approved;
-                Progress::Approved
-            }
-            (None, false) => {
-                case.status = ApprovalCaseStatus::Rejected;
-                Progress::Rejected
-            }
-        };
-        self.0.approvals().update(&case, expected).await?;
-        if next.is_some() {
-            // The last decision is told by what it is about.
-            self.tell_decided(about, &mine, &ended);
-            for task in self.ask(&case, about).await? {
-                self.tell("approval.asked", about, &task, Change::created(&task));
-            }
-        }
-        Ok(progress)
-    }
-
     /// Ends a case whose thing was taken back.
-    pub(crate) async fn withdraw(&mut self, actor: &Actor, about: &Case) -> Result<(), ApprovalError> {
+    pub(crate) async fn withdraw(&mut self, actor: &Actor, about: &Subject) -> Result<(), ApprovalError> {
         let Some(mut case) = self.0.approvals().of(about.kind, about.subject_id).await? else {
             return Ok(());
         };
@@ -250,58 +85,11 @@ impl Engine<'_> {
         Ok(self.0.approvals().append(&[entry]).await?)
     }
 
-    /// Gives the actor's task to another employee.
-    ///
-    /// # Errors
-    /// [`ApprovalError::NotOpen`]; [`ApprovalError::NotYours`]; [`ApprovalError::CannotDecide`];
-    /// [`ApprovalError::AlreadyTheirs`].
-    pub(crate) async fn forward(
-        &mut self,
-        actor: &Actor,
-        about: &Case,
-        right: Right,
-        to: EmployeeId,
-        note: Option<&str>,
-    ) -> Result<(), ApprovalError> {
-        let (case, tasks) = self.case(about).await?;
-        if case.status != ApprovalCaseStatus::Open {
-            return Err(ApprovalError::NotOpen);
-        }
-        let open: Vec<Task> =
-            tasks.into_iter().filter(|task| task.status == ApprovalTaskStatus::Open).collect();
-        let held = self.held(actor, &case, about, &open, right).await?;
-        let first = held.into_iter().next();
-        let in_place = first.is_none();
-        let override_first = || open.first().filter(|_| right.everywhere).map(|task| (task.clone(), None));
-        let (task, on_behalf_of) = first.or_else(override_first).ok_or(ApprovalError::NotYours)?;
-        // To oneself it would only stay when people change.
-        let assignee = Assignee::Employee { employee_id: to };
-        if actor.employee() == Some(to) || open.iter().any(|task| task.assignee == assignee) {
-            return Err(ApprovalError::AlreadyTheirs);
-        }
-        if to == about.employee_id || !able(&mut **self.0, &[to], about.today).await?.contains(&to) {
-            return Err(ApprovalError::CannotDecide);
-        }
-        self.end(&task, ApprovalTaskStatus::Forwarded, actor.user_id(), on_behalf_of).await?;
-        let new = Task { forwarded: true, ..self.task(&case, task.approver, assignee.clone()) };
-        self.0.approvals().insert_tasks(std::slice::from_ref(&new)).await?;
-        self.tell("approval.asked", about, &new, Change::created(&new));
-        let entry = TrailEntry {
-            user_id: actor.user_id(),
-            on_behalf_of,
-            in_place,
-            assignee: Some(assignee),
-            note: note.map(str::to_owned),
-            ..self.entry(&case, TrailAct::Forwarded)
-        };
-        Ok(self.0.approvals().append(&[entry]).await?)
-    }
-
     /// Adds what somebody said to the trail.
     pub(crate) async fn comment(
         &mut self,
         actor: &Actor,
-        about: &Case,
+        about: &Subject,
         text: &str,
     ) -> Result<(), ApprovalError> {
         let (case, _) = self.case(about).await?;
@@ -326,65 +114,29 @@ impl Engine<'_> {
         Ok(self.0.approvals().append(&[entry]).await?)
     }
 
-    /// The open tasks that the actor decides on as whom: their own, or else those of people whose delegate they are.
-    async fn held(
-        &mut self,
-        actor: &Actor,
-        case: &ApprovalCase,
-        about: &Case,
-        open: &[Task],
-        right: Right,
-    ) -> Result<Vec<(Task, Option<EmployeeId>)>, StoreError> {
-        // Programs and operators of the service are no approvers; they may have rights.
-        let (Some(user), None) = (actor.user_id(), actor.support()) else { return Ok(Vec::new()) };
-        if let Some(own) = actor.employee()
-            && !able(&mut **self.0, &[own], about.today).await?.contains(&own)
-        {
-            return Ok(Vec::new());
-        }
-        // A chain says who decides; without one, only those do who may decide on somebody's.
-        let named = case.chain_id.is_some() || right.somewhere;
-        let own = |task: &&Task| match &task.assignee {
-            Assignee::Employee { employee_id } => {
-                actor.employee() == Some(*employee_id) && (named || task.forwarded)
-            }
-            Assignee::User { user_id } => *user_id == user,
-            Assignee::Role { role } => actor.roles().contains(role),
-            Assignee::Organization => right.everywhere,
-        };
-        let held: Vec<_> = open.iter().filter(own).map(|task| (task.clone(), None)).collect();
-        let Some(employee) = actor.employee().filter(|_| held.is_empty()) else { return Ok(held) };
-        let delegators = self.0.approval_delegations().delegators(employee, about.today).await?;
-        let of_others = open.iter().filter_map(|task| match task.assignee {
-            Assignee::Employee { employee_id } if delegators.contains(&employee_id) => {
-                Some((task.clone(), Some(employee_id)))
-            }
-            _ => None,
-        });
-        Ok(of_others.collect())
-    }
-
-    /// Opens the tasks of the level that a case stands at.
-    async fn ask(&mut self, case: &ApprovalCase, about: &Case) -> Result<Vec<Task>, ApprovalError> {
+    /// Asks the approvers of the level that a case stands at, and tells them.
+    pub(super) async fn ask(&mut self, case: &ApprovalCase, about: &Subject) -> Result<(), ApprovalError> {
         let mut tasks: Vec<Task> = Vec::new();
         // One for each approver, also where two are one person: who they are can change.
         for (approver, assignee) in self.assignees(case, about).await? {
             tasks.push(self.task(case, approver, assignee));
         }
         self.0.approvals().insert_tasks(&tasks).await?;
-        let entries: Vec<TrailEntry> = tasks
-            .iter()
-            .map(|task| TrailEntry {
-                assignee: Some(task.assignee.clone()),
-                ..self.entry(case, TrailAct::Asked)
-            })
-            .collect();
+        let asked = |task: &Task| TrailEntry {
+            assignee: Some(task.assignee.clone()),
+            ..self.entry(case, TrailAct::Asked)
+        };
+        let entries: Vec<TrailEntry> = tasks.iter().map(asked).collect();
         self.0.approvals().append(&entries).await?;
-        Ok(tasks)
+        // Without a chain, that it was asked for tells the manager.
+        for task in tasks.iter().filter(|_| case.chain_id.is_some()) {
+            self.tell("approval.asked", about, task, Change::created(task));
+        }
+        Ok(())
     }
 
     /// Tells of a task.
-    fn tell(&mut self, kind: &'static str, about: &Case, task: &Task, change: Change) {
+    pub(super) fn tell(&mut self, kind: &'static str, about: &Subject, task: &Task, change: Change) {
         self.0.emit(NewEvent {
             kind,
             subject: subject("approval-tasks", task.id.as_uuid()),
@@ -401,14 +153,8 @@ impl Engine<'_> {
         });
     }
 
-    fn tell_decided(&mut self, about: &Case, before: &[(Task, Option<EmployeeId>)], after: &[Task]) {
-        for ((before, _), after) in before.iter().zip(after) {
-            self.tell("approval.decided", about, after, Change::changed(before, after));
-        }
-    }
-
     /// Moves open tasks to whom they belong by today's record.
-    pub(crate) async fn follow(&mut self, case: &ApprovalCase, about: &Case) -> Result<(), ApprovalError> {
+    pub(crate) async fn follow(&mut self, case: &ApprovalCase, about: &Subject) -> Result<(), ApprovalError> {
         let tasks = self.0.approvals().tasks(case.id).await?;
         let assignees = self.assignees(case, about).await?;
         let forwarded: Vec<EmployeeId> = tasks
@@ -443,7 +189,7 @@ impl Engine<'_> {
     async fn assignees(
         &mut self,
         case: &ApprovalCase,
-        about: &Case,
+        about: &Subject,
     ) -> Result<Vec<(i32, Assignee)>, StoreError> {
         let level = usize::try_from(case.level).ok().and_then(|level| case.levels.get(level));
         let approvers = level.map(|level| level.approvers.clone()).unwrap_or_default();
@@ -463,10 +209,10 @@ impl Engine<'_> {
     }
 
     /// The next level from `from` on whose conditions hold; those passed over go to the trail.
-    fn next_level(
+    pub(super) fn next_level(
         &self,
         case: &ApprovalCase,
-        about: &Case,
+        about: &Subject,
         from: usize,
         trail: &mut Vec<TrailEntry>,
     ) -> Option<i32> {
@@ -480,7 +226,7 @@ impl Engine<'_> {
         None
     }
 
-    async fn end(
+    pub(super) async fn end(
         &mut self,
         task: &Task,
         status: ApprovalTaskStatus,
@@ -493,7 +239,7 @@ impl Engine<'_> {
         Ok(ended)
     }
 
-    fn task(&self, case: &ApprovalCase, approver: i32, assignee: Assignee) -> Task {
+    pub(super) fn task(&self, case: &ApprovalCase, approver: i32, assignee: Assignee) -> Task {
         Task {
             id: ApprovalTaskId::from_uuid(self.0.hrms().ids().next()),
             case_id: case.id,
@@ -509,7 +255,7 @@ impl Engine<'_> {
         }
     }
 
-    fn entry(&self, case: &ApprovalCase, act: TrailAct) -> TrailEntry {
+    pub(super) fn entry(&self, case: &ApprovalCase, act: TrailAct) -> TrailEntry {
         TrailEntry {
             id: TrailEntryId::from_uuid(self.0.hrms().ids().next()),
             case_id: case.id,

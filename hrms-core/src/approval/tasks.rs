@@ -60,7 +60,7 @@ impl ApprovalTaskService<'_> {
         if actor.user_id().is_some() && actor.support().is_none() {
             of.user = actor.user_id();
             of.roles = actor.roles().to_vec();
-            of.organization = [ApprovalKind::LeaveRequest].iter().any(|kind| {
+            of.organization = ApprovalKind::ALL.iter().any(|kind| {
                 let everywhere = |grant: &&crate::policy::Grant| {
                     grant.permission == kind.permission() && grant.scope == Scope::Organization
                 };

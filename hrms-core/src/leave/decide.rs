@@ -9,22 +9,18 @@ use super::standing::Standing;
 use super::{LeaveError, LeaveService};
 use crate::actor::Actor;
 use crate::approval::{
-    ApprovalCaseView, ApprovalError, ApprovalKind, ApprovalTask, ApprovalTaskStatus, Ask, Assignee, Case,
-    Engine, Progress, Right, able,
+    ApprovalCaseView, ApprovalError, ApprovalKind, Ask, Engine, Progress, Right, Subject, approval_of,
+    require_say,
 };
 use crate::audit::Change;
 use crate::employment::coded;
 use crate::error::{CommonError, DomainError, ErrorKind, StoreError};
 use crate::hrms::Work;
 use crate::id::{EmployeeId, LeaveRequestId};
-use crate::policy::{Permission, Resource, Scope, Verdict};
-use crate::store::Tx;
 use crate::validate::Check;
 
 /// Most requests decided at once.
 const MOST: usize = 100;
-
-const NO_CASE: CommonError = CommonError::NotFound { what: "approval" };
 
 coded! {
     /// A decision on a request.
@@ -98,13 +94,13 @@ pub struct Comment {
 }
 
 /// What approvals know of a request.
-pub(super) fn case(request: &LeaveRequest, standing: &Standing) -> Case {
+pub(super) fn subject_of(request: &LeaveRequest, standing: &Standing) -> Subject {
     let resource = standing.resource(request.starts_on).with_details(request.details());
     let days = match &resource.details {
         crate::policy::Details::LeaveRequest(details) => details.days,
         _ => i64::MAX,
     };
-    Case {
+    Subject {
         kind: ApprovalKind::LeaveRequest,
         subject_id: request.id.as_uuid(),
         employee_id: request.employee_id,
@@ -205,19 +201,20 @@ impl LeaveService<'_> {
     ) -> Result<LeaveRequestView, LeaveError> {
         decision.check()?;
         let mut work = self.0.begin(actor).await?;
-        let (mut view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
+        let (mut view, standing, _) = self.request_for_change(&mut work, actor, id).await?;
         if actor.counts_as(view.request.employee_id) {
             return Err(LeaveError::SelfApproval);
         }
-        let right = self.right(actor, &resource)?;
-        self.require_say(&mut work, actor, &view.request, &standing, right).await?;
+        let about = subject_of(&view.request, &standing);
+        let right = Right::of(self.0, actor, &about)?;
+        require_say(&mut *work, actor, &about, right).await?;
         if view.request.status != RequestStatus::Pending {
             return Err(LeaveError::NotPending);
         }
         let key =
             AccountKey { employee_id: view.request.employee_id, leave_type_id: view.request.leave_type_id };
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
-        let (about, approve) = (case(&view.request, &standing), status == RequestStatus::Approved);
+        let approve = status == RequestStatus::Approved;
         let ask = Ask {
             approve,
             level: decision.level,
@@ -275,57 +272,6 @@ impl LeaveService<'_> {
         Ok(work.leave_ledger().append(&postings).await?)
     }
 
-    /// What somebody may decide on a request by their roles and the organisation's policies.
-    ///
-    /// # Errors
-    /// When a policy of the organisation forbids it, whatever chains say.
-    fn right(&self, actor: &Actor, resource: &Resource) -> Result<Right, CommonError> {
-        let permission = Permission::LeaveDecide;
-        let here = self.0.require(actor, permission, resource);
-        let forbids =
-            actor.rules().is_some_and(|rules| rules.judge(actor, permission, resource) == Verdict::Forbid);
-        if forbids {
-            here?;
-            return Err(CommonError::Forbidden { permission });
-        }
-        let grants = || actor.grants().iter().filter(|grant| grant.permission == permission);
-        let everywhere = here.is_ok() && grants().any(|grant| grant.scope == Scope::Organization);
-        Ok(Right { somewhere: here.is_ok() || grants().next().is_some(), here: here.is_ok(), everywhere })
-    }
-
-    /// Refuses whoever neither may decide on a request nor is, or was, asked to.
-    async fn require_say(
-        &self,
-        work: &mut Work,
-        actor: &Actor,
-        request: &LeaveRequest,
-        standing: &Standing,
-        right: Right,
-    ) -> Result<(), LeaveError> {
-        let resource = standing.resource(request.starts_on).with_details(request.details());
-        if right.here || self.is_asked(&mut **work, actor, request, &resource, standing.today).await? {
-            return Ok(());
-        }
-        Err(CommonError::Forbidden { permission: Permission::LeaveDecide }.into())
-    }
-
-    /// Whether somebody whose roles let them decide on a request does so under its chain: who is asked, and who decides in
-    /// the whole organisation.
-    pub(super) async fn has_say(
-        &self,
-        work: &mut Work,
-        actor: &Actor,
-        request: &LeaveRequest,
-        resource: &Resource,
-        today: jiff::civil::Date,
-    ) -> Result<bool, LeaveError> {
-        let case = work.approvals().of(ApprovalKind::LeaveRequest, request.id.as_uuid()).await?;
-        let by_chain = case.is_some_and(|case| case.chain_id.is_some());
-        Ok(!by_chain
-            || self.right(actor, resource)?.everywhere
-            || self.is_asked(&mut **work, actor, request, resource, today).await?)
-    }
-
     /// Who decides on a request, and what happened to it.
     ///
     /// # Errors
@@ -333,7 +279,7 @@ impl LeaveService<'_> {
     pub async fn approval(&self, actor: &Actor, id: LeaveRequestId) -> Result<ApprovalCaseView, LeaveError> {
         let request = self.get(actor, id).await?.request;
         let mut tx = self.0.read(actor).await?;
-        view(&mut *tx, request.id).await
+        Ok(approval_of(&mut *tx, ApprovalKind::LeaveRequest, request.id.as_uuid()).await?)
     }
 
     /// Moves the open tasks of a pending request to those who decide by today's record.
@@ -343,6 +289,7 @@ impl LeaveService<'_> {
         id: LeaveRequestId,
     ) -> Result<(), CommonError> {
         let Some(view) = work.leave_requests().get(id).await? else { return Ok(()) };
+        // As it is when nobody else can change it any more.
         work.employees().get_for_change(view.request.employee_id).await?;
         let Some(view) = work.leave_requests().get(id).await? else { return Ok(()) };
         if view.request.status != RequestStatus::Pending {
@@ -351,7 +298,7 @@ impl LeaveService<'_> {
         let (actor, now) = (work.actor().clone(), work.now());
         let standing = Standing::load(self.0, &mut **work, &actor, view.request.employee_id, now).await?;
         let Some(standing) = standing else { return Ok(()) };
-        match Engine(work).case(&case(&view.request, &standing)).await {
+        match Engine(work).case(&subject_of(&view.request, &standing)).await {
             // It refuses nothing but for storage.
             Err(ApprovalError::Common(failed)) => Err(failed),
             Ok(_) | Err(_) => Ok(()),
@@ -372,18 +319,18 @@ impl LeaveService<'_> {
     ) -> Result<ApprovalCaseView, LeaveError> {
         DecisionNote { note: to.note.clone(), ..DecisionNote::default() }.check()?;
         let mut work = self.0.begin(actor).await?;
-        let (view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
+        let (view, standing, _) = self.request_for_change(&mut work, actor, id).await?;
         if actor.counts_as(view.request.employee_id) {
             return Err(LeaveError::SelfApproval);
         }
-        let right = self.right(actor, &resource)?;
-        self.require_say(&mut work, actor, &view.request, &standing, right).await?;
+        let about = subject_of(&view.request, &standing);
+        let right = Right::of(self.0, actor, &about)?;
+        require_say(&mut *work, actor, &about, right).await?;
         if work.employees().get(to.employee_id).await?.is_none() {
             return Err(CommonError::unknown_reference("/employee_id").into());
         }
-        let about = case(&view.request, &standing);
         Engine(&mut work).forward(actor, &about, right, to.employee_id, to.note.as_deref()).await?;
-        let view = self::view(&mut *work, id).await?;
+        let view = approval_of(&mut *work, ApprovalKind::LeaveRequest, id.as_uuid()).await?;
         Ok(work.commit(view).await?)
     }
 
@@ -401,63 +348,14 @@ impl LeaveService<'_> {
         check.lines("/text", &comment.text, 1..=1000);
         check.done()?;
         let mut work = self.0.begin(actor).await?;
-        let (view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
+        let (view, standing, _) = self.request_for_change(&mut work, actor, id).await?;
+        let about = subject_of(&view.request, &standing);
         if !actor.counts_as(view.request.employee_id) {
-            let right = self.right(actor, &resource)?;
-            self.require_say(&mut work, actor, &view.request, &standing, right).await?;
+            let right = Right::of(self.0, actor, &about)?;
+            require_say(&mut *work, actor, &about, right).await?;
         }
-        Engine(&mut work).comment(actor, &case(&view.request, &standing), &comment.text).await?;
-        let view = self::view(&mut *work, id).await?;
+        Engine(&mut work).comment(actor, &about, &comment.text).await?;
+        let view = approval_of(&mut *work, ApprovalKind::LeaveRequest, id.as_uuid()).await?;
         Ok(work.commit(view).await?)
     }
-
-    /// Whether somebody is, or was, asked to decide on a request, unless a policy of the organisation forbids to read it.
-    pub(super) async fn is_asked(
-        &self,
-        tx: &mut dyn Tx,
-        actor: &Actor,
-        request: &LeaveRequest,
-        resource: &Resource,
-        today: jiff::civil::Date,
-    ) -> Result<bool, LeaveError> {
-        let (Some(user), None) = (actor.user_id(), actor.support()) else { return Ok(false) };
-        let read = Permission::LeaveRead;
-        if actor.rules().is_some_and(|rules| rules.judge(actor, read, resource) == Verdict::Forbid) {
-            return Ok(false);
-        }
-        let case = tx.approvals().of(ApprovalKind::LeaveRequest, request.id.as_uuid()).await?;
-        let Some(case) = case else { return Ok(false) };
-        let mut delegators = Vec::new();
-        if let Some(own) = actor.employee() {
-            if !able(tx, &[own], today).await?.contains(&own) {
-                return Ok(false);
-            }
-            delegators = tx.approval_delegations().delegators(own, today).await?;
-        }
-        let tasks = tx.approvals().tasks(case.id).await?;
-        // Without a chain, only those decide who may decide on somebody's.
-        let somewhere = actor.grants().iter().any(|grant| grant.permission == Permission::LeaveDecide);
-        let named = |task: &ApprovalTask| match &task.assignee {
-            Assignee::Employee { employee_id } => {
-                let own = actor.employee() == Some(*employee_id);
-                let named = case.chain_id.is_some() || task.forwarded || somewhere;
-                // A delegate sees what waits, not what was decided without them.
-                let stands_in = task.status == ApprovalTaskStatus::Open && delegators.contains(employee_id);
-                (own && named) || stands_in || task.decided_by == Some(user)
-            }
-            Assignee::User { user_id } => *user_id == user,
-            Assignee::Role { role } => actor.roles().contains(role),
-            Assignee::Organization => false,
-        };
-        // What went to somebody else because people changed isn't theirs to see any more.
-        Ok(tasks.iter().any(|task| task.status != ApprovalTaskStatus::Moved && named(task)))
-    }
-}
-
-/// Who decides on a request, and what happened to it.
-async fn view(tx: &mut dyn Tx, id: LeaveRequestId) -> Result<ApprovalCaseView, LeaveError> {
-    // Requests from before there were approvals begin one with the first decision.
-    let case = tx.approvals().of(ApprovalKind::LeaveRequest, id.as_uuid()).await?.ok_or(NO_CASE)?;
-    let (tasks, trail) = (tx.approvals().tasks(case.id).await?, tx.approvals().trail(case.id).await?);
-    Ok(ApprovalCaseView { case, tasks, trail })
 }

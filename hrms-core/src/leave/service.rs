@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::account::{AccountKey, demands};
 use super::day_count::CountedDay;
-use super::decide::case;
+use super::decide::subject_of;
 use super::ledger::{Ledger, Uncovered};
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
 use super::standing::{Standing, resources};
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
-use crate::approval::Engine;
+use crate::approval::{Engine, has_say, is_asked};
 use crate::audit::Change;
 use crate::error::{CommonError, DomainError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -105,7 +105,7 @@ impl LeaveService<'_> {
             return Err(if occupied { LeaveError::Overlaps } else { refusal });
         }
         work.leave_requests().insert(&view.request, &view.day_count).await?;
-        Engine(&mut work).start(&case(&view.request, &standing)).await?;
+        Engine(&mut work).start(&subject_of(&view.request, &standing)).await?;
         let ledger = self.shown(&mut *work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
         check_covered(&ledger, &view.request, &leave_type, |uncovered| uncovered.all)?;
         let change = Change::created(&view.request);
@@ -161,7 +161,7 @@ impl LeaveService<'_> {
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
         let sees = visible.is_ok() && self.may_see(actor, &resource);
-        if !sees && !self.is_asked(&mut *tx, actor, &view.request, &resource, standing.today).await? {
+        if !sees && !is_asked(&mut *tx, actor, &subject_of(&view.request, &standing)).await? {
             visible?;
             return Err(HIDDEN.into());
         }
@@ -249,7 +249,7 @@ impl LeaveService<'_> {
         let policy = self.0.policy();
         let decides = !own
             && policy.decide(actor, Permission::LeaveDecide, &resource) == Decision::Allow
-            && self.has_say(&mut work, actor, &view.request, &resource, standing.today).await?;
+            && has_say(self.0, &mut *work, actor, &subject_of(&view.request, &standing)).await?;
         if !decides {
             self.0.require(actor, Permission::LeaveSubmit, &resource)?;
         }
@@ -269,7 +269,7 @@ impl LeaveService<'_> {
             other => other?,
         }
         if status == RequestStatus::Withdrawn {
-            Engine(&mut work).withdraw(actor, &case(&before, &standing)).await?;
+            Engine(&mut work).withdraw(actor, &subject_of(&before, &standing)).await?;
         }
         if status == RequestStatus::Cancelled {
             let no_type = CommonError::unknown_reference("/leave_type_id");
@@ -314,11 +314,12 @@ impl LeaveService<'_> {
         let standing = standing.ok_or(NOT_FOUND)?;
         let resource = standing.resource(view.request.starts_on).with_details(view.request.details());
         if !self.may_see(actor, &resource) {
+            let about = subject_of(&view.request, &standing);
             // Who is asked is told by today's record, whoever was asked before.
             if view.request.status == RequestStatus::Pending {
-                Engine(work).case(&case(&view.request, &standing)).await?;
+                Engine(work).case(&about).await?;
             }
-            if !self.is_asked(&mut **work, actor, &view.request, &resource, standing.today).await? {
+            if !is_asked(&mut **work, actor, &about).await? {
                 return Err(HIDDEN.into());
             }
         }
