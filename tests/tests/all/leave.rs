@@ -426,6 +426,7 @@ hrms_tests::on_every_engine!(
 );
 
 mod cases;
+mod cases_replayed;
 mod counting;
 mod parallel;
 mod plans;
