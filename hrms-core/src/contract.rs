@@ -169,6 +169,8 @@ macro_rules! store_contract {
             holiday_calendars_are_read_back_as_written,
             p22_a_location_has_one_calendar_at_a_time,
             holiday_calendars_never_cross_tenants,
+            holiday_choices_are_read_back_as_written,
+            holiday_choices_never_cross_tenants,
             approval_chains_are_read_back_as_written,
             approval_cases_are_read_back_as_written,
             p15_approval_delegations_have_dates,

@@ -5,6 +5,7 @@
 //! a *revision*, kept for ever: the calendar as of any of them can be shown. Leave that a change concerns is counted anew
 //! ([`RecountLeave`](crate::leave::RecountLeave)).
 
+mod choice;
 mod error;
 mod file;
 mod observed;
@@ -27,6 +28,10 @@ use crate::patch::Patch;
 use crate::period::Period;
 use crate::store::{Version, Versioned};
 
+pub use choice::{
+    ChooseHoliday, HolidayChoice, HolidayChoiceLimit, HolidayChoiceLimits, HolidayChoiceRepo, HolidayChoices,
+    RestrictedHoliday, SetHolidayChoiceLimit,
+};
 pub use error::HolidayError;
 pub use file::{HolidayFileFault, HolidayFormat};
 pub use observed::{Observe, observed_on};
@@ -135,6 +140,8 @@ impl Versioned for Holiday {
 pub struct HolidayThere {
     /// Where.
     pub location_id: LocationId,
+    /// The calendar that the location has on that day.
+    pub holiday_calendar_id: HolidayCalendarId,
     /// When.
     pub on_date: Date,
     /// Its name.

@@ -61,6 +61,7 @@ pub use request::{DecisionNote, LeaveRequest, LeaveRequestView, MAX_DAYS, Reques
 pub use rules::{BlockedDates, Case, CountedLeave, LimitPeriod, PeriodLimit, RequestRules, Violation};
 pub use rules_version::{LeaveRulesVersion, SetLeaveRules};
 pub use sandwich::{Absence, SandwichRule, count_leave, count_without};
+pub(crate) use standing::Standing;
 #[cfg(feature = "cedar")]
 pub(crate) use standing::resource_of_request;
 

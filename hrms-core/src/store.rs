@@ -12,7 +12,7 @@ use crate::employee::{DetailRepo, EmployeeRepo};
 use crate::employment::EmploymentRepo;
 use crate::error::StoreError;
 use crate::event::{EventConsumers, EventDirectory, EventLog};
-use crate::holiday::HolidayRepo;
+use crate::holiday::{HolidayChoiceRepo, HolidayRepo};
 use crate::id::TenantId;
 use crate::idempotency::IdempotencyRepo;
 use crate::identity::{CredentialDirectory, EmailChangeDirectory, IdentityDirectory};
@@ -131,6 +131,8 @@ pub trait Tx: Send {
     fn leave_requests(&mut self) -> &mut dyn LeaveRequestRepo;
     /// Holiday calendars, and which locations have which.
     fn holidays(&mut self) -> &mut dyn HolidayRepo;
+    /// Choices of restricted holidays.
+    fn holiday_choices(&mut self) -> &mut dyn HolidayChoiceRepo;
     /// The org chart.
     fn org_chart(&mut self) -> &mut dyn OrgChartRepo;
     /// The log of domain events: written if and only if we commit.

@@ -1,13 +1,14 @@
 //! `/api/v1/holiday-calendars`: which days are holidays, and where.
 
 use hrms_core::holiday::{
-    AssignHolidayCalendar, CopyHolidays, Holiday, HolidayCalendar, HolidayCalendarFilter,
-    HolidayCalendarPatch, HolidayCalendarPeriods, HolidayCalendarSort, HolidayError, HolidayFormat,
-    HolidayPatch, HolidayPlan, HolidayRevision, HolidaysAsOf, ImportHolidays, NewHoliday, NewHolidayCalendar,
+    AssignHolidayCalendar, ChooseHoliday, CopyHolidays, Holiday, HolidayCalendar, HolidayCalendarFilter,
+    HolidayCalendarPatch, HolidayCalendarPeriods, HolidayCalendarSort, HolidayChoice, HolidayChoiceLimits,
+    HolidayChoices, HolidayError, HolidayFormat, HolidayPatch, HolidayPlan, HolidayRevision, HolidaysAsOf,
+    ImportHolidays, NewHoliday, NewHolidayCalendar, SetHolidayChoiceLimit,
 };
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
-use hrms_core::{HolidayCalendarId, LocationId};
+use hrms_core::{EmployeeId, HolidayCalendarId, LocationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -93,6 +94,30 @@ endpoints! {
     /// What it had for days of that period, it loses. Answers with all of them. Requests for leave of those who work
     /// there are counted anew soon after, and they are told.
     POST "/api/v1/locations/{id}/holiday-calendars" => assign_to_location, requires LocationManage;
+
+    /// How many restricted holidays of a calendar each employee may choose in a year, from which year on.
+    ///
+    /// Before the first limit, nothing can be chosen.
+    GET "/api/v1/holiday-calendars/{id}/choice-limits" => choice_limits, requires LocationRead;
+
+    /// Say how many restricted holidays of a calendar each employee may choose in a year, from a year on.
+    ///
+    /// Answers with all limits. What was chosen before stays.
+    POST "/api/v1/holiday-calendars/{id}/choice-limits" => set_choice_limit, requires LocationManage;
+
+    /// Which restricted holidays an employee can choose in a year, and which they chose.
+    GET "/api/v1/employees/{id}/holiday-choices" => choices, requires LeaveRead;
+
+    /// Choose a restricted holiday for an employee.
+    ///
+    /// It is a holiday for them then; requests for leave over it are counted anew soon after. Employees choose for themselves and
+    /// before the day, human resources for anybody and also later.
+    POST "/api/v1/employees/{id}/holiday-choices" => choose, requires LeaveSubmit;
+
+    /// Make a chosen holiday a working day of the employee again.
+    ///
+    /// Employees do so before the day, and while they have no leave on it.
+    DELETE "/api/v1/employees/{id}/holiday-choices/{on_date}" => give_back, requires LeaveSubmit;
 }
 
 /// The filters of the list.
@@ -293,4 +318,58 @@ async fn assign_to_location(
     Json(new): Json<AssignHolidayCalendar>,
 ) -> Result<Found<HolidayCalendarPeriods>, HolidayError> {
     cx.hrms.holidays().assign_to_location(&cx.actor, location, new).await.map(Found)
+}
+
+async fn choice_limits(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+) -> Result<Found<HolidayChoiceLimits>, HolidayError> {
+    cx.hrms.holidays().choice_limits(&cx.actor, id).await.map(Found)
+}
+
+async fn set_choice_limit(
+    cx: Cx,
+    Id(id): Id<HolidayCalendarId>,
+    Json(new): Json<SetHolidayChoiceLimit>,
+) -> Result<Found<HolidayChoiceLimits>, HolidayError> {
+    cx.hrms.holidays().set_choice_limit(&cx.actor, id, new).await.map(Found)
+}
+
+/// Which choices to show.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ChoiceQuery {
+    /// The year of the calendar; this one if nothing is said.
+    year: Option<i16>,
+}
+
+async fn choices(
+    cx: Cx,
+    Id(id): Id<EmployeeId>,
+    Query(query): Query<ChoiceQuery>,
+) -> Result<Found<HolidayChoices>, HolidayError> {
+    cx.hrms.holidays().choices(&cx.actor, id, query.year).await.map(Found)
+}
+
+async fn choose(
+    cx: Cx,
+    Id(id): Id<EmployeeId>,
+    Json(new): Json<ChooseHoliday>,
+) -> Result<Created<HolidayChoice>, HolidayError> {
+    cx.hrms.holidays().choose(&cx.actor, id, new).await.map(Created)
+}
+
+/// The address of a choice.
+#[derive(Debug, Deserialize, IntoParams)]
+struct ChoicePath {
+    /// The employee.
+    id: EmployeeId,
+    /// The day.
+    #[serde(deserialize_with = "hrms_core::date::strict")]
+    on_date: Date,
+}
+
+async fn give_back(cx: Cx, Path(path): Path<ChoicePath>) -> Result<Deleted, HolidayError> {
+    cx.hrms.holidays().give_back(&cx.actor, path.id, path.on_date).await?;
+    Ok(Deleted)
 }

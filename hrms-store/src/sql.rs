@@ -45,7 +45,7 @@ use hrms_core::designation::DesignationRepo;
 use hrms_core::employee::{DetailRepo, EmployeeRepo};
 use hrms_core::employment::EmploymentRepo;
 use hrms_core::event::{EventConsumers, EventLog};
-use hrms_core::holiday::HolidayRepo;
+use hrms_core::holiday::{HolidayChoiceRepo, HolidayRepo};
 use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::import::ImportRepo;
 use hrms_core::invitation::InvitationRepo;
@@ -165,6 +165,10 @@ impl Tx for SqlTx {
     }
 
     fn holidays(&mut self) -> &mut dyn HolidayRepo {
+        self
+    }
+
+    fn holiday_choices(&mut self) -> &mut dyn HolidayChoiceRepo {
         self
     }
 

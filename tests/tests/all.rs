@@ -22,6 +22,7 @@ mod all {
     mod events;
     mod golden;
     mod hardening;
+    mod holiday_choices;
     mod holidays;
     mod identity;
     mod imports;

@@ -1,12 +1,14 @@
-//! Holiday calendars, and which locations have which when.
+//! Holiday calendars, which locations have which when, and choices of restricted holidays.
 
 use jiff::civil::{Date, date};
 
 use crate::contract::fixture::{Subject, at, id, location, tenant};
+use crate::contract::people::hired;
+use crate::employment::Facts;
 use crate::error::StoreError;
 use crate::holiday::{
     CalendarAssignment, Holiday, HolidayCalendar, HolidayCalendarFilter, HolidayCalendarSort, HolidayChange,
-    HolidayFacts, HolidayKind, HolidayRevision, HolidayThere, Repeats,
+    HolidayChoice, HolidayChoiceLimit, HolidayFacts, HolidayKind, HolidayRevision, HolidayThere, Repeats,
 };
 use crate::id::{HolidayCalendarId, UserId};
 use crate::page::{Page, PageRequest, Position};
@@ -167,6 +169,8 @@ pub async fn p22_a_location_has_one_calendar_at_a_time(store: &impl Subject) {
     seen.sort_unstable();
     assert_eq!(seen, [(spring, true), (border, false), (border, true), (autumn, false), (autumn, true)]);
     assert!(found.iter().all(|one| one.kind == HolidayKind::Restricted && one.name == "दीपावली"));
+    let of_city = |one: &&HolidayThere| one.holiday_calendar_id == city.id;
+    assert_eq!(found.iter().filter(of_city).map(|one| one.on_date).collect::<Vec<_>>(), [border, autumn]);
     assert_eq!(tx.holidays().between(&[], year.0, year.1).await.unwrap(), []);
     let mut both = vec![pune, thane];
     both.sort_unstable();
@@ -220,4 +224,81 @@ pub async fn holiday_calendars_never_cross_tenants(store: &impl Subject) {
     assert!(refused.unwrap_err().constraint().is_some());
     let mut tx = store.begin(theirs).await.unwrap();
     assert_eq!(tx.holidays().between(&[office.id], day, day).await.unwrap().len(), 1);
+}
+
+/// Limits hold from a year on; choices come back by employee and date, and a day is chosen once.
+pub async fn holiday_choices_are_read_back_as_written(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (state, city) = (holiday_calendar("state"), holiday_calendar("city"));
+    for calendar in [&state, &city] {
+        tx.holidays().insert(calendar).await.unwrap();
+    }
+    let limit = |from_year, most| HolidayChoiceLimit { from_year, most, notice_days: 7 };
+    for one in [limit(2027, 3), limit(2026, 1), limit(2027, 366)] {
+        tx.holiday_choices().put_limit(state.id, &one).await.unwrap();
+    }
+    let people =
+        [hired(&mut *tx, "1", Facts::default()).await.id, hired(&mut *tx, "2", Facts::default()).await.id];
+    let choice = |employee_id, on_date| HolidayChoice {
+        employee_id,
+        on_date,
+        chosen_at: at(3),
+        chosen_by: Some(UserId::from_uuid(id())),
+    };
+    let days = [date(2026, 1, 1), date(2026, 6, 1), date(2026, 12, 31)];
+    let mut all: Vec<HolidayChoice> =
+        people.iter().flat_map(|one| days.map(|day| choice(*one, day))).collect();
+    for one in all.iter().rev() {
+        tx.holiday_choices().insert(one).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(tenant).await.unwrap();
+    let limits = tx.holiday_choices().limits(&[state.id, city.id]).await.unwrap();
+    assert_eq!(limits.get(&state.id), Some(&vec![limit(2026, 1), limit(2027, 366)]));
+    assert_eq!(limits.get(&city.id), None);
+    all.sort_by_key(|one| (one.employee_id, one.on_date));
+    assert_eq!(tx.holiday_choices().chosen(&people, days[0], days[2]).await.unwrap(), all);
+    assert_eq!(tx.holiday_choices().chosen(&[], days[0], days[2]).await.unwrap(), []);
+    let within =
+        tx.holiday_choices().chosen(&people[..1], date(2026, 1, 2), date(2026, 12, 30)).await.unwrap();
+    assert_eq!(within.iter().map(|one| one.on_date).collect::<Vec<_>>(), [days[1]]);
+    tx.holiday_choices().remove(people[0], &[days[0], days[1]]).await.unwrap();
+    tx.holiday_choices().remove(people[0], &[]).await.unwrap();
+    assert_eq!(tx.holiday_choices().chosen(&people, days[0], days[2]).await.unwrap().len(), 4);
+    let again = tx.holiday_choices().insert(&choice(people[1], days[0])).await.unwrap_err();
+    assert_eq!(again.constraint(), Some("holiday_choice_pkey"));
+}
+
+/// Another organisation sees nothing of it, and can't choose for whom it doesn't have.
+pub async fn holiday_choices_never_cross_tenants(store: &impl Subject) {
+    let (theirs, mine) = (tenant(store).await, tenant(store).await);
+    let mut tx = store.begin(theirs).await.unwrap();
+    let state = holiday_calendar("state");
+    tx.holidays().insert(&state).await.unwrap();
+    let limit = HolidayChoiceLimit { from_year: 2026, most: 2, notice_days: 0 };
+    tx.holiday_choices().put_limit(state.id, &limit).await.unwrap();
+    let employee_id = hired(&mut *tx, "1", Facts::default()).await.id;
+    let day = date(2026, 10, 2);
+    let choice = HolidayChoice { employee_id, on_date: day, chosen_at: at(0), chosen_by: None };
+    tx.holiday_choices().insert(&choice).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(mine).await.unwrap();
+    assert!(tx.holiday_choices().limits(&[state.id]).await.unwrap().is_empty());
+    assert_eq!(tx.holiday_choices().chosen(&[employee_id], day, day).await.unwrap(), []);
+    tx.holiday_choices().remove(employee_id, &[day]).await.unwrap();
+    tx.commit().await.unwrap();
+    for what in ["limit", "choice"] {
+        let mut tx = store.begin(mine).await.unwrap();
+        let refused = match what {
+            "limit" => tx.holiday_choices().put_limit(state.id, &limit).await,
+            _ => tx.holiday_choices().insert(&choice).await,
+        };
+        // One engine refuses at once, the other when it commits.
+        assert!(refused.is_err() || tx.commit().await.is_err(), "{what}");
+    }
+    let mut tx = store.begin(theirs).await.unwrap();
+    assert_eq!(tx.holiday_choices().chosen(&[employee_id], day, day).await.unwrap(), [choice]);
 }

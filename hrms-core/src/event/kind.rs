@@ -149,6 +149,10 @@ event_types! {
     "employee.hired" on "employees/{employee_id}" for EmployeeRead {
         employee_id: Id, from: Date optional, import_id: Id optional,
     }
+    /// A restricted holiday that an employee chose is a working day for them again.
+    "employee.holiday-choice-removed" on "employees/{employee_id}" for LeaveRead { employee_id: Id, on_date: Date }
+    /// An employee chose a restricted holiday.
+    "employee.holiday-chosen" on "employees/{employee_id}" for LeaveRead { employee_id: Id, on_date: Date }
     /// A former employee was hired again.
     "employee.rehired" on "employees/{employee_id}" for EmployeeRead { employee_id: Id, from: Date optional }
     /// An employee got a working pattern of their own from a day on, or lost it.
@@ -171,6 +175,10 @@ event_types! {
     }
     /// A holiday calendar got another code or name.
     "holiday_calendar.changed" on "holiday-calendars/{holiday_calendar_id}" for LocationRead { holiday_calendar_id: Id }
+    /// How many restricted holidays of a calendar can be chosen was set.
+    "holiday_calendar.choice-limit-set" on "holiday-calendars/{holiday_calendar_id}" for LocationRead {
+        holiday_calendar_id: Id,
+    }
     /// A holiday calendar was added.
     "holiday_calendar.created" on "holiday-calendars/{holiday_calendar_id}" for LocationRead { holiday_calendar_id: Id }
     /// A holiday calendar was removed.

@@ -1,5 +1,7 @@
 //! Why something about holidays was refused.
 
+use jiff::civil::Date;
+
 use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 
 /// Why something about holidays was refused.
@@ -15,6 +17,33 @@ pub enum HolidayError {
     /// The day is a holiday of the calendar already.
     #[error("this day is a holiday of the calendar already")]
     DayTaken,
+    /// The day isn't a restricted holiday where the employee works on it.
+    #[error("{on} is no restricted holiday where the employee works on that day")]
+    NotRestricted {
+        /// The day.
+        on: Date,
+    },
+    /// The employee has chosen this day already.
+    #[error("this day was chosen already")]
+    ChosenAlready,
+    /// Employees choose before the day.
+    #[error("this day isn't ahead any more")]
+    Past,
+    /// There are too few days until the holiday.
+    #[error("restricted holidays are chosen at least {least} days before")]
+    NoticeTooShort {
+        /// Days between choosing and the holiday, at least.
+        least: u16,
+    },
+    /// The employee has chosen as many of that year as may be.
+    #[error("at most {most} restricted holidays can be chosen in a year")]
+    NoneLeft {
+        /// How many.
+        most: u16,
+    },
+    /// The employee has asked for leave over the day.
+    #[error("there is leave on this day: it would be more of it")]
+    OnLeave,
     /// A failure that any feature can have.
     #[error(transparent)]
     Common(CommonError),
@@ -23,6 +52,7 @@ pub enum HolidayError {
 impl DomainError for HolidayError {
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::NotRestricted { .. } => ErrorKind::Invalid,
             Self::Common(common) => common.kind(),
             _ => ErrorKind::Conflict,
         }
@@ -33,6 +63,12 @@ impl DomainError for HolidayError {
             Self::CodeTaken => "holiday-calendar.code-taken",
             Self::InUse => "holiday-calendar.in-use",
             Self::DayTaken => "holiday.taken",
+            Self::NotRestricted { .. } => "holiday-choice.not-restricted",
+            Self::ChosenAlready => "holiday-choice.taken",
+            Self::Past => "holiday-choice.past",
+            Self::NoticeTooShort { .. } => "holiday-choice.notice-too-short",
+            Self::NoneLeft { .. } => "holiday-choice.none-left",
+            Self::OnLeave => "holiday-choice.on-leave",
             Self::Common(common) => common.code(),
         }
     }
@@ -56,6 +92,7 @@ impl From<StoreError> for HolidayError {
         match error.constraint() {
             Some("holiday_calendar_code_key") => Self::CodeTaken,
             Some("holiday_pkey") => Self::DayTaken,
+            Some("holiday_choice_pkey") => Self::ChosenAlready,
             _ => Self::Common(error.into()),
         }
     }

@@ -1,6 +1,6 @@
 //! Accounts as they should stand by the policies: what replaying needs, read with a few statements.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
@@ -11,11 +11,11 @@ use super::plan::{
     Account, DayWork, Earning, LossOfPay, PlanFacts, PolicyRules, Proration, Replayed, Term, replay,
 };
 use super::policy::in_force;
+use super::standing::HolidaysOfMany;
 use super::{AppliesTo, LeavePolicyAssignment, LeavePolicyVersion, LeaveType};
 use crate::employee::Gender;
 use crate::employment::Timeline;
 use crate::error::StoreError;
-use crate::holiday::HolidayKind;
 use crate::id::{EmployeeId, LeavePolicyId, LeaveTypeId, LocationId};
 use crate::period::Period;
 use crate::store::Tx;
@@ -123,7 +123,7 @@ pub(super) struct Planning {
 #[derive(Debug)]
 struct Work {
     times: WorkTimes,
-    holidays: HashSet<(LocationId, Date)>,
+    holidays: HolidaysOfMany,
     leave: HashMap<(EmployeeId, Date), Vec<Away>>,
 }
 
@@ -199,7 +199,7 @@ impl Work {
         places.sort_unstable();
         places.dedup();
         let times = WorkTimes::load(tx, employees, &places).await?;
-        let holidays = tx.holidays().between(&places, FIRST_DATE, LAST_DATE).await?;
+        let holidays = HolidaysOfMany::load(tx, employees, &places, FIRST_DATE, LAST_DATE).await?;
         let types = tx.leave_types().all().await?;
         let types: BTreeMap<LeaveTypeId, (i64, bool)> =
             types.into_iter().map(|one| (one.id, (one.minutes_per_day, one.paid))).collect();
@@ -210,15 +210,13 @@ impl Work {
                 leave.entry(key).or_default().push(Away { minutes: -posting.minutes, of_day, paid });
             }
         }
-        let off = holidays.into_iter().filter(|one| one.kind != HolidayKind::Restricted);
-        let holidays = off.map(|one| (one.location_id, one.on_date)).collect();
         Ok(Self { times, holidays, leave })
     }
 
     /// What a day was for, in minutes of a day of so many.
     fn on(&self, employee: EmployeeId, employment: &Timeline, day: Date, whole: i64) -> DayWork {
         let place = employment.at(day).and_then(|record| record.facts.location_id);
-        if place.is_some_and(|place| self.holidays.contains(&(place, day))) {
+        if self.holidays.on(employee, place, day).is_some() {
             return DayWork::default();
         }
         let scheduled = self.times.on(employee, place, day).share_of(whole);

@@ -60,6 +60,11 @@ pub enum RecountCause {
     },
     /// The employee got a working pattern of their own, or lost it.
     EmployeeWorkPattern,
+    /// The employee chose a restricted holiday, or gave one back.
+    HolidayChoice {
+        /// The day.
+        on_date: Date,
+    },
     /// The employee's workplace changed, or the days on which they are employed.
     Employment,
     /// Another request beside it is gone.

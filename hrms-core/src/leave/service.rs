@@ -58,7 +58,7 @@ pub struct LeaveRefusal {
 }
 
 impl LeaveRefusal {
-    pub(super) fn of(why: &impl DomainError) -> Self {
+    pub(crate) fn of(why: &impl DomainError) -> Self {
         Self { code: why.code().to_owned(), detail: why.to_string() }
     }
 }

@@ -1,6 +1,6 @@
 //! What leave needs to know of an employee: today at their workplace, who manages them, where they work.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
@@ -10,7 +10,7 @@ use super::day_count::{DayFacts, InclusiveDays};
 use crate::actor::Actor;
 use crate::employment::{Record, Timeline};
 use crate::error::{CommonError, StoreError};
-use crate::holiday::HolidayKind;
+use crate::holiday::{HolidayKind, HolidayThere};
 use crate::hrms::Hrms;
 use crate::id::{EmployeeId, LeaveRequestId, LocationId};
 use crate::policy::Resource;
@@ -77,6 +77,16 @@ impl Standing {
         self.employee
     }
 
+    /// Where the employee works on a day.
+    pub(crate) fn location_on(&self, day: Date) -> Option<LocationId> {
+        self.timeline.at(day).and_then(place)
+    }
+
+    /// Every place where the employee works at any time.
+    pub(crate) fn locations(&self) -> Vec<LocationId> {
+        places([&self.timeline])
+    }
+
     /// The first day of the uninterrupted employment that a day is in.
     pub(crate) fn joined_on(&self, day: Date) -> Option<Date> {
         let spell = self.timeline.spells().into_iter().find(|spell| spell.period.contains(day));
@@ -115,7 +125,7 @@ impl WorkDays {
 #[derive(Debug)]
 pub(crate) struct DaysOfMany {
     timelines: HashMap<EmployeeId, Timeline>,
-    holidays: HashMap<(LocationId, Date), String>,
+    holidays: HolidaysOfMany,
     times: WorkTimes,
 }
 
@@ -128,13 +138,8 @@ impl DaysOfMany {
         last: Date,
     ) -> Result<Self, StoreError> {
         let employees: Vec<EmployeeId> = timelines.keys().copied().collect();
-        let records = timelines.values().flat_map(Timeline::history);
-        let mut locations: Vec<LocationId> = records.filter_map(place).collect();
-        locations.sort_unstable();
-        locations.dedup();
-        let holidays = tx.holidays().between(&locations, from, last).await?;
-        let off = holidays.into_iter().filter(|one| one.kind != HolidayKind::Restricted);
-        let holidays = off.map(|one| ((one.location_id, one.on_date), one.name)).collect();
+        let locations = places(timelines.values());
+        let holidays = HolidaysOfMany::load(tx, &employees, &locations, from, last).await?;
         let times = WorkTimes::load(tx, &employees, &locations).await?;
         Ok(Self { timelines, holidays, times })
     }
@@ -146,8 +151,48 @@ impl DaysOfMany {
         DayFacts {
             employed: record.is_some(),
             working: self.times.on(employee, here, day),
-            holiday: here.and_then(|here| self.holidays.get(&(here, day))).map(String::as_str),
+            holiday: self.holidays.on(employee, here, day),
         }
+    }
+}
+
+/// The holidays of some employees: those of the place where they work, and of the restricted ones those that they chose.
+#[derive(Debug)]
+pub(super) struct HolidaysOfMany {
+    off: HashMap<(LocationId, Date), String>,
+    restricted: HashMap<(LocationId, Date), String>,
+    chosen: HashSet<(EmployeeId, Date)>,
+}
+
+impl HolidaysOfMany {
+    /// Reads those from `from` to `last`, with a few statements however many employees there are.
+    pub(super) async fn load(
+        tx: &mut dyn Tx,
+        employees: &[EmployeeId],
+        locations: &[LocationId],
+        from: Date,
+        last: Date,
+    ) -> Result<Self, StoreError> {
+        let all = tx.holidays().between(locations, from, last).await?;
+        let (restricted, off): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|one| one.kind == HolidayKind::Restricted);
+        let named = |all: Vec<HolidayThere>| {
+            all.into_iter().map(|one| ((one.location_id, one.on_date), one.name)).collect()
+        };
+        // Where there is nothing to choose, nobody chose anything that counts.
+        let chosen = match restricted.is_empty() {
+            true => Vec::new(),
+            false => tx.holiday_choices().chosen(employees, from, last).await?,
+        };
+        let chosen = chosen.into_iter().map(|one| (one.employee_id, one.on_date)).collect();
+        Ok(Self { off: named(off), restricted: named(restricted), chosen })
+    }
+
+    /// The name of the holiday of an employee who works there on a day.
+    pub(super) fn on(&self, employee: EmployeeId, place: Option<LocationId>, day: Date) -> Option<&str> {
+        let key = (place?, day);
+        let chosen = || self.restricted.get(&key).filter(|_| self.chosen.contains(&(employee, day)));
+        self.off.get(&key).or_else(chosen).map(String::as_str)
     }
 }
 
@@ -191,6 +236,15 @@ pub(crate) async fn resource_of_request(
     let request = view.request;
     let standing = Standing::load(hrms, tx, actor, request.employee_id, hrms.clock().now()).await?;
     Ok(standing.map(|standing| standing.resource(request.starts_on).with_details(request.details())))
+}
+
+/// Every place where somebody works at any time.
+fn places<'a>(timelines: impl IntoIterator<Item = &'a Timeline>) -> Vec<LocationId> {
+    let mut all: Vec<LocationId> =
+        timelines.into_iter().flat_map(Timeline::history).filter_map(place).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 fn place(record: &Record) -> Option<LocationId> {

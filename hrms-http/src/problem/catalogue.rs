@@ -84,6 +84,12 @@ catalogue! {
     "event.unknown-position": "The event to go on from isn't in the log.";
     "holiday-calendar.code-taken": "Another holiday calendar has this code.";
     "holiday-calendar.in-use": "Locations have or had the holiday calendar, or it had holidays.";
+    "holiday-choice.none-left": "The employee has chosen as many restricted holidays of that year as may be.";
+    "holiday-choice.not-restricted": "The day isn't a restricted holiday where the employee works.";
+    "holiday-choice.notice-too-short": "There are too few days until the restricted holiday.";
+    "holiday-choice.on-leave": "The employee has leave on the day: it would be more of it.";
+    "holiday-choice.past": "The day isn't ahead any more.";
+    "holiday-choice.taken": "The employee has chosen this day already.";
     "holiday.taken": "The calendar has a holiday on this day already.";
     "http.body-timeout": "The body took too long to arrive.";
     "http.body-too-large": "The body is larger than this endpoint takes.";

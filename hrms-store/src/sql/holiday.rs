@@ -1,5 +1,7 @@
 //! Holiday calendars in SQL, and which locations have which when.
 
+mod choice;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -97,6 +99,7 @@ struct RevisionRow {
 #[derive(FromRow)]
 struct ThereRow {
     location_id: Uuid,
+    calendar_id: Uuid,
     on_date: jiff_sqlx::Date,
     name: String,
     kind: String,
@@ -305,7 +308,7 @@ impl HolidayRepo for SqlTx {
         let mut found = Vec::new();
         for locations in locations.chunks(CHUNK) {
             let mut query = Query::new(
-                "SELECT a.location_id, h.on_date, h.name, h.kind FROM location_holiday_calendar AS a JOIN holiday AS h \
+                "SELECT a.location_id, a.calendar_id, h.on_date, h.name, h.kind FROM location_holiday_calendar AS a JOIN holiday AS h \
                  ON h.tenant_id = a.tenant_id AND h.calendar_id = a.calendar_id AND h.on_date >= a.valid_from \
                  AND (a.valid_to IS NULL OR h.on_date < a.valid_to) WHERE a.tenant_id = ",
             );
@@ -315,6 +318,7 @@ impl HolidayRepo for SqlTx {
             for row in query.all::<ThereRow>(&mut self.conn).await? {
                 found.push(HolidayThere {
                     location_id: LocationId::from_uuid(row.location_id),
+                    holiday_calendar_id: HolidayCalendarId::from_uuid(row.calendar_id),
                     on_date: row.on_date.to_jiff(),
                     name: row.name,
                     kind: kind(&row.kind)?,

@@ -263,6 +263,11 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let body = (operation.method == Method::PATCH).then(|| patch_of(operation));
             call(acme, operation, &format!("{spare}/holidays/2026-12-26"), body.as_ref()).await
         }
+        ("DELETE", "employees/{id}/holiday-choices/{on_date}") => {
+            let path = path.strip_suffix("/2026-12-25").unwrap();
+            acme.post(path, &json!({ "on_date": "2026-12-30" })).await.expect(201);
+            call(acme, operation, &format!("{path}/2026-12-30"), None).await
+        }
         ("DELETE", "policies/{id}" | "service-accounts/{id}") => {
             let path = world.spare(template.split('/').next().unwrap(), names).await;
             call(acme, operation, &path, None).await

@@ -22,6 +22,8 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "/api/v1/holiday-calendars" => json!({ "code": "C", "name": "C" }),
         "/api/v1/holiday-calendars/{id}/holidays" => json!({ "on_date": "2026-12-24", "name": "Feast" }),
         "/api/v1/holiday-calendars/{id}/import" => json!({ "format": "csv", "content": "date,name" }),
+        "/api/v1/holiday-calendars/{id}/choice-limits" => json!({ "from_year": 2030, "most": 2 }),
+        "/api/v1/employees/{id}/holiday-choices" => json!({ "on_date": "2026-12-29" }),
         "/api/v1/holiday-calendars/{id}/copy" => json!({ "from_year": 2026 }),
         "/api/v1/locations/{id}/holiday-calendars" => {
             json!({ "holiday_calendar_id": tenant.referenced("holiday_calendar_id"), "from": "2030-01-01" })

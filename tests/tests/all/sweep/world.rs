@@ -389,6 +389,15 @@ impl Tenant {
         let feast = json!({ "on_date": "2026-12-25", "name": "Feast" });
         let path = format!("/api/v1/holiday-calendars/{}/holidays", ids["holiday-calendars"]);
         client.post(&path, &feast).await.expect(201);
+        for day in ["2026-12-29", "2026-12-30"] {
+            let feast = json!({ "on_date": day, "name": "Feast", "kind": "restricted" });
+            client.post(&path, &feast).await.expect(201);
+        }
+        let path = format!("/api/v1/holiday-calendars/{}/choice-limits", ids["holiday-calendars"]);
+        client.post(&path, &json!({ "from_year": 2026, "most": 9 })).await.expect(200);
+        let here = json!({ "holiday_calendar_id": ids["holiday-calendars"], "from": "2026-01-01", "to": "2029-01-01" });
+        let path = format!("/api/v1/locations/{}/holiday-calendars", ids["locations"]);
+        client.post(&path, &here).await.expect(200);
         for code in ["B", "A"] {
             let levels = json!([{ "approvers": [{ "type": "manager" }] }]);
             let new = json!({
