@@ -44,7 +44,9 @@ fn main() {
     let stored = world.replayed(world.ledger(), LAST).ledger;
     let replayed = world.replayed(stored.clone(), LAST);
     criterion.bench_function("leave/explain 10 years of daily", |bench| {
-        bench.iter(|| LeaveExplanation::of(black_box(&replayed), world.employee, &world.leave_type, LAST));
+        bench.iter(|| {
+            LeaveExplanation::of(black_box(&replayed), world.employee, &world.leave_type, LAST, &|_| 480)
+        });
     });
     criterion.bench_function("leave/as of each day of a year, 10 years of daily", |bench| {
         bench.iter(|| {

@@ -6,11 +6,13 @@
 
 mod account;
 mod accrue;
+mod adjust;
 mod amount;
 mod ask;
 mod balance;
 mod day_count;
 mod decide;
+mod encashable;
 mod error;
 mod explain;
 mod hours;
@@ -20,6 +22,7 @@ mod neighbours;
 pub mod plan;
 mod planned;
 mod policy;
+mod project;
 mod recount;
 mod repo;
 mod request;
@@ -28,18 +31,21 @@ mod rules_version;
 mod sandwich;
 mod service;
 mod standing;
+mod usable;
 
 use crate::employment::coded;
 use crate::hrms::Hrms;
 
 pub use account::{GrantLeave, LeaveAccount, LeaveBalance, LeaveLotView, YEARS_AHEAD};
 pub use accrue::{AccrueLeave, Accrued};
+pub use adjust::{AdjustLeaveGrant, AdjustedLeaveGrant, DeductLeave};
 pub use amount::{MAX_MINUTES, days_text, minutes_of_days};
-pub use balance::BalanceMinutes;
+pub use balance::{BalanceMinutes, usable_until_expiry};
 pub use day_count::{
     CountedDay, DayFacts, DayPart, DayReason, InclusiveDays, count_working_days, total_minutes,
 };
 pub use decide::{Comment, DecideLeave, DecidedLeave, DecidedLeaves, ForwardLeave, LeaveDecision};
+pub use encashable::{Encashable, EncashmentLimits};
 pub use error::LeaveError;
 pub use explain::{ExplainedCredit, ExplainedLot, LeaveExplanation};
 pub use hours::{DayHours, OccupiedTime, TimeOfDay};
@@ -51,9 +57,10 @@ pub use ledger::{
 };
 pub use policy::{
     AppliesTo, AssignLeavePolicy, EndLeavePolicyAssignment, LeavePolicy, LeavePolicyAssignment,
-    LeavePolicyAssignmentService, LeavePolicyFilter, LeavePolicyRepo, LeavePolicyService, LeavePolicySort,
-    LeavePolicyVersion, LeavePolicyView, NewLeavePolicy, NewLeavePolicyVersion,
+    LeavePolicyAssignmentService, LeavePolicyFilter, LeavePolicyPatch, LeavePolicyRepo, LeavePolicyService,
+    LeavePolicySort, LeavePolicyVersion, LeavePolicyView, NewLeavePolicy, NewLeavePolicyVersion,
 };
+pub use project::{LeaveProjection, ProjectLeave, ProjectedRequest, SupposedLeave};
 pub(crate) use recount::last_of;
 pub use recount::{LeaveRecount, RecountCause, RecountLeave, Recounted, RecountedDay, Whose};
 pub use repo::{LeaveLedger, LeaveRequestFilter, LeaveRequestRepo, LeaveRequestSort};

@@ -4,9 +4,10 @@ use hrms_core::approval::ApprovalCaseView;
 use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
-    Comment, DecideLeave, DecidedLeaves, DecisionNote, ForwardLeave, GrantLeave, LeaveAccount, LeaveBalance,
-    LeaveError, LeaveExplanation, LeaveLotView, LeavePreview, LeaveRecount, LeaveRequest, LeaveRequestQuery,
-    LeaveRequestSort, LeaveRequestView, RequestStatus, SubmitLeave,
+    AdjustLeaveGrant, AdjustedLeaveGrant, Comment, DecideLeave, DecidedLeaves, DecisionNote, DeductLeave,
+    ForwardLeave, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveExplanation, LeaveLotView,
+    LeavePreview, LeaveProjection, LeaveRecount, LeaveRequest, LeaveRequestQuery, LeaveRequestSort,
+    LeaveRequestView, ProjectLeave, RequestStatus, SubmitLeave,
 };
 use hrms_core::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,11 @@ endpoints! {
     /// Read a grant of leave.
     GET "/api/v1/leave-grants/{id}" => get_grant, requires LeaveRead;
 
+    /// Give a grant another amount.
+    ///
+    /// The difference is posted as an adjustment. Refused when approved leave needs more of it, and for what leave policies credit.
+    POST "/api/v1/leave-grants/{id}/adjust" => adjust, requires LeaveGrant;
+
     /// Read an employee's balances, one for each leave type.
     ///
     /// On every day `granted = available + taken + pending + expired + encashed`. Approved leave counts as
@@ -93,6 +99,18 @@ endpoints! {
     /// Each lot with what stands on it, and for what a leave policy credited the version of its rules, the period,
     /// proration, rounding and cuts.
     GET "/api/v1/leave-balances/{employee_id}/{leave_type_id}/explain" => explain, requires LeaveRead;
+
+    /// Project a balance: what would be there on a day if some leave was taken besides.
+    ///
+    /// The leave is counted and covered as if it was asked for today, one after the other; the answer says of each whether there is
+    /// enough for it and why it would be refused. Nothing is stored.
+    POST "/api/v1/leave-balances/{employee_id}/{leave_type_id}/project" => project, requires LeaveRead;
+
+    /// Take leave away by hand.
+    ///
+    /// From the lots that can be used on the day, and beyond them as far below zero as the leave type allows. Counts as less granted,
+    /// not as taken.
+    POST "/api/v1/leave-balances/{employee_id}/{leave_type_id}/deduct" => deduct, requires LeaveGrant;
 }
 
 /// The filters of the list.
@@ -219,6 +237,14 @@ async fn get_grant(cx: Cx, Id(id): Id<LeaveLotId>) -> Result<Found<LeaveLotView>
     cx.hrms.leave().lot(&cx.actor, id).await.map(Found)
 }
 
+async fn adjust(
+    cx: Cx,
+    Id(id): Id<LeaveLotId>,
+    Json(new): Json<AdjustLeaveGrant>,
+) -> Result<Found<AdjustedLeaveGrant>, LeaveError> {
+    cx.hrms.leave().adjust_grant(&cx.actor, id, new).await.map(Found)
+}
+
 /// The recounts of a request; all of them, so there is no further page.
 #[derive(Debug, Serialize, ToSchema)]
 struct LeaveRecountList {
@@ -290,4 +316,20 @@ async fn explain(
     Query(query): Query<AsOf>,
 ) -> Result<Found<LeaveExplanation>, LeaveError> {
     cx.hrms.leave().explain(&cx.actor, path.employee_id, path.leave_type_id, query.as_of).await.map(Found)
+}
+
+async fn project(
+    cx: Cx,
+    Path(path): Path<AccountPath>,
+    Json(ask): Json<ProjectLeave>,
+) -> Result<Found<LeaveProjection>, LeaveError> {
+    cx.hrms.leave().project(&cx.actor, path.employee_id, path.leave_type_id, ask).await.map(Found)
+}
+
+async fn deduct(
+    cx: Cx,
+    Path(path): Path<AccountPath>,
+    Json(new): Json<DeductLeave>,
+) -> Result<Found<LeaveBalance>, LeaveError> {
+    cx.hrms.leave().deduct(&cx.actor, path.employee_id, path.leave_type_id, new).await.map(Found)
 }

@@ -3,8 +3,8 @@
 use hrms_core::jiff::Timestamp;
 use hrms_core::leave::{
     AssignLeavePolicy, EndLeavePolicyAssignment, LeaveError, LeavePolicy, LeavePolicyAssignment,
-    LeavePolicyFilter, LeavePolicySort, LeavePolicyVersion, LeavePolicyView, NewLeavePolicy,
-    NewLeavePolicyVersion,
+    LeavePolicyFilter, LeavePolicyPatch, LeavePolicySort, LeavePolicyVersion, LeavePolicyView,
+    NewLeavePolicy, NewLeavePolicyVersion,
 };
 use hrms_core::{EmployeeId, LeavePolicyAssignmentId, LeavePolicyId, LeaveTypeId};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::{Created, Found, Listed};
 use crate::endpoints;
-use crate::extract::{Id, Json, List, ListQuery, Query};
+use crate::extract::{Id, IfMatch, Json, List, ListQuery, MergePatch, Query};
 use crate::request::Cx;
 
 endpoints! {
@@ -29,6 +29,12 @@ endpoints! {
 
     /// Read a leave policy with its rules, by date.
     GET "/api/v1/leave-policies/{id}" => get, requires LeaveTypeRead;
+
+    /// Change code, name or who has a leave policy.
+    ///
+    /// What it credited to whoever hasn't it any more is corrected by postings. Nobody but owners changes who has a policy that they
+    /// have or had themselves, or would have.
+    PATCH "/api/v1/leave-policies/{id}" => change, requires LeaveTypeManage;
 
     /// List every version of a leave policy's rules that was ever recorded.
     ///
@@ -93,6 +99,15 @@ async fn create(cx: Cx, Json(new): Json<NewLeavePolicy>) -> Result<Created<Leave
 
 async fn get(cx: Cx, Id(id): Id<LeavePolicyId>) -> Result<Found<LeavePolicyView>, LeaveError> {
     cx.hrms.leave_policies().get(&cx.actor, id).await.map(Found)
+}
+
+async fn change(
+    cx: Cx,
+    Id(id): Id<LeavePolicyId>,
+    IfMatch(version): IfMatch,
+    MergePatch(patch): MergePatch<LeavePolicyPatch>,
+) -> Result<Found<LeavePolicyView>, LeaveError> {
+    cx.hrms.leave_policies().change(&cx.actor, id, version, patch).await.map(Found)
 }
 
 /// Versions of a leave policy; all of them, so there is no further page.

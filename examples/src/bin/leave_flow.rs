@@ -49,6 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             valid_to: Some(date(2027, 4, 1)), // the first day after it
             source: LotSource::Grant,
             note: None,
+            refuse_overlap: false,
         };
         hrms.leave().grant(&hr, grant).await?;
     }

@@ -193,6 +193,14 @@ event_types! {
     "invitation.resent" on "invitations/{invitation_id}" for UserRead { invitation_id: Id }
     /// An invitation was revoked.
     "invitation.revoked" on "invitations/{invitation_id}" for UserRead { invitation_id: Id }
+    /// Leave was taken away by hand.
+    "leave.deducted" on "employees/{employee_id}" for LeaveRead {
+        employee_id: Id, leave_type_id: Id, minutes: Number, on: Date,
+    }
+    /// A grant of leave got another amount.
+    "leave.grant-adjusted" on "leave-grants/{leave_grant_id}" for LeaveRead {
+        leave_grant_id: Id, employee_id: Id, leave_type_id: Id,
+    }
     /// Leave was granted.
     "leave.granted" on "leave-grants/{leave_grant_id}" for LeaveRead {
         leave_grant_id: Id, employee_id: Id, leave_type_id: Id,

@@ -4,17 +4,22 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::day_count::CountedDay;
 use super::ledger::{Demand, LeaveLot, LeavePosting, Ledger, LotSource, NewPosting, PostingKind};
 use super::planned::{Planning, asking, shown_at, shown_ids};
 use super::request::LeaveRequestView;
 use super::standing::Standing;
-use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, MAX_MINUTES, days_text, minutes_of_days};
+use super::usable::FreeDays;
+use super::{
+    BalanceMinutes, LeaveError, LeaveService, LeaveType, MAX_MINUTES, days_text, minutes_of_days,
+    usable_until_expiry,
+};
 use crate::actor::Actor;
 use crate::audit::{Audited, Change};
 use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::Work;
-use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveTypeId};
+use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveTypeId};
 use crate::policy::{Decision, Permission};
 use crate::store::Tx;
 use crate::validate::Check;
@@ -49,6 +54,10 @@ pub struct GrantLeave {
     /// Anything to say about it, at most 1000 characters.
     #[serde(default)]
     pub note: Option<String>,
+    /// Refuses it when another grant by hand of the same source can be used on some of the same days: for allocations of which
+    /// there is to be one for a period.
+    #[serde(default)]
+    pub refuse_overlap: bool,
 }
 
 /// A lot of leave as shown.
@@ -126,13 +135,25 @@ pub struct LeaveBalance {
     pub encashed: String,
     /// Days that can still be asked for.
     pub available: String,
+    /// Days of them that can be used before they expire: on working days of the employee without other leave.
+    pub usable_until_expiry: String,
     /// The same in exact minutes.
     pub minutes: BalanceMinutes,
+    /// The exact minutes of `usable_until_expiry`.
+    pub usable_until_expiry_minutes: i64,
 }
 
 impl LeaveBalance {
-    pub(super) fn of(ledger: &Ledger, employee_id: EmployeeId, leave_type: &LeaveType, as_of: Date) -> Self {
+    /// `fits` says how many minutes of leave fit on a day, see [`usable_until_expiry`].
+    pub(super) fn of(
+        ledger: &Ledger,
+        employee_id: EmployeeId,
+        leave_type: &LeaveType,
+        as_of: Date,
+        fits: &dyn Fn(Date) -> i64,
+    ) -> Self {
         let minutes = BalanceMinutes::of(ledger, as_of);
+        let usable = usable_until_expiry(ledger, as_of, fits);
         let days = |minutes| days_text(minutes, leave_type.minutes_per_day);
         Self {
             employee_id,
@@ -144,7 +165,9 @@ impl LeaveBalance {
             expired: days(minutes.expired),
             encashed: days(minutes.encashed),
             available: days(minutes.available),
+            usable_until_expiry: days(usable),
             minutes,
+            usable_until_expiry_minutes: usable,
         }
     }
 }
@@ -166,7 +189,7 @@ impl LeaveService<'_> {
     /// Grants leave by hand, never to oneself (P16). Leave that was taken in advance is paid from it first.
     ///
     /// # Errors
-    /// [`CommonError::Forbidden`]; [`LeaveError::SelfGrant`]; faulty fields, an unknown employee or leave type among them.
+    /// [`CommonError::Forbidden`]; [`LeaveError::SelfGrant`], [`LeaveError::GrantOverlaps`]; faulty fields, an unknown employee or leave type among them.
     pub async fn grant(&self, actor: &Actor, new: GrantLeave) -> Result<LeaveLotView, LeaveError> {
         let unknown = || CommonError::unknown_reference("/employee_id");
         let mut work = self.0.begin(actor).await?;
@@ -191,11 +214,15 @@ impl LeaveService<'_> {
             valid_from: new.valid_from,
             valid_to: new.valid_to,
             granted_on: standing.today,
-            note: new.note,
+            note: new.note.clone(),
             plan_key: None,
             created_at: now,
         };
         work.leave_ledger().lock_account(lot.employee_id, lot.leave_type_id).await?;
+        if new.refuse_overlap {
+            let there = read_ledger(&mut *work, lot.employee_id, lot.leave_type_id).await?;
+            check_no_overlap(&there, &lot)?;
+        }
         work.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await?;
         let mut ledger =
             self.written(&mut work, lot.employee_id, &leave_type, standing.today, Vec::new()).await?;
@@ -262,7 +289,7 @@ impl LeaveService<'_> {
         let postings = tx.leave_ledger().postings(employee, None).await?;
         let pending = tx.leave_requests().pending(employee, None).await?;
         let planning = Planning::load(&mut *tx, &[employee]).await?;
-        let balance = |leave_type: &LeaveType| {
+        let replayed = |leave_type: &LeaveType| {
             let id = leave_type.id;
             let of_type = |one: &&LeaveRequestView| one.request.leave_type_id == id;
             let ledger = Ledger {
@@ -272,10 +299,14 @@ impl LeaveService<'_> {
             };
             let mut ids = shown_ids(employee, id);
             let now = shown_at(standing.today);
-            let replayed = planning.replayed(employee, leave_type, ledger, as_of, now, &mut ids);
-            LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of)
+            planning.replayed(employee, leave_type, ledger, as_of, now, &mut ids).ledger
         };
-        Ok(types.iter().map(balance).collect())
+        let ledgers: Vec<Ledger> = types.iter().map(replayed).collect();
+        let free = FreeDays::load(&mut *tx, &standing, as_of, &ledgers).await?;
+        let balance = |(leave_type, ledger): (&LeaveType, &Ledger)| {
+            LeaveBalance::of(ledger, employee, leave_type, as_of, &|day| free.fits(day, leave_type))
+        };
+        Ok(types.iter().zip(&ledgers).map(balance).collect())
     }
 
     /// One balance with the lots and postings that it is made from.
@@ -300,8 +331,10 @@ impl LeaveService<'_> {
         let mut ids = shown_ids(employee, leave_type.id);
         let now = shown_at(standing.today);
         let ledger = planning.replayed(employee, &leave_type, ledger, as_of, now, &mut ids).ledger;
+        let free = FreeDays::load(&mut *tx, &standing, as_of, std::slice::from_ref(&ledger)).await?;
+        let fits = |day: Date| free.fits(day, &leave_type);
         Ok(LeaveAccount {
-            balance: LeaveBalance::of(&ledger, employee, &leave_type, as_of),
+            balance: LeaveBalance::of(&ledger, employee, &leave_type, as_of, &fits),
             lots: ledger.lots.iter().map(|lot| LeaveLotView::of(lot, leave_type.minutes_per_day)).collect(),
             postings: ledger.postings,
         })
@@ -434,15 +467,13 @@ pub(super) async fn read_ledger(
 
 /// What a request asks for, day by day.
 pub(super) fn demands(view: &LeaveRequestView) -> Vec<Demand> {
-    let counted = view.day_count.iter().filter(|day| day.minutes > 0);
-    counted
-        .map(|day| Demand {
-            request_id: view.request.id,
-            day: day.date,
-            asked_on: view.request.submitted_on,
-            minutes: day.minutes,
-        })
-        .collect()
+    demands_of(view.request.id, view.request.submitted_on, &view.day_count)
+}
+
+/// What counted days ask for.
+pub(super) fn demands_of(request_id: LeaveRequestId, asked_on: Date, days: &[CountedDay]) -> Vec<Demand> {
+    let counted = days.iter().filter(|day| day.minutes > 0);
+    counted.map(|day| Demand { request_id, day: day.date, asked_on, minutes: day.minutes }).collect()
 }
 
 /// The day that is asked about, by default today. Not far ahead: a balance is replayed until that day.
@@ -482,15 +513,25 @@ fn check(new: &GrantLeave, leave_type: &LeaveType) -> Result<i64, CommonError> {
     if let Some(note) = &new.note {
         check.text("/note", note, 1..=1000);
     }
-    let (pointer, minutes) = match (&new.days, new.minutes) {
+    let minutes = check_amount(&mut check, new.days.as_deref(), new.minutes, leave_type, 1);
+    check.done()?;
+    Ok(minutes)
+}
+
+/// Minutes of an amount that is said in days or in minutes, from `least` on; 0 when it is faulty.
+pub(super) fn check_amount(
+    check: &mut Check,
+    days: Option<&str>,
+    minutes: Option<i64>,
+    leave_type: &LeaveType,
+    least: i64,
+) -> i64 {
+    let (pointer, minutes) = match (days, minutes) {
         (Some(days), None) => {
             let minutes = minutes_of_days(days, leave_type.minutes_per_day);
             if minutes.is_none() {
-                check.fault(
-                    "/days",
-                    "not-an-amount",
-                    "this is not a decimal number of days that makes whole minutes",
-                );
+                let detail = "this is not a decimal number of days that makes whole minutes";
+                check.fault("/days", "not-an-amount", detail);
             }
             ("/days", minutes)
         }
@@ -500,12 +541,35 @@ fn check(new: &GrantLeave, leave_type: &LeaveType) -> Result<i64, CommonError> {
             ("/days", None)
         }
     };
-    if minutes.is_some_and(|minutes| !(1..=MAX_MINUTES).contains(&minutes)) {
+    if minutes.is_some_and(|minutes| !(least..=MAX_MINUTES).contains(&minutes)) {
         let most = days_text(MAX_MINUTES, leave_type.minutes_per_day);
+        let from = if least == 0 { "nothing" } else { "a minute" };
         let detail =
-            format!("a grant is at least a minute, and at most {MAX_MINUTES} minutes, here {most} days");
+            format!("a grant is at least {from}, and at most {MAX_MINUTES} minutes, here {most} days");
         check.fault(pointer, "out-of-range", detail);
     }
-    check.done()?;
-    Ok(minutes.unwrap_or_default())
+    minutes.unwrap_or_default()
+}
+
+/// Refuses a grant by hand beside another one of the same source for some of the same days.
+fn check_no_overlap(there: &Ledger, new: &LeaveLot) -> Result<(), LeaveError> {
+    let of_kind = there.lots.iter().filter(|lot| lot.plan_key.is_none() && lot.source == new.source);
+    let mut same_days = of_kind.filter(|lot| {
+        let begins_in_time = new.valid_to.is_none_or(|to| lot.valid_from < to);
+        begins_in_time && lot.valid_to.is_none_or(|to| new.valid_from < to)
+    });
+    // One that was corrected to nothing isn't there any more.
+    match same_days.find(|lot| granted_by_hand(there, lot.id) > 0) {
+        Some(other) => Err(LeaveError::GrantOverlaps { from: other.valid_from }),
+        None => Ok(()),
+    }
+}
+
+/// What a grant by hand gives by now: what was granted, with its corrections.
+pub(super) fn granted_by_hand(ledger: &Ledger, lot: LeaveLotId) -> i64 {
+    let gives = |one: &&LeavePosting| {
+        let is_grant = matches!(one.kind, PostingKind::Grant | PostingKind::Adjustment);
+        is_grant && one.lot_id == Some(lot) && one.plan_key.is_none()
+    };
+    ledger.live().filter(gives).map(|one| one.minutes).sum()
 }

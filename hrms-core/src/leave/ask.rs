@@ -9,8 +9,9 @@ use jiff::{Timestamp, ToSpan};
 use super::account::{AccountKey, check_ahead};
 use super::day_count::{CountedDay, InclusiveDays, total_minutes};
 use super::hours::{DayHours, first_full_day};
+use super::planned::leave_years;
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus, SubmitLeave};
-use super::rules::{Case, CountedLeave, HORIZON, Violation};
+use super::rules::{Case, CountedLeave, HORIZON, LimitPeriod, Violation};
 use super::rules_version::{in_force, rules_on};
 use super::sandwich::{Absence, count_leave};
 use super::standing::Standing;
@@ -39,13 +40,8 @@ pub(super) struct Asked {
 impl Asked {
     /// Why it would be refused whatever the balance says.
     pub(super) fn refusal(&self) -> Option<LeaveError> {
-        if let Some(on) = self.standing.first_day_outside(self.period) {
-            return Some(LeaveError::NotEmployed { on });
-        }
-        if total_minutes(&self.days) == 0 && self.full.is_none() {
-            return Some(LeaveError::NoWorkingDay);
-        }
-        self.violations.first().cloned().map(LeaveError::AgainstRules)
+        let is_full = self.full.is_some();
+        refusal(&self.standing, self.period, total_minutes(&self.days), is_full, &self.violations)
     }
 
     /// Why it would be refused even though it overlaps with nothing.
@@ -91,6 +87,23 @@ impl Asked {
     }
 }
 
+/// Why a request would be refused whatever the balance says.
+pub(super) fn refusal(
+    standing: &Standing,
+    period: InclusiveDays,
+    minutes: i64,
+    is_full: bool,
+    violations: &[Violation],
+) -> Option<LeaveError> {
+    if let Some(on) = standing.first_day_outside(period) {
+        return Some(LeaveError::NotEmployed { on });
+    }
+    if minutes == 0 && !is_full {
+        return Some(LeaveError::NoWorkingDay);
+    }
+    violations.first().cloned().map(LeaveError::AgainstRules)
+}
+
 impl LeaveService<'_> {
     /// Counts the days of a request that the actor may make, and says which rules it breaks.
     ///
@@ -128,7 +141,7 @@ impl LeaveService<'_> {
                 days: period,
                 hours: ask.hours,
             };
-            (days, violations, full) = count(tx, &standing, leave_type, absence).await?;
+            (days, violations, full) = count(tx, &standing, leave_type, absence, &[]).await?;
             resource.details = details(ask, &days, leave_type);
         }
         // Before anything is said about the leave type: whose leave it is may be nobody's business.
@@ -141,12 +154,14 @@ impl LeaveService<'_> {
     }
 }
 
-/// Counts the days of a request beside what else the employee has asked for, under the rules in force on its first day.
-async fn count(
+/// Counts the days of a request beside what else the employee has asked for, or is supposed to have, under the rules in force
+/// on its first day.
+pub(super) async fn count(
     tx: &mut dyn Tx,
     standing: &Standing,
     leave_type: &LeaveType,
     absence: Absence,
+    supposed: &[CountedLeave],
 ) -> Result<(Vec<CountedDay>, Vec<Violation>, Option<(Date, i64)>), LeaveError> {
     let (starts_on, ends_on) = (absence.days.starts_on, absence.days.ends_on);
     let (from, last) = (starts_on.saturating_sub(HORIZON.days()), ends_on.saturating_add(HORIZON.days()));
@@ -163,6 +178,11 @@ async fn count(
         other.not_beside =
             versions.get(&of).map(|all| in_force(all.clone(), on).not_beside).unwrap_or_default();
     }
+    others.extend(supposed.iter().cloned());
+    let leave_years = match rules.max_per_period.iter().any(|limit| limit.per == LimitPeriod::LeaveYear) {
+        true => leave_years(tx, standing.employee(), leave_type.id, starts_on, (from, last)).await?,
+        false => Vec::new(),
+    };
     let absences: Vec<Absence> = others.iter().map(|one| one.absence.clone()).collect();
     let facts_of = |day: Date| work.on(day);
     let days = count_leave(&absence, rules.sandwich, &absences, leave_type.minutes_per_day, facts_of);
@@ -175,6 +195,7 @@ async fn count(
         minutes_per_day: leave_type.minutes_per_day,
         asked_on: standing.today,
         joined_on: standing.joined_on(starts_on),
+        leave_years: &leave_years,
     };
     let violations = rules.violations(&case, facts_of);
     Ok((ask.days, violations, full))

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::ledger::{LeavePosting, Ledger, PostingKind, Share};
+use super::YEARS_AHEAD;
+use super::ledger::{LeaveLot, LeavePosting, Ledger, PostingKind, Share};
 use crate::id::LeaveLotId;
 
 /// A balance in exact minutes. `granted = available + taken + pending + expired + encashed` (P1).
@@ -35,12 +37,22 @@ impl BalanceMinutes {
     /// yet but will be on the day of leave counts from the lot's first day on. What was undone never counts, on no day.
     #[must_use]
     pub fn of(ledger: &Ledger, as_of: Date) -> Self {
+        Self::with_lots(ledger, as_of).0
+    }
+
+    /// The same, and what is left of each lot in force.
+    fn with_lots(ledger: &Ledger, as_of: Date) -> (Self, Vec<(&LeaveLot, i64)>) {
+        let mut in_force_now = Vec::new();
         let lots = by_lot(ledger, as_of);
         let uses = uses(ledger, as_of);
         let mut balance = Self::default();
         let mut used: HashMap<Option<LeaveLotId>, i64> = HashMap::new();
         for one in &uses {
-            *(if one.pending { &mut balance.pending } else { &mut balance.taken }) += one.minutes;
+            match one.what {
+                What::Pending => balance.pending += one.minutes,
+                What::Taken => balance.taken += one.minutes,
+                What::Deducted => balance.granted -= one.minutes,
+            }
             *used.entry(one.lot_id).or_default() += one.minutes;
         }
         for lot in &ledger.lots {
@@ -57,11 +69,42 @@ impl BalanceMinutes {
                 balance.available += left.min(0);
             } else {
                 balance.available += left;
+                if in_force && left > 0 {
+                    in_force_now.push((lot, left));
+                }
             }
         }
         balance.available -= used.get(&None).copied().unwrap_or_default();
-        balance
+        (balance, in_force_now)
     }
+}
+
+/// How much of what is available on a day can be used before it expires: from that day on, day after day from the lot that
+/// expires first, as much as fits on each.
+///
+/// `fits` says how many minutes of leave fit on a day: what is worked then, less other leave. What expires only after
+/// [`YEARS_AHEAD`] counts as what never does. Never more than is available.
+pub fn usable_until_expiry(ledger: &Ledger, as_of: Date, fits: impl Fn(Date) -> i64) -> i64 {
+    let (balance, lots) = BalanceMinutes::with_lots(ledger, as_of);
+    let far = as_of.saturating_add(YEARS_AHEAD.years());
+    let ends = |lot: &LeaveLot| lot.valid_to.is_some_and(|to| to <= far);
+    let (mut ending, lasting): (Vec<_>, Vec<_>) = lots.into_iter().partition(|(lot, _)| ends(lot));
+    let mut usable: i64 = lasting.iter().map(|(_, left)| left).sum();
+    ending.sort_by_key(|(lot, _)| lot.order());
+    for day in as_of.series(1.day()) {
+        ending.retain(|(lot, left)| *left > 0 && !lot.expired_at(day));
+        if ending.is_empty() {
+            break;
+        }
+        let mut room = fits(day).max(0);
+        for (_, left) in &mut ending {
+            let part = room.min(*left);
+            *left -= part;
+            room -= part;
+            usable += part;
+        }
+    }
+    usable.min(balance.available)
 }
 
 /// What was booked on a lot, besides leave.
@@ -94,7 +137,16 @@ fn by_lot(ledger: &Ledger, as_of: Date) -> HashMap<LeaveLotId, Booked> {
 struct Use {
     lot_id: Option<LeaveLotId>,
     minutes: i64,
-    pending: bool,
+    what: What,
+}
+
+/// What leave that counts was used for.
+#[derive(Clone, Copy)]
+enum What {
+    Taken,
+    Pending,
+    /// It was taken away by hand: no absence, so less was granted.
+    Deducted,
 }
 
 fn uses(ledger: &Ledger, as_of: Date) -> Vec<Use> {
@@ -109,12 +161,12 @@ fn uses(ledger: &Ledger, as_of: Date) -> Vec<Use> {
     let taken = taken.filter(|p| counts(p.lot_id, p.effective_on, p.booked_on)).map(|p| Use {
         lot_id: p.lot_id,
         minutes: -p.minutes,
-        pending: false,
+        what: if p.request_id.is_some() { What::Taken } else { What::Deducted },
     });
     let pending = ledger.allocate().into_iter();
     let pending = pending
         .filter(|share: &Share| counts(share.lot_id, share.demand.day, share.demand.asked_on))
-        .map(|share| Use { lot_id: share.lot_id, minutes: share.minutes, pending: true });
+        .map(|share| Use { lot_id: share.lot_id, minutes: share.minutes, what: What::Pending });
     taken.chain(pending).collect()
 }
 

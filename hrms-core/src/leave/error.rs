@@ -87,6 +87,18 @@ pub enum LeaveError {
         /// The last day.
         last: Date,
     },
+    /// Another grant by hand is for some of the same days.
+    #[error("the grant of {from} is for some of these days already")]
+    GrantOverlaps {
+        /// The first day of the other one.
+        from: Date,
+    },
+    /// Approved leave needs more of a grant than would be left.
+    #[error("approved leave needs more of this grant")]
+    GrantInUse,
+    /// A leave policy says what it gives.
+    #[error("this was credited by a leave policy: change its rules, or grant or deduct leave by hand")]
+    GrantByPolicy,
     /// It is against a rule of the leave type.
     #[error(transparent)]
     AgainstRules(Violation),
@@ -131,6 +143,9 @@ impl DomainError for LeaveError {
             Self::NotEmployed { .. } => "leave.not-employed",
             Self::TooLong { .. } => "leave.too-long",
             Self::TooFarAhead { .. } => "leave.too-far-ahead",
+            Self::GrantOverlaps { .. } => "leave-grant.overlaps",
+            Self::GrantInUse => "leave-grant.below-used",
+            Self::GrantByPolicy => "leave-grant.by-policy",
             Self::AgainstRules(violation) => violation.code(),
             Self::Approval(error) => error.code(),
             Self::Common(common) => common.code(),

@@ -9,6 +9,7 @@ use super::account::{as_of_or, read_ledger};
 use super::ledger::{LeaveLot, LeavePosting, PostingKind};
 use super::plan::{Credit, Derivation, Replayed};
 use super::planned::{Planning, shown_at, shown_ids};
+use super::usable::FreeDays;
 use super::{LeaveBalance, LeaveError, LeaveLotView, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
 use crate::error::CommonError;
@@ -83,15 +84,24 @@ impl LeaveService<'_> {
         let mut ids = shown_ids(employee, leave_type.id);
         let now = shown_at(standing.today);
         let replayed = planning.replayed(employee, &leave_type, stored, as_of, now, &mut ids);
-        Ok(LeaveExplanation::of(&replayed, employee, &leave_type, as_of))
+        let free = FreeDays::load(&mut *tx, &standing, as_of, std::slice::from_ref(&replayed.ledger)).await?;
+        let fits = |day: Date| free.fits(day, &leave_type);
+        Ok(LeaveExplanation::of(&replayed, employee, &leave_type, as_of, &fits))
     }
 }
 
 impl LeaveExplanation {
-    /// Where the balance of a replayed account comes from.
+    /// Where the balance of a replayed account comes from. `fits` says how many minutes of leave fit on a day, see
+    /// [`usable_until_expiry`](super::usable_until_expiry).
     #[must_use]
-    pub fn of(replayed: &Replayed, employee: EmployeeId, leave_type: &LeaveType, as_of: Date) -> Self {
-        let balance = LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of);
+    pub fn of(
+        replayed: &Replayed,
+        employee: EmployeeId,
+        leave_type: &LeaveType,
+        as_of: Date,
+        fits: &dyn Fn(Date) -> i64,
+    ) -> Self {
+        let balance = LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of, fits);
         let mut lots: Vec<&LeaveLot> =
             replayed.ledger.lots.iter().filter(|lot| lot.valid_from <= as_of).collect();
         lots.sort_by_key(|lot| (lot.valid_from, lot.id));

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::day_count::{DayFacts, DayPart, DayReason};
+use super::day_count::{DayFacts, DayPart, DayReason, InclusiveDays};
 use super::sandwich::Absence;
 use crate::validate::Check;
 use crate::work_pattern::WorkingTime;
@@ -190,6 +190,19 @@ pub struct OccupiedTime {
 }
 
 impl OccupiedTime {
+    /// What a leave keeps from others: days off inside it too, as nobody is on leave twice.
+    pub(super) fn of(days: InclusiveDays, hours: Option<DayHours>) -> Vec<Self> {
+        match hours {
+            Some(hours) => vec![Self::hours(days.starts_on, hours)],
+            None => days.days().flat_map(|(day, part)| Self::halves(day, part)).collect(),
+        }
+    }
+
+    /// Whether both keep a minute.
+    pub(super) fn overlaps(self, other: Self) -> bool {
+        self.day == other.day && self.from_minute < other.to_minute && other.from_minute < self.to_minute
+    }
+
     pub(super) fn hours(day: jiff::civil::Date, hours: DayHours) -> Self {
         let (from_minute, to_minute) = hours.range();
         Self { day, half: if from_minute < MIDDAY { 1 } else { 2 }, from_minute, to_minute }

@@ -15,6 +15,7 @@ mod service;
 mod tests;
 
 pub use amount::{Amount, Exact, Quantity, Rounding, RoundingMode, RoundingOf};
+pub(super) use calendar::year_starts;
 pub use credit::{Credit, Derivation, credits};
 pub use replay::{Account, Replayed, replay};
 pub use rules::{

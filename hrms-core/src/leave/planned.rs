@@ -9,6 +9,7 @@ use uuid::Builder;
 use super::ledger::{Demand, LeavePosting, Ledger, PostingKind};
 use super::plan::{
     Account, DayWork, Earning, LossOfPay, PlanFacts, PolicyRules, Proration, Replayed, Term, replay,
+    year_starts,
 };
 use super::policy::in_force;
 use super::standing::HolidaysOfMany;
@@ -230,10 +231,30 @@ impl Work {
     }
 }
 
+/// The first days of the leave years from one day to another, by the rules that an employee has on a day.
+pub(super) async fn leave_years(
+    tx: &mut dyn Tx,
+    employee: EmployeeId,
+    leave_type: LeaveTypeId,
+    on: Date,
+    (from, last): (Date, Date),
+) -> Result<Vec<Date>, StoreError> {
+    let policies = Policies::load(tx, &[employee]).await?;
+    let terms = policies.terms(employee, leave_type);
+    let rule = terms.iter().find(|term| term.period.contains(on)).map(|term| term.rules.leave_year);
+    let timelines = tx.employment().timelines_of(&[employee]).await?;
+    let spells = timelines.get(&employee).map(Timeline::spells).unwrap_or_default();
+    let joined =
+        spells.iter().rfind(|spell| spell.period.from() <= on).map_or(on, |spell| spell.period.from());
+    Ok(year_starts(rule.unwrap_or_default(), joined, from, last))
+}
+
 /// Leave that stands.
 fn taken(postings: Vec<LeavePosting>) -> Vec<LeavePosting> {
     let ledger = Ledger { postings, ..Ledger::default() };
-    let live = ledger.live().filter(|posting| posting.kind == PostingKind::Consumption);
+    // What was taken away by hand was no absence.
+    let is_leave = |one: &&LeavePosting| one.kind == PostingKind::Consumption && one.request_id.is_some();
+    let live = ledger.live().filter(is_leave);
     live.cloned().collect()
 }
 

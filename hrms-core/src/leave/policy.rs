@@ -16,6 +16,7 @@ use crate::event::{NewEvent, subject};
 use crate::hrms::Hrms;
 use crate::id::{EmployeeId, LeavePolicyId, LeavePolicyVersionId, LeaveTypeId, UserId};
 use crate::page::{Page, PageRequest, Position};
+use crate::patch::Patch;
 use crate::policy::{Permission, Resource};
 use crate::store::{Tx, Version, Versioned};
 use crate::validate::Check;
@@ -136,6 +137,22 @@ pub struct NewLeavePolicyVersion {
     pub rules: PolicyRules,
 }
 
+/// What can be changed of a leave policy. Not its rules: those have versions.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct LeavePolicyPatch {
+    /// New code.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub code: Patch<String>,
+    /// New name.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub name: Patch<String>,
+    /// Who has it. What it credited to whoever hasn't any more is corrected.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<AppliesTo>))]
+    pub applies_to: Patch<AppliesTo>,
+}
+
 /// What can be done with leave policies.
 #[derive(Clone, Copy, Debug)]
 pub struct LeavePolicyService<'a>(&'a Hrms);
@@ -205,10 +222,7 @@ impl LeavePolicyService<'_> {
     /// [`LeaveError::OwnPolicy`], [`LeaveError::PolicyCodeTaken`], [`LeaveError::EveryoneHasPolicy`]; faulty fields and rules.
     pub async fn create(&self, actor: &Actor, new: NewLeavePolicy) -> Result<LeavePolicyView, LeaveError> {
         self.0.require(actor, Permission::LeaveTypeManage, &Resource::organization())?;
-        let mut check = Check::new();
-        check.code("/code", &new.code);
-        check.text("/name", &new.name, 1..=200);
-        check.done()?;
+        check_names(&new.code, &new.name)?;
         let mut work = self.0.begin(actor).await?;
         let policy = LeavePolicy {
             id: LeavePolicyId::from_uuid(self.0.ids().next()),
@@ -232,6 +246,45 @@ impl LeavePolicyService<'_> {
         let view = LeavePolicyView { policy, versions: vec![version] };
         work.emit(event("leave_policy.created", &view, Change::created(&view)));
         Ok(work.commit(view).await?)
+    }
+
+    /// Changes code, name or who has a policy that is still at version `expected`. Who has it is nothing that anybody decides for
+    /// themselves (P16), unless they are an owner.
+    ///
+    /// # Errors
+    /// [`CommonError::Stale`]; [`LeaveError::OwnPolicy`], [`LeaveError::PolicyCodeTaken`], [`LeaveError::EveryoneHasPolicy`];
+    /// faulty fields; when the policy isn't there.
+    pub async fn change(
+        &self,
+        actor: &Actor,
+        id: LeavePolicyId,
+        expected: Version,
+        patch: LeavePolicyPatch,
+    ) -> Result<LeavePolicyView, LeaveError> {
+        self.0.require(actor, Permission::LeaveTypeManage, &Resource::organization())?;
+        let mut work = self.0.begin(actor).await?;
+        let before = view(&mut *work, id).await?;
+        if before.policy.version != expected {
+            return Err(CommonError::Stale.into());
+        }
+        let mut policy = before.policy.clone();
+        patch.code.required("/code", &mut policy.code)?;
+        patch.name.required("/name", &mut policy.name)?;
+        patch.applies_to.required("/applies_to", &mut policy.applies_to)?;
+        if policy == before.policy {
+            return Ok(work.commit(before).await?);
+        }
+        check_names(&policy.code, &policy.name)?;
+        if policy.applies_to != before.policy.applies_to {
+            self.check_not_own(&mut *work, actor, &before.policy).await?;
+            self.check_not_own(&mut *work, actor, &policy).await?;
+        }
+        policy.updated_at = work.now();
+        policy.version = expected.next();
+        work.leave_policies().update(&policy, expected).await?;
+        let after = LeavePolicyView { policy, versions: before.versions.clone() };
+        work.emit(event("leave_policy.changed", &after, Change::changed(&before, &after)));
+        Ok(work.commit(after).await?)
     }
 
     /// Adds rules that are in force from a day on, also one in the past: what was credited by the old ones since is
@@ -299,6 +352,13 @@ impl LeavePolicyService<'_> {
         let id = LeavePolicyVersionId::from_uuid(self.0.ids().next());
         LeavePolicyVersion { id, policy_id, effective_from, rules, recorded_at, recorded_by: actor.user_id() }
     }
+}
+
+fn check_names(code: &str, name: &str) -> Result<(), CommonError> {
+    let mut check = Check::new();
+    check.code("/code", code);
+    check.text("/name", name, 1..=200);
+    check.done()
 }
 
 async fn view(tx: &mut dyn Tx, id: LeavePolicyId) -> Result<LeavePolicyView, LeaveError> {

@@ -105,10 +105,7 @@ impl LeaveRequest {
     /// The time that it keeps from other requests: days off inside it too, as nobody is on leave twice.
     #[must_use]
     pub fn occupied(&self) -> Vec<OccupiedTime> {
-        match self.hours {
-            Some(hours) => vec![OccupiedTime::hours(self.starts_on, hours)],
-            None => self.period().days().flat_map(|(day, part)| OccupiedTime::halves(day, part)).collect(),
-        }
+        OccupiedTime::of(self.period(), self.hours)
     }
 }
 

@@ -15,6 +15,9 @@ use crate::validate::Check;
 /// How far around a request other leave is looked at: a year, and the longest run into it.
 pub(super) const HORIZON: i64 = 400;
 
+/// The most working days to wait for: fewer than a year of full weeks has, so that all of them lie within [`HORIZON`].
+const MAX_WORKING_DAYS: i64 = 250;
+
 /// The most entries of a list of a rule.
 const MAX_ENTRIES: usize = 200;
 
@@ -41,7 +44,7 @@ pub struct RequestRules {
     /// of.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub max_consecutive_days: Option<Decimal>,
-    /// The most days in each month, quarter or year of the calendar.
+    /// The most days in each month, quarter or year of the calendar, or in each leave year of the policy.
     pub max_per_period: Vec<PeriodLimit>,
     /// Days on which this kind of leave can't be taken.
     pub blocked: Vec<BlockedDates>,
@@ -49,6 +52,8 @@ pub struct RequestRules {
     pub not_beside: Vec<LeaveTypeId>,
     /// How many days after they joined somebody can take their first day of this leave.
     pub waiting_days: Option<i64>,
+    /// How many days somebody has to have worked by the calendar since they joined, before their first day of this leave.
+    pub waiting_working_days: Option<i64>,
 }
 
 impl Default for RequestRules {
@@ -65,12 +70,13 @@ impl Default for RequestRules {
             blocked: Vec::new(),
             not_beside: Vec::new(),
             waiting_days: None,
+            waiting_working_days: None,
         }
     }
 }
 
 coded! {
-    /// A period of the calendar.
+    /// A period in which leave is limited.
     LimitPeriod {
         /// A month.
         Month = "month",
@@ -78,6 +84,8 @@ coded! {
         Quarter = "quarter",
         /// A year.
         Year = "year",
+        /// A leave year of the employee's leave policy, in force on the first day of the leave; without one a calendar year.
+        LeaveYear = "leave_year",
     }
 }
 
@@ -87,7 +95,7 @@ impl LimitPeriod {
         let month = match self {
             Self::Month => day.month(),
             Self::Quarter => (day.month() - 1) / 3 * 3 + 1,
-            Self::Year => 1,
+            Self::Year | Self::LeaveYear => 1,
         };
         Date::new(day.year(), month, 1).unwrap_or(day)
     }
@@ -242,6 +250,16 @@ pub struct Case<'a> {
     pub asked_on: Date,
     /// The first day of the employment that the leave is in.
     pub joined_on: Option<Date>,
+    /// The first days of leave years around the leave, in order; without any they are those of the calendar.
+    pub leave_years: &'a [Date],
+}
+
+impl Case<'_> {
+    /// The first day of the period that a day is in.
+    fn start(&self, per: LimitPeriod, day: Date) -> Date {
+        let year = || self.leave_years.iter().rfind(|start| **start <= day).copied();
+        if per == LimitPeriod::LeaveYear { year().unwrap_or(per.start(day)) } else { per.start(day) }
+    }
 }
 
 impl RequestRules {
@@ -256,7 +274,7 @@ impl RequestRules {
         if case.ask.absence.hours.is_some() && !self.hours {
             broken.push(Violation::NoHours);
         }
-        self.check_dates(case, &mut broken);
+        self.check_dates(case, &facts_of, &mut broken);
         self.check_blocked(case, &mut broken);
         let edges = [Edge::of(case, -1, &facts_of), Edge::of(case, 1, &facts_of)];
         self.check_run(case, &edges, &mut broken);
@@ -272,7 +290,12 @@ impl RequestRules {
         broken
     }
 
-    fn check_dates(&self, case: &Case<'_>, broken: &mut Vec<Violation>) {
+    fn check_dates<'f>(
+        &self,
+        case: &Case<'_>,
+        facts_of: impl Fn(Date) -> DayFacts<'f>,
+        broken: &mut Vec<Violation>,
+    ) {
         let starts_on = case.ask.absence.days.starts_on;
         // Negative when it has begun already.
         let notice = case.asked_on.duration_until(starts_on).as_hours() / 24;
@@ -288,6 +311,11 @@ impl RequestRules {
         if let (Some(days), Some(joined_on)) = (self.waiting_days, case.joined_on)
             && let Ok(from) = joined_on.checked_add(days.days())
             && starts_on < from
+        {
+            broken.push(Violation::WaitingPeriod { from });
+        }
+        if let (Some(days), Some(joined_on)) = (self.waiting_working_days, case.joined_on)
+            && let Some(from) = after_working_days(days, joined_on, starts_on, facts_of)
         {
             broken.push(Violation::WaitingPeriod { from });
         }
@@ -321,14 +349,14 @@ impl RequestRules {
                 .days
                 .iter()
                 .filter(|day| day.minutes > 0)
-                .map(|day| limit.per.start(day.date))
+                .map(|day| case.start(limit.per, day.date))
                 .collect();
             starts.dedup();
             let same_type = |one: &&CountedLeave| one.absence.leave_type_id == case.ask.absence.leave_type_id;
             for start in starts {
                 let all = case.others.iter().filter(same_type).chain([case.ask]).flat_map(|one| &one.days);
                 let minutes =
-                    all.filter(|day| limit.per.start(day.date) == start).map(|day| day.minutes).sum();
+                    all.filter(|day| case.start(limit.per, day.date) == start).map(|day| day.minutes).sum();
                 let would_be = in_days(minutes, case.minutes_per_day);
                 if would_be > limit.days {
                     broken.push(Violation::TooManyInPeriod { most: limit.days, per: limit.per, would_be });
@@ -349,6 +377,10 @@ impl RequestRules {
         days("/rules/back_dated_days", self.back_dated_days);
         days("/rules/latest_notice_days", self.latest_notice_days);
         days("/rules/waiting_days", self.waiting_days);
+        if self.waiting_working_days.is_some_and(|days| !(0..=MAX_WORKING_DAYS).contains(&days)) {
+            let detail = format!("this goes from 0 to {MAX_WORKING_DAYS} days");
+            check.fault("/rules/waiting_working_days", "out-of-range", detail);
+        }
         if let (Some(least), Some(most)) = (self.minimum_notice_days, self.latest_notice_days)
             && least > most
         {
@@ -395,6 +427,25 @@ impl RequestRules {
             }
         }
     }
+}
+
+/// The day after so many working days since somebody joined, when that is after a first day of leave.
+fn after_working_days<'f>(
+    days: i64,
+    joined_on: Date,
+    starts_on: Date,
+    facts_of: impl Fn(Date) -> DayFacts<'f>,
+) -> Option<Date> {
+    if days == 0 || joined_on < starts_on.saturating_sub(HORIZON.days()) {
+        // Whoever joined so long ago has waited.
+        return None;
+    }
+    let worked = |day: &Date| DayReason::of(facts_of(*day)) == DayReason::WorkingDay;
+    let last = starts_on.saturating_add(HORIZON.days());
+    let all = joined_on.series(1.day()).take_while(|day| *day <= last).filter(worked);
+    let nth = all.take(usize::try_from(days).ok()?).last().unwrap_or(last);
+    let from = nth.saturating_add(1.day());
+    (starts_on < from).then_some(from)
 }
 
 fn in_days(minutes: i64, minutes_per_day: i64) -> Decimal {

@@ -29,6 +29,9 @@ coded! {
         Holidays = "holidays",
         /// Both.
         WeekendsAndHolidays = "weekends_and_holidays",
+        /// Every day of the leave, also at its ends: leave that is counted in days of the calendar. Days between two requests
+        /// don't count.
+        CalendarDays = "calendar_days",
     }
 }
 
@@ -36,10 +39,10 @@ impl SandwichRule {
     /// As what a day off counts between days of leave.
     fn counted(self, off: DayReason) -> Option<DayReason> {
         match (self, off) {
-            (Self::Weekends | Self::WeekendsAndHolidays, DayReason::WeeklyOff) => {
+            (Self::Weekends | Self::WeekendsAndHolidays | Self::CalendarDays, DayReason::WeeklyOff) => {
                 Some(DayReason::WeeklyOffBetween)
             }
-            (Self::Holidays | Self::WeekendsAndHolidays, DayReason::Holiday) => {
+            (Self::Holidays | Self::WeekendsAndHolidays | Self::CalendarDays, DayReason::Holiday) => {
                 Some(DayReason::HolidayBetween)
             }
             _ => None,
@@ -109,6 +112,14 @@ pub fn count_leave<'a>(
         half.minutes = half.minutes.min(room(half.date, facts_of(half.date).working).charge);
     }
     if rule == SandwichRule::None {
+        return days;
+    }
+    if rule == SandwichRule::CalendarDays {
+        for day in &mut days {
+            if let Some(reason) = rule.counted(day.reason) {
+                (day.minutes, day.reason) = (day.part.minutes(minutes_per_day), reason);
+            }
+        }
         return days;
     }
     let mut gaps = Vec::new();

@@ -127,6 +127,9 @@ catalogue! {
     "job.ended": "The job has ended.";
     "job.internal": "The system's own jobs can't be cancelled.";
     "job.not-failed": "The job neither failed nor was cancelled.";
+    "leave-grant.below-used": "Approved leave needs more of the grant.";
+    "leave-grant.by-policy": "The leave was credited by a leave policy, which says how much it is.";
+    "leave-grant.overlaps": "Another grant by hand is for some of the same days.";
     "leave-policy-assignment.overlaps": "The employee has a policy for this leave type within the period already.";
     "leave-policy.code-taken": "Another leave policy has this code.";
     "leave-policy.everyone-has-one": "The leave type has a policy for everyone already.";

@@ -124,6 +124,7 @@ impl World {
             valid_to: Some(date(2027, 4, 1)),
             source: LotSource::Grant,
             note: None,
+            refuse_overlap: false,
         };
         self.hrms.leave().grant(actor, grant).await
     }
@@ -389,6 +390,7 @@ async fn bad_input_is_named_and_changes_nothing(store: &support::Fresh) {
         valid_to: None,
         source: LotSource::CarryOver,
         note: None,
+        refuse_overlap: false,
     };
     let carried = w.hrms.leave().grant(&w.hr(), carried).await.unwrap_err();
     assert_eq!(carried.fields()[0].code, "not-by-hand");
@@ -427,8 +429,10 @@ hrms_tests::on_every_engine!(
 
 mod cases;
 mod cases_replayed;
+mod corrections;
 mod counting;
 mod parallel;
 mod plans;
 mod policies;
+mod projections;
 mod recounts;

@@ -25,6 +25,10 @@ const NOTHING_TO_RECORD: [(&str, &str); 10] = [
         "each session does it every few minutes; its log-in and its reuse are on record",
     ),
     ("POST /api/v1/events/tickets", "good for one connection within seconds, as the caller"),
+    (
+        "POST /api/v1/leave-balances/{employee_id}/{leave_type_id}/project",
+        "says what would be there, and changes nothing",
+    ),
     ("POST /api/v1/leave-requests/preview", "counts days, and changes nothing"),
     ("POST /api/v1/notification-templates/preview", "shows a text, and changes nothing"),
     ("POST /api/v1/notifications/read-all", "what one has read in one's own inbox"),

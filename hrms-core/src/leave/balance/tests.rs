@@ -258,3 +258,37 @@ proptest! {
         }
     }
 }
+
+/// leave-cf-007 and what is around it: a day fits on each day of the calendar, or only on some.
+#[test]
+fn what_can_be_used_before_it_expires_depends_on_the_days() {
+    let mut book = Book::default();
+    book.grant(date(2024, 2, 7), 15 * 480, date(2024, 2, 7), Some(date(2024, 5, 7)));
+    book.grant(date(2024, 2, 7), 15 * 480, date(2024, 2, 7), Some(date(2024, 8, 10)));
+    let usable =
+        |book: &Book, on, fits: &dyn Fn(Date) -> i64| usable_until_expiry(&book.ledger, on, fits) / 480;
+    let every_day = |_: Date| 480;
+    let on = date(2024, 5, 1);
+    assert_eq!(usable(&book, on, &every_day), 21);
+    assert_eq!(usable(&book, date(2024, 4, 22), &every_day), 30);
+    assert_eq!(usable(&book, date(2024, 5, 6), &every_day), 16);
+    assert_eq!(usable(&book, date(2024, 5, 7), &every_day), 15);
+    // Near the end of both, days are shared: 6 of the calendar, and of the later lot what is left of August.
+    assert_eq!(usable(&book, date(2024, 8, 5), &every_day), 5);
+    // From Wednesday 1 to Monday 6 May, three working days and a Monday.
+    let office = |day: Date| if day.weekday().to_monday_zero_offset() < 5 { 480 } else { 0 };
+    assert_eq!(usable(&book, on, &office), 19);
+    assert_eq!(usable(&book, on, &|_| 0), 0);
+    // What never expires, or only in many years, can always be used; never more than there is.
+    book.grant(on, 4 * 480, date(2024, 2, 7), None);
+    book.grant(on, 2 * 480, date(2024, 2, 7), Some(date(2040, 1, 1)));
+    assert_eq!(usable(&book, on, &|_| 0), 6);
+    let id = book.submit(on, date(2024, 5, 6), 2, 0).unwrap();
+    book.approve(on, id);
+    assert_eq!(usable(&book, on, &every_day), 15 + 6 + 4, "of the carried days four are left");
+    let mut advance = Book::default();
+    let id = advance.submit(on, on, 2, 2 * 480).unwrap();
+    advance.approve(on, id);
+    advance.grant(on, 480, date(2024, 5, 2), Some(date(2024, 5, 1)));
+    assert!(usable(&advance, on, &every_day) < 0);
+}

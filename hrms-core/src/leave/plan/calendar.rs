@@ -57,6 +57,17 @@ pub(super) fn leave_year(rule: LeaveYear, joined: Date, day: Date) -> Days {
     year_around(begin(rule, joined), day)
 }
 
+/// The first days of the leave years that days from `from` to `last` are in.
+pub(in crate::leave) fn year_starts(rule: LeaveYear, joined: Date, from: Date, last: Date) -> Vec<Date> {
+    let mut starts = Vec::new();
+    let mut year = leave_year(rule, joined, from);
+    while year.from <= last && year.to > year.from {
+        starts.push(year.from);
+        year = leave_year(rule, joined, year.to);
+    }
+    starts
+}
+
 fn begin(rule: LeaveYear, joined: Date) -> MonthDay {
     match rule {
         LeaveYear::On(day) => day,

@@ -170,6 +170,9 @@ impl Faults {
         {
             self.add(format!("{at}/most"), "out-of-range", "this is at most 1000 days");
         }
+        if let Some(total) = limit.total {
+            self.amount(&format!("{at}/total"), total);
+        }
         if let Some(length) = limit.valid_for {
             self.length(&format!("{at}/valid_for"), length);
             if days(length) == 0 {

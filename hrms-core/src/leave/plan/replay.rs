@@ -124,8 +124,13 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn through(&mut self, until: Date) -> Vec<Credit> {
+        let credits = credits(self.facts, until);
+        let mut fresh: HashMap<Date, i64> = HashMap::new();
+        for credit in &credits {
+            *fresh.entry(credit.on).or_default() += credit.minutes;
+        }
         let mut steps: Vec<(Date, Step)> =
-            credits(self.facts, until).into_iter().map(|one| (one.on, Step::Credit(Box::new(one)))).collect();
+            credits.into_iter().map(|one| (one.on, Step::Credit(Box::new(one)))).collect();
         steps.extend(self.level_changes(until));
         let spells = self.facts.employment.spells();
         let again = spells.iter().skip(1).map(|spell| spell.period.from()).filter(|from| *from <= until);
@@ -141,7 +146,7 @@ impl Run<'_> {
         for (day, step) in steps {
             match step {
                 Step::NewEmployment => self.begin_anew(day),
-                Step::CarryOver => self.carry_over(day),
+                Step::CarryOver => self.carry_over(day, fresh.get(&day).copied().unwrap_or_default()),
                 Step::LevelChange(cap) => self.cut_to(cap, day),
                 Step::Credit(credit) => credits.push(self.credit(*credit)),
             }
@@ -197,7 +202,8 @@ impl Run<'_> {
         Some((carry, level.and_then(|level| level.carry_over).unwrap_or(carry.limit)))
     }
 
-    fn carry_over(&mut self, day: Date) {
+    /// Carries over to a day on which so many minutes are credited afterwards.
+    fn carry_over(&mut self, day: Date, fresh: i64) {
         let Some((carry, limit)) = self.carry_rule(day) else { return };
         self.books.reserve_before(day);
         let mut from = std::mem::take(&mut self.open);
@@ -208,6 +214,13 @@ impl Run<'_> {
         let next = self.next_carry(day);
         let until = limit.valid_for.map(|length| length.after(day));
         let mut left_to_carry = most.unwrap_or(i64::MAX);
+        if let Some(total) = limit.total {
+            let total = super::amount::whole(total.minutes(self.facts.minutes_per_day));
+            let there = self.books.in_hand(day);
+            let joining = from.iter().filter(|lot| self.books.never_expires(**lot));
+            let joining: i64 = joining.map(|lot| self.books.spare(*lot).max(0)).sum();
+            left_to_carry = left_to_carry.min((total - fresh - (there - joining)).max(0));
+        }
         let name = key("carry", day, day, until.or(next));
         let to = self.lot_id(&name);
         let mut carried = 0;

@@ -436,6 +436,8 @@ pub enum CarryDate {
 pub struct CarryLimit {
     /// Most leave that is carried over; without it all of it.
     pub most: Option<Amount>,
+    /// Most leave in hand with it and what is granted or credited on that day: what is carried over is cut, not what is new.
+    pub total: Option<Amount>,
     /// How long carried leave can be used; without it until the next carry-over, which carries it again.
     pub valid_for: Option<Length>,
     /// What happens to what is above the limit. Default: it lapses.

@@ -50,6 +50,7 @@ fn violations(rules: &RequestRules, ask: &CountedLeave, others: &[CountedLeave])
         minutes_per_day: 480,
         asked_on: date(2026, 5, 20),
         joined_on: Some(date(2026, 5, 1)),
+        leave_years: &[date(2025, 4, 1), date(2026, 4, 1), date(2027, 4, 1)],
     };
     rules.violations(&case, facts)
 }
@@ -247,4 +248,39 @@ fn rules_themselves_are_checked() {
     };
     assert!(faults(blocked(date(2026, 1, 2), date(2026, 1, 1))));
     assert!(faults(blocked(date(2026, 1, 2), date(9999, 1, 1))));
+}
+
+/// A leave year that begins in April: March and April are of two, and December and January of one.
+#[test]
+fn a_limit_can_be_for_the_leave_year() {
+    let limit = |per, days: i64| RequestRules {
+        max_per_period: vec![PeriodLimit { per, days: days.into() }],
+        ..RequestRules::default()
+    };
+    let march = leave(1, ANNUAL, date(2026, 3, 30), date(2026, 3, 31));
+    let april = leave(2, ANNUAL, date(2026, 4, 1), date(2026, 4, 2));
+    let december = leave(3, ANNUAL, date(2026, 12, 30), date(2026, 12, 31));
+    let january = leave(4, ANNUAL, date(2027, 1, 4), date(2027, 1, 5));
+    for (one, two, leave_year, year) in [(&march, &april, false, true), (&december, &january, true, false)] {
+        let others = std::slice::from_ref(one);
+        let broken = |per| codes(&limit(per, 3), two, others) == ["leave.max-per-period"];
+        assert_eq!((broken(LimitPeriod::LeaveYear), broken(LimitPeriod::Year)), (leave_year, year));
+        assert_eq!(codes(&limit(LimitPeriod::LeaveYear, 4), two, others), [""; 0]);
+    }
+}
+
+/// leave-app-011: joined on Friday 1 May 2026; after 15 days of work it is Friday 22 May.
+#[test]
+fn somebody_waits_for_working_days() {
+    let rules = RequestRules { waiting_working_days: Some(15), ..RequestRules::default() };
+    let on = |day| leave(1, ANNUAL, day, day);
+    let broken = violations(&rules, &on(date(2026, 5, 21)), &[]);
+    assert_eq!(broken, [Violation::WaitingPeriod { from: date(2026, 5, 22) }]);
+    assert_eq!(codes(&rules, &on(date(2026, 5, 22)), &[]), [""; 0]);
+    assert_eq!(codes(&rules, &on(date(2027, 12, 1)), &[]), [""; 0]);
+    let none = RequestRules { waiting_working_days: Some(0), ..RequestRules::default() };
+    assert_eq!(codes(&none, &on(date(2026, 5, 1)), &[]), [""; 0]);
+    let mut check = Check::new();
+    RequestRules { waiting_working_days: Some(251), ..RequestRules::default() }.check(&mut check);
+    check.done().unwrap_err();
 }

@@ -317,3 +317,18 @@ proptest! {
         prop_assert!(sum <= whole, "{} of {}: {:?}", sum, whole, made);
     }
 }
+
+/// leave-app-002 with holidays included, and maternity leave: every day counts, also at the ends, and none between two requests.
+#[test]
+fn leave_can_be_counted_in_days_of_the_calendar() {
+    let rule = SandwichRule::CalendarDays;
+    let sunday = date(2024, 5, 5);
+    assert_eq!(half_days(rule, &[], &[whole(sunday, date(2024, 5, 8))]), [8]);
+    let from_afternoon = days(FRIDAY, DayPart::SecondHalf, MONDAY, DayPart::Full);
+    assert_eq!(half_days(rule, &[MONDAY], &[from_afternoon]), [7]);
+    assert_eq!(half_days(rule, &[], &[whole(FRIDAY, FRIDAY), whole(MONDAY, MONDAY)]), [2, 2]);
+    let ask = absence(1, whole(FRIDAY, MONDAY));
+    let counted = count_leave(&ask, rule, &[], 480, facts(&[MONDAY]));
+    let reasons: Vec<&str> = counted.iter().map(|day| day.reason.code()).collect();
+    assert_eq!(reasons, ["working_day", "weekly_off_between", "weekly_off_between", "holiday_between"]);
+}

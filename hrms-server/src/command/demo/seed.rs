@@ -194,6 +194,7 @@ async fn leave_types(hrms: &Hrms, actor: &Actor, staff: &[EmployeeId]) -> Result
                 valid_to: Some(first(year + 1)?),
                 source: LotSource::default(),
                 note: None,
+                refuse_overlap: false,
             };
             hrms.leave().grant(actor, grant).await.map_err(failed)?;
         }

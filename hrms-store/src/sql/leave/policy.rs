@@ -176,7 +176,7 @@ impl LeavePolicyRepo for SqlTx {
     async fn update(&mut self, policy: &LeavePolicy, expected: Version) -> Result<(), StoreError> {
         self.conn
             .execute_expecting_one(
-                "UPDATE leave_policy SET code = $4, name = $5, updated_at = $6, version = $7 \
+                "UPDATE leave_policy SET code = $4, name = $5, applies_to = $6, updated_at = $7, version = $8 \
                  WHERE tenant_id = $1 AND id = $2 AND version = $3",
                 params![
                     self.tenant,
@@ -184,6 +184,7 @@ impl LeavePolicyRepo for SqlTx {
                     expected,
                     policy.code.as_str(),
                     policy.name.as_str(),
+                    policy.applies_to.code(),
                     policy.updated_at,
                     policy.version,
                 ],

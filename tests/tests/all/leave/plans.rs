@@ -221,6 +221,7 @@ impl Side {
                     valid_to: (third % 2 == 0).then(|| valid_from + Span::new().days(1 + third % 300)),
                     source: LotSource::Grant,
                     note: None,
+                    refuse_overlap: false,
                 };
                 hrms.leave().grant(&hr, new).await.unwrap().days
             }

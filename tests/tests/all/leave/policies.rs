@@ -3,8 +3,8 @@
 use hrms_core::actor::{Actor, Cause, Who};
 use hrms_core::contract::id;
 use hrms_core::leave::{
-    AppliesTo, AssignLeavePolicy, EndLeavePolicyAssignment, LeavePolicyView, NewLeavePolicy,
-    NewLeavePolicyVersion,
+    AppliesTo, AssignLeavePolicy, EndLeavePolicyAssignment, LeavePolicyPatch, LeavePolicyView,
+    NewLeavePolicy, NewLeavePolicyVersion,
 };
 use hrms_core::policy::{Grant, Permission, Scope};
 use hrms_core::{DomainError, EmployeeId, ErrorKind, LeavePolicyId, RequestId, Role};
@@ -76,6 +76,51 @@ async fn policies_have_versions_by_date_and_a_history(store: &support::Fresh) {
         .filter(|kind| kind.starts_with("leave_policy"))
         .collect();
     assert_eq!(kinds, ["leave_policy.created", "leave_policy.changed", "leave_policy.changed"]);
+}
+
+async fn code_name_and_who_has_a_policy_can_change(store: &support::Fresh) {
+    let w = World::new(store).await;
+    let policies = w.hrms.leave_policies();
+    let patch = |text: &str| serde_json::from_str::<LeavePolicyPatch>(text).unwrap();
+    let first = w.policy("first", AppliesTo::Everyone, MONTHLY_18).await.policy;
+    let other = w.policy("other", AppliesTo::Assigned, "{}").await.policy;
+    let end = Some(date(2026, 10, 31));
+    assert_eq!(w.balance(w.asha, end).await[0], "15");
+    let renamed = patch(r#"{"code": "yearly", "name": "Every year"}"#);
+    let renamed = policies.change(&w.hr(), first.id, first.version, renamed).await.unwrap().policy;
+    assert_eq!((renamed.code.as_str(), renamed.name.as_str()), ("yearly", "Every year"));
+    assert_eq!(policies.get(&w.hr(), first.id).await.unwrap().policy, renamed);
+    assert_eq!(
+        code(policies.change(&w.hr(), first.id, first.version, patch("{}")).await),
+        "common.stale"
+    );
+    let now = renamed.version;
+    for (text, refused) in [
+        (r#"{"code": "other"}"#, "leave-policy.code-taken"),
+        (r#"{"name": ""}"#, "common.invalid"),
+        (r#"{"applies_to": null}"#, "common.invalid"),
+    ] {
+        assert_eq!(code(policies.change(&w.hr(), first.id, now, patch(text)).await), refused, "{text}");
+    }
+    let for_all = r#"{"applies_to": "everyone"}"#;
+    let second = policies.change(&w.hr(), other.id, other.version, patch(for_all)).await;
+    assert_eq!(code(second), "leave-policy.everyone-has-one");
+    // Who has it decides who earns by it: nothing that whoever would earn by it changes.
+    let assigned = r#"{"applies_to": "assigned"}"#;
+    let hr_person = actor(w.tenant, Some(w.colleague), &[Role::Hr]);
+    assert_eq!(code(policies.change(&hr_person, first.id, now, patch(assigned)).await), "leave-policy.own");
+    assert_eq!(
+        code(policies.change(&w.employee(w.asha), first.id, now, patch("{}")).await),
+        "common.forbidden"
+    );
+    w.hrms.leave().accrue(&w.hr()).await.unwrap();
+    let changed = policies.change(&w.hr(), first.id, now, patch(assigned)).await.unwrap().policy;
+    assert_eq!(changed.applies_to, AppliesTo::Assigned);
+    assert_eq!(w.balance(w.asha, end).await[0], "0", "what was credited is corrected (P5)");
+    let back = policies.change(&hr_person, first.id, changed.version, patch(for_all)).await;
+    assert_eq!(code(back), "leave-policy.own");
+    policies.change(&w.hr(), first.id, changed.version, patch(for_all)).await.unwrap();
+    assert_eq!(w.balance(w.asha, end).await[0], "15");
 }
 
 async fn faulty_rules_are_pointed_at_and_change_nothing(store: &support::Fresh) {
@@ -229,6 +274,7 @@ async fn nobody_writes_their_own_policy(store: &support::Fresh) {
 }
 
 hrms_tests::on_every_engine!(
+    code_name_and_who_has_a_policy_can_change,
     policies_have_versions_by_date_and_a_history,
     faulty_rules_are_pointed_at_and_change_nothing,
     assignments_follow_each_other_and_are_never_ones_own,

@@ -33,6 +33,11 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
                 "employee_id": employee, "leave_type_id": leave_type, "days": "1", "valid_from": "2026-01-01",
             })
         }
+        "/api/v1/leave-grants/{id}/adjust" => json!({ "days": "2" }),
+        "/api/v1/leave-balances/{employee_id}/{leave_type_id}/project" => {
+            json!({ "requests": [{ "starts_on": "2026-12-01", "ends_on": "2026-12-01" }] })
+        }
+        "/api/v1/leave-balances/{employee_id}/{leave_type_id}/deduct" => json!({ "minutes": 1 }),
         "/api/v1/leave-policies" => {
             json!({
                 "leave_type_id": leave_type, "code": "CC", "name": "C", "effective_from": "2026-01-01", "rules": {},

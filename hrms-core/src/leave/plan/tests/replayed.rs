@@ -75,6 +75,32 @@ fn carry_over_is_limited_and_not_repeated() {
     assert_eq!(book.days(date(2025, 1, 1)), 30);
 }
 
+/// leave-cf-010 and what is beside it: carried leave is cut where it and what is new would be more than so much.
+#[test]
+fn carried_leave_is_cut_to_a_total() {
+    let on = |most: &str, total: &str, new: i64| {
+        let level =
+            format!(r#""earn":{{"per_year":{{"days":"{new}"}}}},"every":"up_front","credit":"start""#);
+        let limit = format!(r#""most":{{"days":"{most}"}},"total":{{"days":"{total}"}}"#);
+        let mut book = Book::new(carrying(&level, &limit), hired(date(2024, 1, 1)));
+        book.take(date(2024, 1, 2), date(2024, 1, 2), new - 15);
+        let replayed = book.replayed(date(2025, 1, 1));
+        let carried = replayed.lots.iter().filter(|lot| lot.source == crate::leave::LotSource::CarryOver);
+        (carried.map(|lot| lot.minutes / DAY).sum::<i64>(), book.days(date(2025, 1, 1)))
+    };
+    assert_eq!(on("10", "30", 15), (10, 25));
+    assert_eq!(on("10", "30", 25), (5, 30));
+    assert_eq!(on("10", "30", 30), (0, 30));
+    assert_eq!(on("10", "20", 25), (0, 25), "what is new isn't cut");
+    // Grants by hand of that day are new, too; those that join are what is carried.
+    let plan = rules(r#"{"carry_over": {"limit": {"total": {"days": "30"}}, "open_grants": "join"}}"#);
+    let mut book = Book::new(plan, hired(date(2024, 1, 1)));
+    book.grant(15 * DAY, date(2024, 2, 1), None);
+    book.grant(22 * DAY, date(2025, 1, 1), Some(date(2026, 1, 1)));
+    assert_eq!(book.days(date(2025, 1, 1)), 30);
+    assert_eq!(book.balance(date(2025, 1, 1)).expired, 7 * DAY);
+}
+
 /// leave-cf-017: a run that was missed is made up, and one that is repeated changes nothing.
 #[test]
 fn a_missed_reset_is_made_up() {
@@ -487,7 +513,7 @@ fn decades_of_daily_credits_are_replayed_in_time() {
         updated_at: jiff::Timestamp::UNIX_EPOCH,
         version: crate::store::Version::FIRST,
     };
-    let why = crate::leave::LeaveExplanation::of(&replayed, employee, &leave_type, last);
+    let why = crate::leave::LeaveExplanation::of(&replayed, employee, &leave_type, last, &|_| DAY);
     assert!(why.lots.iter().all(|lot| lot.credit.is_some()));
     let on_lots: usize = why.lots.iter().map(|lot| lot.postings.len()).sum();
     assert_eq!(on_lots + why.in_advance.len(), replayed.ledger.live().count());

@@ -1,7 +1,7 @@
 //! The cases of `leave.json`, by area and shape of the inputs.
 
 use hrms_core::leave::plan::{DayWork, PlanFacts, PolicyRules, Term, credits};
-use hrms_core::leave::{DayHours, SubmitLeave};
+use hrms_core::leave::{DayHours, EncashmentLimits, SubmitLeave};
 use hrms_core::{LeavePolicyVersionId, leave::plan::Credit};
 use jiff::ToSpan;
 use jiff::civil::Weekday;
@@ -694,8 +694,32 @@ async fn weekly_off(bench: &Bench<'_>, inputs: &Value) -> Played {
     preview(&desk, desk.request(case.from, case.to, json!({}))).await
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encashment {
+    balance: String,
+    #[serde(default)]
+    retain: Option<String>,
+    #[serde(default)]
+    most: Option<String>,
+    #[serde(default)]
+    ask: Option<String>,
+    basic_da: String,
+    divisor: u32,
+}
+
 fn encashment(inputs: &Value) -> Played {
-    unknown(inputs)
+    let Some(case) = shape::<Encashment>(inputs) else { return unknown(inputs) };
+    let amount = |text: &Option<String>| text.as_deref().map(|text| number(text).map(minutes)).transpose();
+    let limits = EncashmentLimits {
+        keep: amount(&case.retain)?.unwrap_or_default(),
+        most: amount(&case.most)?,
+        step: None,
+    };
+    let found = limits.of(minutes(number(&case.balance)?), amount(&case.ask)?);
+    let pay = case.basic_da.parse().map_err(|_| format!("no amount: {}", case.basic_da))?;
+    let worth = found.worth(pay, case.divisor.into(), DAY, 2).ok_or("no worth")?;
+    Ok(outcome! { "encashed_days": days(found.minutes), "amount": worth.to_string() })
 }
 
 fn april() -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hrms_core::leave::EncashmentLimits;
 use jiff::ToSpan;
 use jiff::civil::Weekday;
 use serde::Deserialize;
@@ -392,8 +393,11 @@ async fn allocation(bench: &Bench<'_>, case: &PeerCase) -> Played<Vec<Outcome>> 
 
 /// Sets what a grant gives.
 async fn set_days(desk: &Desk, lot: &LeaveLotView, to: f64) -> Played<Outcome> {
-    let _ = (desk, lot, to);
-    Err("grants can't be edited".into())
+    let new = serde_json::from_value(json!({ "days": text(to) })).map_err(text_of)?;
+    Ok(match desk.on(lot.valid_from).leave().adjust_grant(&desk.hr(), lot.id, new).await {
+        Ok(grant) => outcome! { "ok": true, "days": grant.current_days },
+        Err(error) => outcome! { "ok": false, "error": error.code() },
+    })
 }
 
 #[derive(Deserialize)]
@@ -570,8 +574,28 @@ async fn waiting(bench: &Bench<'_>, case: &PeerCase) -> Played<Vec<Outcome>> {
     Ok(outcomes)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encashment {
+    balance: f64,
+    #[serde(default)]
+    max_encashable: Option<f64>,
+    #[serde(default)]
+    non_encashable: f64,
+    rate_per_day: u32,
+}
+
 fn encashment(case: &PeerCase) -> Played<Vec<Outcome>> {
-    unknown(&case.given)
+    let Some(given) = shape::<Encashment>(&case.given) else { return unknown(&case.given) };
+    // Without a limit there is none: nought says so there.
+    let most = given.max_encashable.filter(|most| *most > 0.0).map(minutes);
+    let limits = EncashmentLimits { keep: minutes(given.non_encashable), most, step: None };
+    let found = limits.of(minutes(given.balance), None);
+    let worth = found.worth(given.rate_per_day.into(), 1.into(), DAY, 2).ok_or("no worth")?;
+    let ours = outcome! {
+        "encashable_days": days(found.minutes), "amount": worth.to_string(), "ledger_delta": days(-found.minutes),
+    };
+    Ok(case.steps.iter().map(|_| ours.clone()).collect())
 }
 
 #[derive(Deserialize)]
@@ -638,10 +662,17 @@ async fn negative(bench: &Bench<'_>, case: &PeerCase) -> Played<Vec<Outcome>> {
             (None, Some(amount)) => minutes(amount),
             _ => return unknown(&step),
         };
-        let days = hrms_core::leave::days_text(wanted, DAY);
+        // A grant below zero takes leave away.
         let on = date(2025, 1, 1);
-        outcomes.push(match desk.grant(&days, on, None).await {
-            Ok(_) => outcome! { "ok": true, "balance": desk.balance(on).await.available },
+        let done = if wanted < 0 {
+            let new = serde_json::from_value(json!({ "minutes": -wanted, "on": on })).map_err(text_of)?;
+            let (hrms, id) = (desk.on(on), desk.leave_type.id);
+            hrms.leave().deduct(&desk.hr(), desk.employee, id, new).await.map(drop)
+        } else {
+            desk.grant(&hrms_core::leave::days_text(wanted, DAY), on, None).await.map(drop)
+        };
+        outcomes.push(match done {
+            Ok(()) => outcome! { "ok": true, "balance": desk.balance(on).await.available },
             Err(error) => outcome! { "ok": false, "error": error.code() },
         });
     }
