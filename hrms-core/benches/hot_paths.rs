@@ -130,6 +130,7 @@ fn two_hundred_postings() -> Ledger {
             posted_by: None,
             reverses_id: None,
             plan_key: None,
+            closed_through: None,
         });
     };
     for year in 0_i32..5 {

@@ -108,6 +108,7 @@ impl World {
             posted_by: None,
             reverses_id: None,
             plan_key: None,
+            closed_through: None,
         };
         Ledger { postings: (1..).zip(days).map(taken).collect(), ..Ledger::default() }
     }

@@ -5,7 +5,6 @@
 //! repeated request either.
 
 mod service;
-mod text;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,10 +19,12 @@ use crate::error::{CommonError, DomainError, ErrorKind, FieldError, StoreError};
 use crate::id::{ApiKeyId, RequestId, ServiceAccountId, TenantId, UserId};
 use crate::page::PageRequest;
 use crate::policy::{Grant, Permission, Scope};
+use crate::secret::text;
 
 pub use service::ApiKeyService;
-pub use text::public_part;
 
+/// What every key begins with.
+const PREFIX: &str = "hrms_";
 /// How long a key is good when nobody says.
 pub const GOOD_FOR: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// How long a key can be good.
@@ -268,5 +269,11 @@ pub trait ApiKeyRepo: Send {
 /// Whether a bearer credential claims to be an API key.
 #[must_use]
 pub fn looks_like_a_key(credential: &str) -> bool {
-    credential.starts_with(text::PREFIX)
+    credential.starts_with(PREFIX)
+}
+
+/// The part of a key that is no secret, and tells it from all others.
+#[must_use]
+pub fn public_part(tenant: TenantId, key: ApiKeyId) -> String {
+    text::public_part(PREFIX, tenant, key.as_uuid())
 }

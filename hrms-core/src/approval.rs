@@ -9,6 +9,7 @@
 //!
 //! The engine decides who decides. What a decision does is the module's whose case it is, in the same unit of work.
 
+mod asked;
 mod case;
 mod chain;
 mod decide;
@@ -16,6 +17,7 @@ mod delegation;
 mod engine;
 mod error;
 mod follow;
+mod limits;
 mod repo;
 mod resolve;
 mod service;
@@ -25,6 +27,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use asked::{comment_on, entitled, forward_to};
 pub use case::{
     ApprovalCase, ApprovalCaseStatus, ApprovalCaseView, ApprovalTask, ApprovalTaskStatus, Assignee, TrailAct,
     TrailEntry,
@@ -37,7 +40,7 @@ pub(crate) use decide::{Ask, Progress};
 pub use delegation::{ApprovalDelegation, ApprovalDelegationService, NewApprovalDelegation};
 pub(crate) use engine::Engine;
 pub use error::ApprovalError;
-pub use follow::{FollowEmployee, FollowPeople};
+pub use follow::{FollowCase, FollowEmployee, FollowPeople};
 pub use repo::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo, TasksOf};
 pub use service::ApprovalChainService;
 pub(crate) use standpoint::{Right, approval_of, has_say, is_asked, require_say};

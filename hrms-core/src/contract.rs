@@ -15,6 +15,8 @@ mod access;
 mod api_key;
 mod approval;
 mod audit;
+mod calendar_feed;
+mod coverage;
 mod credential;
 mod event_consumer;
 mod fixture;
@@ -23,6 +25,7 @@ mod holiday;
 mod identity;
 mod job;
 mod leave;
+mod leave_claim;
 mod leave_policy;
 mod membership;
 mod notification;
@@ -38,6 +41,8 @@ pub use access::*;
 pub use api_key::*;
 pub use approval::*;
 pub use audit::*;
+pub use calendar_feed::*;
+pub use coverage::*;
 pub use credential::*;
 pub use event_consumer::*;
 pub use fixture::*;
@@ -46,6 +51,7 @@ pub use holiday::*;
 pub use identity::*;
 pub use job::*;
 pub use leave::*;
+pub use leave_claim::*;
 pub use leave_policy::*;
 pub use membership::*;
 pub use notification::*;
@@ -171,6 +177,10 @@ macro_rules! store_contract {
             holiday_calendars_never_cross_tenants,
             holiday_choices_are_read_back_as_written,
             holiday_choices_never_cross_tenants,
+            calendar_feeds_are_read_back_as_written,
+            coverage_minimums_are_read_back_as_written,
+            members_of_departments_are_found_by_day,
+            who_is_on_leave_is_found,
             approval_chains_are_read_back_as_written,
             approval_cases_are_read_back_as_written,
             p15_approval_delegations_have_dates,
@@ -182,9 +192,15 @@ macro_rules! store_contract {
             leave_requests_never_overlap,
             hours_of_leave_never_overlap,
             a_leave_request_is_counted_anew,
+            a_leave_request_is_edited,
             leave_rules_are_read_back_as_written,
+            leave_claims_are_read_back_as_written,
+            leave_claims_never_cross_tenants,
+            payroll_facts_are_those_of_the_ledger,
             a_leave_posting_is_undone_once,
             leave_of_policies_is_written_once,
+            leave_accounts_are_opened,
+            closed_leave_periods_are_kept,
             leave_policies_are_read_back_as_they_were_written,
             leave_policies_never_overlap,
             leave_policies_of_tenants_never_meet,

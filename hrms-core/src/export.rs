@@ -17,6 +17,7 @@ use crate::error::{CommonError, StoreError};
 use crate::hrms::Hrms;
 use crate::id::{DepartmentId, EmployeeId};
 use crate::import::{ImportKind, escape};
+use crate::leave::stored_openings;
 use crate::location::{Location, LocationFilter, LocationSort};
 use crate::page::{PageRequest, Position};
 use crate::policy::{Decision, Details, Permission, Resource, Visibility};
@@ -60,6 +61,10 @@ impl ExportService<'_> {
                 whole(Permission::EmployeeRead)?;
             }
             ImportKind::EmploymentHistory => whole(Permission::EmployeeRead)?,
+            ImportKind::OpeningBalances => {
+                whole(Permission::EmployeeRead)?;
+                whole(Permission::LeaveRead)?;
+            }
             ImportKind::Employees => {}
         }
         let mut file = File::new();
@@ -104,6 +109,20 @@ impl ExportService<'_> {
                 let mut people = employees(&mut *tx, Visibility::ALL, today).await?;
                 self.sift(actor, &mut *tx, &mut people, today).await?;
                 file.heads(&mut *tx, &people).await?;
+            }
+            ImportKind::OpeningBalances => {
+                let mut tx = hrms.read(actor).await?;
+                let mut people = employees(&mut *tx, Visibility::ALL, today).await?;
+                self.sift(actor, &mut *tx, &mut people, today).await?;
+                let policy = hrms.policy();
+                if policy.narrows(actor, Permission::LeaveRead) {
+                    hrms.complete(&mut *tx, actor, people.iter_mut().map(|row| &mut row.resource), today)
+                        .await?;
+                    people.retain(|row| {
+                        policy.decide(actor, Permission::LeaveRead, &row.resource) == Decision::Allow
+                    });
+                }
+                file.openings(&mut *tx, &people).await?;
             }
         }
         let file = file.done()?;
@@ -221,7 +240,7 @@ async fn employees(
 }
 
 /// A CSV file in the making.
-struct File(csv::Writer<Vec<u8>>);
+pub(crate) struct File(csv::Writer<Vec<u8>>);
 
 fn failed(error: csv::Error) -> CommonError {
     CommonError::Encode(serde::ser::Error::custom(error))
@@ -232,18 +251,32 @@ fn text<T: ToString>(value: Option<T>) -> String {
 }
 
 impl File {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new()))
     }
 
-    fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) -> Result<(), CommonError> {
+    /// Adds a row; what a spreadsheet would take for a formula is quoted.
+    pub(crate) fn row<T: AsRef<str>>(
+        &mut self,
+        cells: impl IntoIterator<Item = T>,
+    ) -> Result<(), CommonError> {
         for cell in cells {
             self.0.write_field(&*escape(cell.as_ref())).map_err(failed)?;
         }
         self.0.write_record(None::<&[u8]>).map_err(failed)
     }
 
-    fn done(self) -> Result<Vec<u8>, CommonError> {
+    /// The same, in which numbers below zero stay numbers.
+    pub(crate) fn cells(&mut self, cells: impl IntoIterator<Item = String>) -> Result<(), CommonError> {
+        for cell in cells {
+            let is_number = cell.parse::<rust_decimal::Decimal>().is_ok();
+            let cell = if is_number { std::borrow::Cow::Borrowed(&*cell) } else { escape(&cell) };
+            self.0.write_field(&*cell).map_err(failed)?;
+        }
+        self.0.write_record(None::<&[u8]>).map_err(failed)
+    }
+
+    pub(crate) fn done(self) -> Result<Vec<u8>, CommonError> {
         self.0.into_inner().map_err(|error| CommonError::Encode(serde::ser::Error::custom(error)))
     }
 
@@ -335,6 +368,35 @@ impl File {
                     head.period.from().to_string(),
                     text(head.period.to()),
                 ])?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn openings(&mut self, tx: &mut dyn Tx, people: &[EmployeeRow]) -> Result<(), CommonError> {
+        let numbers = numbers(people);
+        let types: HashMap<_, _> =
+            tx.leave_types().all().await?.into_iter().map(|one| (one.id, one.code)).collect();
+        self.row(["employee", "leave_type", "as_of", "minutes", "valid_to"])?;
+        for people in people.chunks(usize::from(BATCH)) {
+            let ids: Vec<EmployeeId> = people.iter().map(|one| one.view.id).collect();
+            let mut openings = stored_openings(tx, &ids).await?;
+            openings.sort_by_key(|one| (numbers.get(&one.employee_id), types.get(&one.leave_type_id)));
+            for one in openings {
+                let (Some(number), Some(code)) =
+                    (numbers.get(&one.employee_id), types.get(&one.leave_type_id))
+                else {
+                    continue;
+                };
+                for part in &one.parts {
+                    self.row([
+                        (*number).to_owned(),
+                        code.clone(),
+                        one.as_of.to_string(),
+                        part.minutes.to_string(),
+                        text(part.valid_to),
+                    ])?;
+                }
             }
         }
         Ok(())

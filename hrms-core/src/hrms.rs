@@ -467,6 +467,9 @@ impl Hrms {
     /// Adds to resources what only grants of wide reach look at: the managers and departments above.
     /// No statement for actors without such grants, one or two for all of the resources otherwise.
     ///
+    /// Not for [`Permission::EmployeeReadAbsence`], which everybody has with a wide reach: see
+    /// [`Hrms::complete_for_all`].
+    ///
     /// # Errors
     /// When storage fails.
     pub(crate) async fn complete<'a>(
@@ -476,7 +479,34 @@ impl Hrms {
         resources: impl IntoIterator<Item = &'a mut Resource> + Send,
         on: Date,
     ) -> Result<(), CommonError> {
-        let reaches = |scope| actor.grants().iter().any(|grant| grant.scope == scope);
+        let wanted = |permission| permission != Permission::EmployeeReadAbsence;
+        self.complete_where(tx, actor, wanted, resources, on).await
+    }
+
+    /// The same for every permission.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub(crate) async fn complete_for_all<'a>(
+        &self,
+        tx: &mut dyn Tx,
+        actor: &Actor,
+        resources: impl IntoIterator<Item = &'a mut Resource> + Send,
+        on: Date,
+    ) -> Result<(), CommonError> {
+        self.complete_where(tx, actor, |_| true, resources, on).await
+    }
+
+    async fn complete_where<'a>(
+        &self,
+        tx: &mut dyn Tx,
+        actor: &Actor,
+        wanted: impl Fn(Permission) -> bool + Send,
+        resources: impl IntoIterator<Item = &'a mut Resource> + Send,
+        on: Date,
+    ) -> Result<(), CommonError> {
+        let grants = || actor.grants().iter().filter(|grant| wanted(grant.permission));
+        let reaches = |scope| grants().any(|grant| grant.scope == scope);
         let (managers, departments) = (reaches(Scope::ReportsTree), reaches(Scope::DepartmentTree));
         if !managers && !departments {
             return Ok(());

@@ -95,6 +95,10 @@ ids! {
     WorkPatternId;
     /// A holiday calendar.
     HolidayCalendarId;
+    /// How many people of a department have to be there.
+    CoverageMinimumId;
+    /// A feed for calendar programs.
+    CalendarFeedId;
     /// A kind of leave.
     LeaveTypeId;
     /// A leave policy: rules by which leave of one type is earned and used.
@@ -105,12 +109,18 @@ ids! {
     LeavePolicyAssignmentId;
     /// A version of the rules of a leave type.
     LeaveRulesId;
+    /// Identifies a file that belongs to a request for leave.
+    LeaveAttachmentId;
+    /// A period of leave that was closed.
+    LeaveClosingId;
     /// A dated grant of leave with its own validity.
     LeaveLotId;
     /// A signed row of the leave ledger.
     LeavePostingId;
     /// An employee's request for leave.
     LeaveRequestId;
+    /// What an employee claims that isn't time off.
+    LeaveClaimId;
     /// A unit of background work.
     JobId;
     /// What an organisation wants to happen again and again.

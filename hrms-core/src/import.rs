@@ -12,6 +12,7 @@ mod fields;
 mod heads;
 mod history;
 mod job;
+mod openings;
 mod places;
 mod plan;
 mod record;
@@ -50,6 +51,8 @@ coded! {
         EmploymentHistory = "employment_history",
         /// Who heads which department when.
         DepartmentHeads = "department_heads",
+        /// How much leave people brought along when this system was introduced.
+        OpeningBalances = "opening_balances",
     }
 }
 
@@ -62,6 +65,17 @@ impl ImportKind {
             Self::Departments | Self::DepartmentHeads => Permission::DepartmentManage,
             Self::Designations => Permission::DesignationManage,
             Self::Employees | Self::EmploymentHistory => Permission::EmployeeManage,
+            Self::OpeningBalances => Permission::LeaveGrant,
+        }
+    }
+
+    /// What becomes of the good rows when others are bad, unless somebody says so.
+    #[must_use]
+    pub const fn usual_mode(self) -> ImportMode {
+        match self {
+            // Balances that are there for some people only are taken for complete.
+            Self::OpeningBalances => ImportMode::AllOrNothing,
+            _ => ImportMode::PerRow,
         }
     }
 }
@@ -119,12 +133,12 @@ impl Audited for NewImport {
 }
 
 impl NewImport {
-    /// A plain import of a kind: per row, for real, with columns named like the fields.
+    /// A plain import of a kind: in its usual mode, for real, with columns named like the fields.
     #[must_use]
     pub fn of(kind: ImportKind) -> Self {
         Self {
             kind,
-            mode: ImportMode::PerRow,
+            mode: kind.usual_mode(),
             dry_run: false,
             key: None,
             mapping: BTreeMap::new(),

@@ -5,6 +5,7 @@ pub mod actor;
 pub mod api_key;
 pub mod approval;
 pub mod audit;
+pub mod calendar_feed;
 pub mod clock;
 #[cfg(feature = "contract")]
 #[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
@@ -21,6 +22,7 @@ pub mod export;
 pub mod hint;
 pub mod holiday;
 pub mod hrms;
+mod icalendar;
 pub mod id;
 pub mod idempotency;
 pub mod identity;

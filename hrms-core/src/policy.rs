@@ -131,6 +131,8 @@ permissions! {
     EmployeeReadMedical = "employee.read-medical";
     /// Change medical data.
     EmployeeManageMedical = "employee.manage-medical";
+    /// See when employees are away, and nothing of why.
+    EmployeeReadAbsence = "employee.read-absence";
     /// See names, titles and the reporting line of everybody.
     OrgChartRead = "org-chart.read";
     /// See working patterns.
@@ -239,6 +241,28 @@ impl Visibility {
         department_tree: None,
         location: None,
     };
+
+    /// What either shows. Where a part names one thing here and another one there, it is every row: each has to be
+    /// asked about then.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        fn differ<Id: PartialEq>(one: Option<Id>, two: Option<Id>) -> bool {
+            one.is_some() && two.is_some() && one != two
+        }
+        let differ = differ(self.own, other.own)
+            || differ(self.reports_of, other.reports_of)
+            || differ(self.reports_tree_of, other.reports_tree_of)
+            || differ(self.department_tree, other.department_tree)
+            || differ(self.location, other.location);
+        Self {
+            organization: self.organization || other.organization || differ,
+            own: self.own.or(other.own),
+            reports_of: self.reports_of.or(other.reports_of),
+            reports_tree_of: self.reports_tree_of.or(other.reports_tree_of),
+            department_tree: self.department_tree.or(other.department_tree),
+            location: self.location.or(other.location),
+        }
+    }
 
     /// Whether nothing can be seen.
     #[must_use]

@@ -22,6 +22,7 @@ use crate::store::{Version, Versioned};
 
 pub use cron::{BadRule, CronRule};
 pub use service::ScheduleService;
+pub(crate) use service::UsualSchedule;
 
 /// A schedule as stored.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,7 @@
 //! Text that must never be shown: passwords and refresh tokens.
 
+pub(crate) mod text;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::api_key::ApiKeyRepo;
 use crate::approval::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo};
 use crate::audit::{AuditDirectory, AuditLog};
+use crate::calendar_feed::CalendarFeedRepo;
 use crate::department::DepartmentRepo;
 use crate::designation::DesignationRepo;
 use crate::employee::{DetailRepo, EmployeeRepo};
@@ -19,7 +20,10 @@ use crate::identity::{CredentialDirectory, EmailChangeDirectory, IdentityDirecto
 use crate::import::ImportRepo;
 use crate::invitation::InvitationRepo;
 use crate::job::{JobDirectory, JobQueue};
-use crate::leave::{LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
+use crate::leave::{
+    CoverageRepo, LeaveClaimRepo, LeaveClosingRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo,
+    LeaveTypeRepo, PayrollFactRepo,
+};
 use crate::location::LocationRepo;
 use crate::membership::MembershipDirectory;
 use crate::notification::{
@@ -127,12 +131,22 @@ pub trait Tx: Send {
     fn leave_policies(&mut self) -> &mut dyn LeavePolicyRepo;
     /// Leave lots and their postings.
     fn leave_ledger(&mut self) -> &mut dyn LeaveLedger;
+    /// Closed periods of leave.
+    fn leave_closings(&mut self) -> &mut dyn LeaveClosingRepo;
     /// Requests for leave.
     fn leave_requests(&mut self) -> &mut dyn LeaveRequestRepo;
+    /// What employees claim that isn't time off.
+    fn leave_claims(&mut self) -> &mut dyn LeaveClaimRepo;
+    /// What payroll has to know of leave.
+    fn payroll_facts(&mut self) -> &mut dyn PayrollFactRepo;
     /// Holiday calendars, and which locations have which.
     fn holidays(&mut self) -> &mut dyn HolidayRepo;
     /// Choices of restricted holidays.
     fn holiday_choices(&mut self) -> &mut dyn HolidayChoiceRepo;
+    /// How many people have to be there.
+    fn coverage(&mut self) -> &mut dyn CoverageRepo;
+    /// Feeds for calendar programs.
+    fn calendar_feeds(&mut self) -> &mut dyn CalendarFeedRepo;
     /// The org chart.
     fn org_chart(&mut self) -> &mut dyn OrgChartRepo;
     /// The log of domain events: written if and only if we commit.

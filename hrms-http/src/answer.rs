@@ -394,6 +394,38 @@ impl Answer for CalendarFile {
     }
 }
 
+/// 200 with a file to save that somebody has uploaded.
+#[derive(Debug)]
+pub(crate) struct FileDownload(Download);
+
+impl FileDownload {
+    /// A file under a name of letters, digits, dots, hyphens and underscores; others become underscores.
+    pub(crate) fn new(name: &str, content_type: &'static str, content: impl Into<Bytes>) -> Self {
+        Self(Download {
+            content_type: HeaderValue::from_static(content_type),
+            ..Download::csv(name, content)
+        })
+    }
+}
+
+impl Answer for FileDownload {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_reply(self, path: &str) -> Result<Reply, Problem> {
+        self.0.into_reply(path)
+    }
+
+    fn replay(_: &str, _: &str) -> Result<Reply, Problem> {
+        Err(not_replayable())
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let file = ObjectBuilder::new().schema_type(Type::String).into();
+        let content = Some(("application/octet-stream", file));
+        operation.response(Self::STATUS, "The file.", content, &["Content-Disposition"]);
+    }
+}
+
 /// 200 with a file to save that is sent as it is read: JSON values, one in a line.
 pub(crate) struct Lines {
     disposition: HeaderValue,
@@ -436,6 +468,38 @@ impl Answer for Lines {
         let text = ObjectBuilder::new().schema_type(Type::String).into();
         let content = Some(("application/x-ndjson", text));
         operation.response(Self::STATUS, "The file.", content, &["Content-Disposition"]);
+    }
+}
+
+/// 200 with a CSV file (UTF-8) to save that is sent as it is read.
+pub(crate) struct CsvLines(Lines);
+
+impl CsvLines {
+    /// As [`Lines::new`].
+    pub(crate) fn new<E>(name: &str, pieces: impl Stream<Item = Result<Vec<u8>, E>> + Send + 'static) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Self(Lines::new(name, pieces))
+    }
+}
+
+impl Answer for CsvLines {
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn into_reply(self, path: &str) -> Result<Reply, Problem> {
+        let mut reply = self.0.into_reply(path)?;
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        Ok(reply)
+    }
+
+    fn replay(_: &str, _: &str) -> Result<Reply, Problem> {
+        Err(not_replayable())
+    }
+
+    fn describe(operation: &mut Operation<'_>) {
+        let text = ObjectBuilder::new().schema_type(Type::String).into();
+        operation.response(Self::STATUS, "The file.", Some(("text/csv", text)), &["Content-Disposition"]);
     }
 }
 

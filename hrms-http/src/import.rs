@@ -48,7 +48,8 @@ pub(crate) struct KindPath {
 struct ImportQuery {
     /// What the file is about.
     kind: Option<ImportKind>,
-    /// What becomes of the good rows when others are bad; `per_row` unless given.
+    /// What becomes of the good rows when others are bad; unless given `per_row`, and for opening balances
+    /// `all_or_nothing`.
     mode: Option<ImportMode>,
     /// Check everything, write nothing.
     dry_run: Option<bool>,
@@ -129,7 +130,7 @@ impl ImportQuery {
         };
         Ok(NewImport {
             kind,
-            mode: self.mode.unwrap_or_default(),
+            mode: self.mode.unwrap_or(kind.usual_mode()),
             dry_run: self.dry_run.unwrap_or(false),
             key: self.key,
             mapping: json::<BTreeMap<String, Option<String>>>("/mapping", self.mapping.as_deref())?,

@@ -5,17 +5,19 @@ use hrms_core::jiff::Timestamp;
 use hrms_core::jiff::civil::Date;
 use hrms_core::leave::{
     AdjustLeaveGrant, AdjustedLeaveGrant, Comment, DecideLeave, DecidedLeaves, DecisionNote, DeductLeave,
-    ForwardLeave, GrantLeave, LeaveAccount, LeaveBalance, LeaveError, LeaveExplanation, LeaveLotView,
-    LeavePreview, LeaveProjection, LeaveRecount, LeaveRequest, LeaveRequestQuery, LeaveRequestSort,
-    LeaveRequestView, ProjectLeave, RequestStatus, SubmitLeave,
+    ForwardLeave, GrantLeave, LeaveAccount, LeaveAttachment, LeaveBalance, LeaveError, LeaveExplanation,
+    LeaveLotView, LeavePreview, LeaveProjection, LeaveRecount, LeaveRequest, LeaveRequestPatch,
+    LeaveRequestQuery, LeaveRequestSort, LeaveRequestView, ProjectLeave, RequestStatus, ShortenLeave,
+    SubmitLeave,
 };
-use hrms_core::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
+use hrms_core::{EmployeeId, LeaveAttachmentId, LeaveLotId, LeaveRequestId, LeaveTypeId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Created, Found, Listed};
+use crate::answer::{Created, Deleted, FileDownload, Found, Listed};
 use crate::endpoints;
-use crate::extract::{Id, Json, JsonOrNothing, List, ListQuery, Path, Query};
+use crate::extract::{Id, IfMatch, Json, JsonOrNothing, List, ListQuery, MergePatch, Path, Query, Upload};
+use crate::problem::Problem;
 use crate::request::Cx;
 
 endpoints! {
@@ -44,6 +46,16 @@ endpoints! {
     /// request beside it is gone.
     GET "/api/v1/leave-requests/{id}/recounts" => recounts, requires LeaveRead;
 
+    /// Change a pending request.
+    ///
+    /// It is counted and judged anew as if it were asked for now, and whoever agreed to it already is asked again.
+    PATCH "/api/v1/leave-requests/{id}" => change, requires LeaveSubmit;
+
+    /// Give up days at the beginning or the end of approved leave.
+    ///
+    /// Says what remains. What the other days took is given back by reversal postings.
+    POST "/api/v1/leave-requests/{id}/shorten" => shorten, requires LeaveRead;
+
     /// Agree to a pending request; it is approved when nobody else has to agree.
     ///
     /// For those whom the approval chain asks, or without one for the manager at the day of the decision; for their
@@ -68,10 +80,25 @@ endpoints! {
     /// Say something about a request, to all who see it.
     POST "/api/v1/leave-requests/{id}/comments" => comment, asked LeaveRead;
 
+    /// Add a file to a request: PDF, JPEG or PNG, at most 10 MiB.
+    ///
+    /// As a form with one file. What it is is told by its content. Rules of the leave type can ask for one.
+    POST "/api/v1/leave-requests/{id}/attachments" => attach, requires LeaveSubmit;
+
+    /// List the files of a request.
+    GET "/api/v1/leave-requests/{id}/attachments" => attachments, asked LeaveRead;
+
+    /// Download a file of a request.
+    GET "/api/v1/leave-requests/{id}/attachments/{attachment_id}" => attachment, asked LeaveRead;
+
+    /// Remove a file of a pending request.
+    DELETE "/api/v1/leave-requests/{id}/attachments/{attachment_id}" => detach, requires LeaveSubmit;
+
     /// Take a request back.
     ///
     /// A pending request is withdrawn. An approved one is cancelled, and what it took is given back by
-    /// reversal postings: by the employee until it begins, by those who decide on it also later.
+    /// reversal postings: by the employee until it begins, or as the leave type's rules say, by those who decide on it also
+    /// later.
     POST "/api/v1/leave-requests/{id}/cancel" => cancel, requires LeaveRead;
 
     /// Grant leave to an employee.
@@ -170,6 +197,23 @@ async fn get(cx: Cx, Id(id): Id<LeaveRequestId>) -> Result<Found<LeaveRequestVie
     cx.hrms.leave().get(&cx.actor, id).await.map(Found)
 }
 
+async fn change(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    IfMatch(version): IfMatch,
+    MergePatch(patch): MergePatch<LeaveRequestPatch>,
+) -> Result<Found<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().change(&cx.actor, id, version, patch).await.map(Found)
+}
+
+async fn shorten(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    Json(rest): Json<ShortenLeave>,
+) -> Result<Found<LeaveRequestView>, LeaveError> {
+    cx.hrms.leave().shorten(&cx.actor, id, rest).await.map(Found)
+}
+
 async fn approve(
     cx: Cx,
     Id(id): Id<LeaveRequestId>,
@@ -219,6 +263,49 @@ async fn comment(
     Json(comment): Json<Comment>,
 ) -> Result<Found<ApprovalCaseView>, LeaveError> {
     cx.hrms.leave().comment(&cx.actor, id, comment).await.map(Found)
+}
+
+async fn attach(
+    cx: Cx,
+    Id(id): Id<LeaveRequestId>,
+    upload: Upload,
+) -> Result<Created<LeaveAttachment>, Problem> {
+    let uploaded = upload.read().await?;
+    let name = uploaded.file_name.as_deref().unwrap_or("file");
+    Ok(Created(cx.hrms.leave().attach(&cx.actor, id, name, uploaded.file.into()).await?))
+}
+
+/// The files of a request; all of them, so there is no further page.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeaveAttachmentList {
+    /// The files, in the order in which they were added.
+    items: Vec<LeaveAttachment>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+async fn attachments(cx: Cx, Id(id): Id<LeaveRequestId>) -> Result<Found<LeaveAttachmentList>, LeaveError> {
+    let items = cx.hrms.leave().attachments(&cx.actor, id).await?;
+    Ok(Found(LeaveAttachmentList { items, next_cursor: None }))
+}
+
+/// A file of a request, in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+struct AttachmentPath {
+    /// The request.
+    id: LeaveRequestId,
+    /// The file.
+    attachment_id: LeaveAttachmentId,
+}
+
+async fn attachment(cx: Cx, Path(path): Path<AttachmentPath>) -> Result<FileDownload, LeaveError> {
+    let (file, content) = cx.hrms.leave().attachment(&cx.actor, path.id, path.attachment_id).await?;
+    Ok(FileDownload::new(&file.name, file.media_type.media_type(), content))
+}
+
+async fn detach(cx: Cx, Path(path): Path<AttachmentPath>) -> Result<Deleted, LeaveError> {
+    cx.hrms.leave().detach(&cx.actor, path.id, path.attachment_id).await?;
+    Ok(Deleted)
 }
 
 async fn cancel(

@@ -8,7 +8,9 @@ mod approval;
 mod audit;
 mod auth;
 mod bearer;
+mod calendar_feed;
 mod config;
+mod coverage;
 mod cursor;
 mod department;
 mod designation;
@@ -29,7 +31,11 @@ mod import;
 mod invitation;
 mod job;
 mod leave;
+mod leave_calendar;
+mod leave_claim;
+mod leave_closing;
 mod leave_policy;
+mod leave_report;
 mod leave_type;
 mod location;
 mod membership;
@@ -89,7 +95,13 @@ pub(crate) const TABLES: &[&[Endpoint]] = &[
     invitation::ENDPOINTS,
     job::ENDPOINTS,
     leave::ENDPOINTS,
+    leave_calendar::ENDPOINTS,
+    coverage::ENDPOINTS,
+    calendar_feed::ENDPOINTS,
+    leave_claim::ENDPOINTS,
+    leave_closing::ENDPOINTS,
     leave_policy::ENDPOINTS,
+    leave_report::ENDPOINTS,
     leave_type::ENDPOINTS,
     location::ENDPOINTS,
     membership::ENDPOINTS,

@@ -3,6 +3,8 @@
 pub(crate) mod api_key;
 mod approval;
 pub(crate) mod audit;
+mod calendar_feed;
+mod coverage;
 mod credential;
 mod department;
 mod designation;
@@ -40,6 +42,7 @@ use async_trait::async_trait;
 use hrms_core::api_key::ApiKeyRepo;
 use hrms_core::approval::{ApprovalChainRepo, ApprovalDelegationRepo, ApprovalRepo};
 use hrms_core::audit::AuditLog;
+use hrms_core::calendar_feed::CalendarFeedRepo;
 use hrms_core::department::DepartmentRepo;
 use hrms_core::designation::DesignationRepo;
 use hrms_core::employee::{DetailRepo, EmployeeRepo};
@@ -50,7 +53,10 @@ use hrms_core::idempotency::IdempotencyRepo;
 use hrms_core::import::ImportRepo;
 use hrms_core::invitation::InvitationRepo;
 use hrms_core::job::JobQueue;
-use hrms_core::leave::{LeaveLedger, LeavePolicyRepo, LeaveRequestRepo, LeaveTypeRepo};
+use hrms_core::leave::{
+    CoverageRepo, LeaveClaimRepo, LeaveClosingRepo, LeaveLedger, LeavePolicyRepo, LeaveRequestRepo,
+    LeaveTypeRepo, PayrollFactRepo,
+};
 use hrms_core::location::LocationRepo;
 use hrms_core::notification::{
     NotificationChannelRepo, NotificationDeliveryRepo, NotificationRepo, NotificationSettingsRepo,
@@ -156,6 +162,10 @@ impl Tx for SqlTx {
         self
     }
 
+    fn leave_closings(&mut self) -> &mut dyn LeaveClosingRepo {
+        self
+    }
+
     fn leave_ledger(&mut self) -> &mut dyn LeaveLedger {
         self
     }
@@ -164,11 +174,27 @@ impl Tx for SqlTx {
         self
     }
 
+    fn leave_claims(&mut self) -> &mut dyn LeaveClaimRepo {
+        self
+    }
+
+    fn payroll_facts(&mut self) -> &mut dyn PayrollFactRepo {
+        self
+    }
+
     fn holidays(&mut self) -> &mut dyn HolidayRepo {
         self
     }
 
     fn holiday_choices(&mut self) -> &mut dyn HolidayChoiceRepo {
+        self
+    }
+
+    fn coverage(&mut self) -> &mut dyn CoverageRepo {
+        self
+    }
+
+    fn calendar_feeds(&mut self) -> &mut dyn CalendarFeedRepo {
         self
     }
 

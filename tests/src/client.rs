@@ -96,6 +96,14 @@ impl Client {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    /// `POST path` with a form that has one file.
+    pub async fn upload_form(&self, path: &str, name: &str, file: &[u8]) -> Reply {
+        let head =
+            format!("--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        let body = [head.as_bytes(), file, b"\r\n--limit--\r\n"].concat();
+        self.upload(path, "multipart/form-data; boundary=limit", body).await
+    }
+
     /// Sends a request as it is, with the token if it has no credentials of its own.
     ///
     /// The URI must be absolute.

@@ -30,6 +30,8 @@ mod all {
     mod isolation;
     mod jobs;
     mod leave;
+    mod leave_calendar;
+    mod leave_claims;
     mod live;
     mod model;
     mod nodes;

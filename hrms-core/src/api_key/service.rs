@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::actor::Actor;
-use crate::api_key::text::{KeyText, public_part, same};
 use crate::api_key::{
     ApiKey, ApiKeyError, ApiKeyFilter, ApiKeySort, GOOD_FOR, GOOD_FOR_AT_MOST, IssuedApiKey, KeyHolder,
-    NewApiKey, OVERLAP_HOURS, RotateApiKey,
+    NewApiKey, OVERLAP_HOURS, PREFIX, RotateApiKey, public_part,
 };
 use crate::audit::Change;
 use crate::error::{CommonError, FieldError};
@@ -17,6 +16,7 @@ use crate::hrms::{Hrms, Work};
 use crate::id::{ApiKeyId, ServiceAccountId};
 use crate::page::{Page, PageRequest, Position};
 use crate::policy::{Permission, Resource};
+use crate::secret::text::{SecretText, same};
 use crate::service_account::{ServiceAccount, ServiceAccountStatus, holds, normal};
 use crate::validate::Check;
 
@@ -49,10 +49,10 @@ impl ApiKeyService<'_> {
         text: &str,
         address: Option<IpAddr>,
     ) -> Result<Option<KeyHolder>, CommonError> {
-        let Some(text) = KeyText::read(text) else { return Ok(None) };
-        let now = self.0.clock().now();
+        let Some(text) = SecretText::read(PREFIX, text) else { return Ok(None) };
+        let (key, now) = (ApiKeyId::from_uuid(text.id), self.0.clock().now());
         let mut tx = self.0.store().read(text.tenant).await?;
-        let standing = tx.api_keys().standing(text.key, now).await?;
+        let standing = tx.api_keys().standing(key, now).await?;
         drop(tx);
         let Some(standing) = standing.filter(|standing| same(&standing.secret_hash, &text.hash())) else {
             return Ok(None);
@@ -61,21 +61,21 @@ impl ApiKeyService<'_> {
         if standing.last_used_at.is_none_or(|last| last < since)
             && let Err(error) = self.note_use(&text, now, since, address).await
         {
-            tracing::warn!(key = %text.key, %error, "the use of an API key couldn't be noted");
+            tracing::warn!(%key, %error, "the use of an API key couldn't be noted");
         }
         let (account, permissions) = (standing.account, standing.permissions);
-        Ok(Some(KeyHolder { tenant: text.tenant, account, key: text.key, permissions }))
+        Ok(Some(KeyHolder { tenant: text.tenant, account, key, permissions }))
     }
 
     async fn note_use(
         &self,
-        text: &KeyText,
+        text: &SecretText,
         now: Timestamp,
         since: Timestamp,
         address: Option<IpAddr>,
     ) -> Result<(), CommonError> {
         let mut tx = self.0.store().begin(text.tenant).await?;
-        tx.api_keys().used(text.key, now, since, address).await?;
+        tx.api_keys().used(ApiKeyId::from_uuid(text.id), now, since, address).await?;
         Ok(tx.commit().await?)
     }
 
@@ -219,7 +219,7 @@ impl ApiKeyService<'_> {
         if !holds(actor, &key.permissions) {
             return Err(ApiKeyError::NotYours);
         }
-        let text = KeyText::new(actor.tenant(), key.id)?;
+        let text = SecretText::new(actor.tenant(), key.id.as_uuid())?;
         work.api_keys().insert(&key, &text.hash()).await?;
         if let Some((before, after)) = &replaced {
             work.api_keys().end(after).await?;
@@ -228,7 +228,7 @@ impl ApiKeyService<'_> {
         work.emit(event("api_key.created", &key, Change::created(&key)));
         // What is kept for a repeated request lacks the secret.
         let mut issued = work.commit(IssuedApiKey { key, secret: None }).await?;
-        issued.secret = Some(text.to_secret().expose().to_owned());
+        issued.secret = Some(text.to_secret(PREFIX).expose().to_owned());
         Ok(issued)
     }
 }

@@ -34,7 +34,7 @@ coded! {
         Approved = "approved",
         /// Rejected.
         Rejected = "rejected",
-        /// Given to somebody else by whoever had it.
+        /// Given to somebody else by whoever had it, or because it took too long.
         Forwarded = "forwarded",
         /// Given to somebody else because people changed.
         Moved = "moved",
@@ -51,7 +51,7 @@ pub struct ApprovalCase {
     pub id: ApprovalCaseId,
     /// What is decided on.
     pub kind: ApprovalKind,
-    /// Which one: of a request for leave, its id.
+    /// Which one: of a request for leave or a claim, its id.
     pub subject_id: Uuid,
     /// Whose it is: they never decide on it.
     pub employee_id: EmployeeId,
@@ -109,7 +109,7 @@ pub struct ApprovalTask {
     pub approver: i32,
     /// Whose decision it is.
     pub assignee: Assignee,
-    /// Whether somebody gave it to them, instead of the chain: then it stays theirs.
+    /// Whether somebody gave it to them, or a time limit, instead of the chain: then it stays theirs.
     pub forwarded: bool,
     /// How it stands.
     pub status: ApprovalTaskStatus,
@@ -134,6 +134,8 @@ coded! {
         Asked = "asked",
         /// A level was passed over, as its conditions don't hold.
         PassedOver = "passed_over",
+        /// What is asked for was changed: it began anew.
+        Changed = "changed",
         /// Somebody agreed.
         Approved = "approved",
         /// Somebody rejected.
@@ -142,6 +144,10 @@ coded! {
         Forwarded = "forwarded",
         /// A task went to somebody else because people changed.
         Moved = "moved",
+        /// Somebody was reminded.
+        Reminded = "reminded",
+        /// A task went to the one above, because it took too long.
+        Escalated = "escalated",
         /// Somebody said something.
         Commented = "commented",
         /// What was asked for was taken back.

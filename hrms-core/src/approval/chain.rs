@@ -23,6 +23,10 @@ coded! {
     ApprovalKind {
         /// A request for leave.
         LeaveRequest = "leave_request",
+        /// A claim for compensatory leave.
+        CompensatoryClaim = "compensatory_claim",
+        /// A claim that leave is paid out.
+        LeaveEncashment = "leave_encashment",
     }
 }
 
@@ -31,14 +35,14 @@ impl ApprovalKind {
     #[must_use]
     pub const fn permission(self) -> Permission {
         match self {
-            Self::LeaveRequest => Permission::LeaveDecide,
+            Self::LeaveRequest | Self::CompensatoryClaim | Self::LeaveEncashment => Permission::LeaveDecide,
         }
     }
 
     /// What opens such a thing to readers.
     pub(super) const fn reads(self) -> Permission {
         match self {
-            Self::LeaveRequest => Permission::LeaveRead,
+            Self::LeaveRequest | Self::CompensatoryClaim | Self::LeaveEncashment => Permission::LeaveRead,
         }
     }
 
@@ -46,7 +50,7 @@ impl ApprovalKind {
     #[must_use]
     pub const fn attributes(self) -> &'static [(&'static str, Attribute)] {
         match self {
-            Self::LeaveRequest => &[
+            Self::LeaveRequest | Self::CompensatoryClaim | Self::LeaveEncashment => &[
                 ("days", Attribute::Number),
                 ("minutes", Attribute::Number),
                 ("leave_type_id", Attribute::Text),
@@ -80,7 +84,7 @@ pub(crate) enum Known {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// What is looked at. Of requests for leave: `days` (part of a day counts as a whole one), `minutes`,
+    /// What is looked at. Of requests for leave and claims: `days` (part of a day counts as a whole one), `minutes`,
     /// `leave_type_id`, and the employee's `location_id`, `department_id`, `designation_id` and `employment_type`.
     pub attribute: String,
     /// A number that it isn't less than.
@@ -201,6 +205,14 @@ pub struct Level {
     /// When it is asked at all: all of these must hold. A level that isn't asked is passed over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+    /// After how many working hours whoever is asked is reminded, and again after as many, at most ten times; 1 to 2000. Working hours
+    /// are those of the approver: by their working pattern, from 09:00 on at their workplace, without its holidays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_after_hours: Option<u16>,
+    /// After how many working hours the decision goes to the one above the approver, at last to those who decide in the whole
+    /// organisation; 1 to 2000. Nothing is ever approved by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_after_hours: Option<u16>,
 }
 
 impl Level {
@@ -208,7 +220,26 @@ impl Level {
     #[must_use]
     pub fn manager() -> Self {
         let approvers = vec![Approver::Manager { above: 1 }];
-        Self { name: None, approvers, needed: NeededApprovals::Any, conditions: Vec::new() }
+        Self {
+            name: None,
+            approvers,
+            needed: NeededApprovals::Any,
+            conditions: Vec::new(),
+            remind_after_hours: None,
+            escalate_after_hours: None,
+        }
+    }
+}
+
+impl Level {
+    fn check_limits(&self, check: &mut Check) {
+        let limits = [self.remind_after_hours, self.escalate_after_hours];
+        if limits.into_iter().flatten().any(|hours| !(1..=2000).contains(&hours)) {
+            check.fault("/levels", "out-of-range", "a time limit is 1 to 2000 working hours");
+        }
+        if self.remind_after_hours.zip(self.escalate_after_hours).is_some_and(|(remind, end)| remind >= end) {
+            check.fault("/levels", "contradicts", "it would have gone to somebody else before the reminder");
+        }
     }
 }
 
@@ -273,6 +304,7 @@ impl ApprovalChain {
             if level.approvers.iter().any(far) {
                 check.fault("/levels", "out-of-range", "a manager is 1 to 10 above");
             }
+            level.check_limits(check);
             if level.conditions.len() > MAX_CONDITIONS {
                 check.fault("/levels", "length", "a level has at most 10 conditions");
             }

@@ -199,8 +199,7 @@ impl Engine<'_> {
         }
         self.end(&task, ApprovalTaskStatus::Forwarded, actor.user_id(), on_behalf_of).await?;
         let new = Task { forwarded: true, ..self.task(&case, task.approver, assignee.clone()) };
-        self.0.approvals().insert_tasks(std::slice::from_ref(&new)).await?;
-        self.tell("approval.asked", about, &new, Change::created(&new));
+        self.open(&case, about, &[new], true).await?;
         let entry = TrailEntry {
             user_id: actor.user_id(),
             on_behalf_of,

@@ -20,20 +20,13 @@ pub(crate) struct Engine<'a>(pub(crate) &'a mut Work);
 impl Engine<'_> {
     /// Begins a case: picks its chain and asks the first level.
     pub(crate) async fn start(&mut self, about: &Subject) -> Result<ApprovalCase, ApprovalError> {
-        let chains = self.0.approval_chains().active(about.kind).await?;
-        let known = |name: &str| about.known(name);
-        let chain = chains.into_iter().find(|chain| all_hold(&chain.conditions, &known));
-        let (chain_id, levels) = match chain {
-            Some(chain) => (Some(chain.id), chain.levels),
-            None => (None, vec![Level::manager()]),
-        };
         let mut case = ApprovalCase {
             id: ApprovalCaseId::from_uuid(self.0.hrms().ids().next()),
             kind: about.kind,
             subject_id: about.subject_id,
             employee_id: about.employee_id,
-            chain_id,
-            levels,
+            chain_id: None,
+            levels: Vec::new(),
             level: 0,
             status: ApprovalCaseStatus::Open,
             created_at: self.0.now(),
@@ -41,16 +34,60 @@ impl Engine<'_> {
             version: Version::FIRST,
         };
         let mut trail = vec![self.entry(&case, TrailAct::Started)];
-        let first = self.next_level(&case, about, 0, &mut trail);
+        self.choose(&mut case, about, &mut trail).await?;
+        self.0.approvals().insert(&case).await?;
+        self.0.approvals().append(&trail).await?;
+        self.ask(&case, about).await?;
+        Ok(case)
+    }
+
+    /// Begins a case anew, as something else is asked for than what was agreed to.
+    pub(crate) async fn restart(&mut self, actor: &Actor, about: &Subject) -> Result<(), ApprovalError> {
+        let Some(mut case) = self.0.approvals().of(about.kind, about.subject_id).await? else {
+            self.start(about).await?;
+            return Ok(());
+        };
+        self.close_tasks(&case).await?;
+        let mut trail = vec![TrailEntry { user_id: actor.user_id(), ..self.entry(&case, TrailAct::Changed) }];
+        self.choose(&mut case, about, &mut trail).await?;
+        let expected = case.version;
+        case.version = expected.next();
+        case.updated_at = self.0.now();
+        self.0.approvals().update(&case, expected).await?;
+        self.0.approvals().append(&trail).await?;
+        self.ask(&case, about).await
+    }
+
+    /// Picks the chain of a case and the first level whose conditions hold.
+    async fn choose(
+        &mut self,
+        case: &mut ApprovalCase,
+        about: &Subject,
+        trail: &mut Vec<TrailEntry>,
+    ) -> Result<(), ApprovalError> {
+        let chains = self.0.approval_chains().active(about.kind).await?;
+        let known = |name: &str| about.known(name);
+        let chain = chains.into_iter().find(|chain| all_hold(&chain.conditions, &known));
+        (case.chain_id, case.levels) = match chain {
+            Some(chain) => (Some(chain.id), chain.levels),
+            None => (None, vec![Level::manager()]),
+        };
+        let first = self.next_level(case, about, 0, trail);
         if first.is_none() {
             // A chain none of whose levels is for this: somebody has to decide all the same.
             case.levels.push(Level::manager());
         }
         case.level = first.unwrap_or_else(|| at_level(case.levels.len().saturating_sub(1)));
-        self.0.approvals().insert(&case).await?;
-        self.0.approvals().append(&trail).await?;
-        self.ask(&case, about).await?;
-        Ok(case)
+        Ok(())
+    }
+
+    async fn close_tasks(&mut self, case: &ApprovalCase) -> Result<(), StoreError> {
+        for task in self.0.approvals().tasks(case.id).await? {
+            if task.status == ApprovalTaskStatus::Open {
+                self.end(&task, ApprovalTaskStatus::Closed, None, None).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The case of a thing, begun if it wasn't, with its tasks by today's record.
@@ -76,11 +113,7 @@ impl Engine<'_> {
         case.updated_at = self.0.now();
         case.version = expected.next();
         self.0.approvals().update(&case, expected).await?;
-        for task in self.0.approvals().tasks(case.id).await? {
-            if task.status == ApprovalTaskStatus::Open {
-                self.end(&task, ApprovalTaskStatus::Closed, None, None).await?;
-            }
-        }
+        self.close_tasks(&case).await?;
         let entry = TrailEntry { user_id: actor.user_id(), ..self.entry(&case, TrailAct::Withdrawn) };
         Ok(self.0.approvals().append(&[entry]).await?)
     }
@@ -121,7 +154,6 @@ impl Engine<'_> {
         for (approver, assignee) in self.assignees(case, about).await? {
             tasks.push(self.task(case, approver, assignee));
         }
-        self.0.approvals().insert_tasks(&tasks).await?;
         let asked = |task: &Task| TrailEntry {
             assignee: Some(task.assignee.clone()),
             ..self.entry(case, TrailAct::Asked)
@@ -129,8 +161,23 @@ impl Engine<'_> {
         let entries: Vec<TrailEntry> = tasks.iter().map(asked).collect();
         self.0.approvals().append(&entries).await?;
         // Without a chain, that it was asked for tells the manager.
-        for task in tasks.iter().filter(|_| case.chain_id.is_some()) {
-            self.tell("approval.asked", about, task, Change::created(task));
+        self.open(case, about, &tasks, case.chain_id.is_some()).await
+    }
+
+    /// Opens tasks, and lets somebody look at them again when their time is up.
+    pub(super) async fn open(
+        &mut self,
+        case: &ApprovalCase,
+        about: &Subject,
+        tasks: &[Task],
+        tell: bool,
+    ) -> Result<(), ApprovalError> {
+        self.0.approvals().insert_tasks(tasks).await?;
+        for task in tasks {
+            if tell {
+                self.tell("approval.asked", about, task, Change::created(task));
+            }
+            self.limit(case, about, task).await?;
         }
         Ok(())
     }
@@ -169,6 +216,7 @@ impl Engine<'_> {
         for task in tasks.iter().filter(|task| task.status == ApprovalTaskStatus::Open) {
             let stays = match (&task.assignee, task.forwarded) {
                 (Assignee::Employee { employee_id }, true) => still_able.contains(employee_id),
+                (Assignee::Organization, true) => true,
                 _ => false,
             };
             let now = assignees.iter().find(|(approver, _)| *approver == task.approver);
@@ -177,8 +225,7 @@ impl Engine<'_> {
             };
             self.end(task, ApprovalTaskStatus::Moved, None, None).await?;
             let new = self.task(case, task.approver, assignee.clone());
-            self.0.approvals().insert_tasks(std::slice::from_ref(&new)).await?;
-            self.tell("approval.asked", about, &new, Change::created(&new));
+            self.open(case, about, &[new], true).await?;
             let entry = TrailEntry { assignee: Some(assignee.clone()), ..self.entry(case, TrailAct::Moved) };
             self.0.approvals().append(&[entry]).await?;
         }

@@ -12,6 +12,9 @@ pub enum ApprovalError {
     /// It is decided already.
     #[error("this waits for no decision any more")]
     NotOpen,
+    /// It is about whoever wants to decide.
+    #[error("nobody decides on what is theirs, nor does a user who counts as them")]
+    Own,
     /// The decision is somebody else's.
     #[error("this waits for somebody else's decision")]
     NotYours,
@@ -53,7 +56,7 @@ impl DomainError for ApprovalError {
             | Self::CannotDecide
             | Self::DelegationOver
             | Self::OwnDelegate => ErrorKind::Conflict,
-            Self::NotYours | Self::NotAsked => ErrorKind::Forbidden,
+            Self::Own | Self::NotYours | Self::NotAsked => ErrorKind::Forbidden,
             Self::Common(common) => common.kind(),
         }
     }
@@ -62,6 +65,7 @@ impl DomainError for ApprovalError {
         match self {
             Self::CodeTaken => "approval-chain.code-taken",
             Self::NotOpen => "approval.not-open",
+            Self::Own => "approval.own",
             Self::NotYours => "approval.not-yours",
             Self::AnotherLevel { .. } => "approval.another-level",
             Self::NotAsked => "approval.not-asked",

@@ -2,14 +2,16 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{ApprovalCase, ApprovalKind, Approver};
 use crate::error::CommonError;
 use crate::event::{Event, Subscriber};
 use crate::hrms::Work;
-use crate::id::{DepartmentId, EmployeeId, LeaveRequestId, UserId};
+use crate::id::{ApprovalTaskId, DepartmentId, EmployeeId, LeaveClaimId, LeaveRequestId, UserId};
 use crate::job::{EnqueueOptions, Job, JobContext, JobError, Outcome, Requester};
 
 /// Moves open tasks to whom they belong, when people change.
@@ -71,6 +73,62 @@ impl Job for FollowEmployee {
     }
 }
 
+/// Looks at a case again: whom its open tasks belong to, and whether they have waited for too long.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowCase {
+    /// What is decided on.
+    pub kind: ApprovalKind,
+    /// Which one.
+    pub subject_id: Uuid,
+}
+
+impl Job for FollowCase {
+    const KIND: &'static str = "approval.follow-case";
+    const MAX_ATTEMPTS: u16 = 25;
+
+    async fn run(&self, cx: &JobContext) -> Result<Outcome, JobError> {
+        let mut work = cx.hrms().begin(cx.actor()).await?;
+        follow_up(&mut work, self.kind, self.subject_id).await?;
+        work.commit(()).await?;
+        Outcome::done(())
+    }
+}
+
+impl FollowCase {
+    /// Has it looked at when the time of a task is up.
+    pub(super) async fn at(
+        self,
+        work: &mut Work,
+        at: Timestamp,
+        task: ApprovalTaskId,
+    ) -> Result<(), CommonError> {
+        let options = EnqueueOptions {
+            unique_key: Some(format!("{task} {at}")),
+            delay: work.now().duration_until(at).max(SignedDuration::ZERO),
+            max_attempts: Some(Self::MAX_ATTEMPTS),
+            ..EnqueueOptions::default()
+        };
+        let requester = Requester::System { permissions: Vec::new() };
+        let payload = serde_json::to_value(self)?;
+        work.enqueue_as(requester, Self::KIND, Self::VERSION, payload, options).await?;
+        Ok(())
+    }
+}
+
+/// Looks at a case again, whatever it is about.
+async fn follow_up(work: &mut Work, kind: ApprovalKind, subject_id: Uuid) -> Result<(), CommonError> {
+    let hrms = work.hrms().clone();
+    match kind {
+        ApprovalKind::LeaveRequest => {
+            hrms.leave().follow_approvers(work, LeaveRequestId::from_uuid(subject_id)).await
+        }
+        ApprovalKind::CompensatoryClaim | ApprovalKind::LeaveEncashment => {
+            hrms.leave().follow_claim(work, LeaveClaimId::from_uuid(subject_id)).await
+        }
+    }
+}
+
 /// Has an employee's tasks moved on a day: from midnight on, where it comes last.
 async fn later(work: &mut Work, employee_id: EmployeeId, on: Date) -> Result<(), CommonError> {
     let (kind, version) = (FollowEmployee::KIND, FollowEmployee::VERSION);
@@ -78,7 +136,7 @@ async fn later(work: &mut Work, employee_id: EmployeeId, on: Date) -> Result<(),
     // Midnight comes first in the east, and twelve hours after UTC at the latest.
     for hours in [-14, 0, 12] {
         let at = on.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp());
-        let at = at.and_then(|at| at.checked_add(jiff::SignedDuration::from_hours(hours)).ok());
+        let at = at.and_then(|at| at.checked_add(SignedDuration::from_hours(hours)).ok());
         let Some(at) = at.filter(|at| *at > work.now()) else { continue };
         let options = EnqueueOptions {
             unique_key: Some(format!("{employee_id} {at}")),
@@ -138,13 +196,7 @@ async fn follow(work: &mut Work, mut people: Vec<EmployeeId>, all_kinds: bool) -
     cases.sort_unstable_by_key(|case| (case.employee_id, case.id));
     cases.dedup_by_key(|case| case.id);
     for case in cases {
-        match case.kind {
-            ApprovalKind::LeaveRequest => {
-                let request = LeaveRequestId::from_uuid(case.subject_id);
-                let hrms = work.hrms().clone();
-                hrms.leave().follow_approvers(work, request).await?;
-            }
-        }
+        follow_up(work, case.kind, case.subject_id).await?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub trait ApprovalRepo: Send {
     async fn of(&mut self, kind: ApprovalKind, subject: Uuid) -> Result<Option<ApprovalCase>, StoreError>;
     /// Adds a case; `approval_case_subject_key` allows one for each thing.
     async fn insert(&mut self, case: &ApprovalCase) -> Result<(), StoreError>;
-    /// Writes level and status of a case if its stored version is still `expected`.
+    /// Writes chain, level and status of a case if its stored version is still `expected`.
     async fn update(&mut self, case: &ApprovalCase, expected: Version) -> Result<(), StoreError>;
 
     /// The tasks of a case, oldest first.

@@ -20,7 +20,7 @@ pub struct WaitingTask {
     pub id: ApprovalTaskId,
     /// What is decided on.
     pub kind: ApprovalKind,
-    /// Which one: of a request for leave, its id.
+    /// Which one: of a request for leave or a claim, its id.
     pub subject_id: Uuid,
     /// Whose it is.
     pub employee_id: EmployeeId,

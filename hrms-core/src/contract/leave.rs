@@ -7,9 +7,11 @@ use crate::contract::fixture::{Subject, at, id, tenant};
 use crate::contract::people::hired;
 use crate::employment::Facts;
 use crate::error::StoreError;
+use crate::id::LeaveClosingId;
 use crate::id::{
     EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, TenantId, UserId,
 };
+use crate::leave::{BalanceMinutes, ClosedBalance, LeaveClosing, OpenedAccount};
 use crate::leave::{
     BlockedDates, CountedDay, DayHours, DayPart, DayReason, LeaveLot, LeavePosting, LeaveRecount,
     LeaveRequest, LeaveRequestFilter, LeaveRequestSort, LeaveRulesVersion, LeaveType, LimitPeriod, LotSource,
@@ -63,6 +65,7 @@ pub fn leave_request(
         decided_by: None,
         decided_at: None,
         decision_note: None,
+        asked_at: at(0),
         created_at: at(0),
         updated_at: at(0),
         version: Version::FIRST,
@@ -133,6 +136,7 @@ pub fn leave_posting(
         posted_by: None,
         reverses_id: undoes,
         plan_key: None,
+        closed_through: None,
     }
 }
 
@@ -276,6 +280,51 @@ pub async fn hours_of_leave_never_overlap(store: &impl Subject) {
         let view = tx.leave_requests().get(written.id).await.unwrap().unwrap();
         assert_eq!(view.request.hours, written.hours);
     }
+}
+
+/// What is asked for can be replaced, at the version that was read, and keeps its new time from others instead of the old.
+pub async fn a_leave_request_is_edited(store: &impl Subject) {
+    let tenant = tenant(store).await;
+    let day = date(2026, 2, 2);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let (employee, annual) = account(&mut *tx).await;
+    let (first, days) = leave_request(employee, &annual, day, DayPart::Full);
+    let (other, other_days) = leave_request(employee, &annual, day + 3.days(), DayPart::Full);
+    tx.leave_requests().insert(&first, &days).await.unwrap();
+    tx.leave_requests().insert(&other, &other_days).await.unwrap();
+    let (wanted, days) = leave_request(employee, &annual, day + 1.days(), DayPart::SecondHalf);
+    let edited = LeaveRequest {
+        id: first.id,
+        note: None,
+        submitted_on: day,
+        asked_at: at(60),
+        updated_at: at(60),
+        version: first.version.next(),
+        submitted_by: first.submitted_by,
+        ..wanted
+    };
+    tx.leave_requests().change(&edited, &days, first.version).await.unwrap();
+    let stale = tx.leave_requests().change(&edited, &days, first.version).await;
+    assert!(matches!(stale, Err(StoreError::Stale)));
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(tenant).await.unwrap();
+    let view = tx.leave_requests().get(first.id).await.unwrap().unwrap();
+    assert_eq!((view.request, view.day_count), (edited.clone(), days.clone()));
+    for (part, after, occupied) in [
+        (DayPart::Full, 0, false),
+        (DayPart::FirstHalf, 1, false),
+        (DayPart::SecondHalf, 1, true),
+        (DayPart::Full, 3, true),
+    ] {
+        let (some, _) = leave_request(employee, &annual, day + after.days(), part);
+        let found = tx.leave_requests().is_occupied(employee, &some.occupied()).await.unwrap();
+        assert_eq!(found, occupied, "{after} {part:?}");
+    }
+    let (starts_on, ends_on) = (other.starts_on, other.ends_on);
+    let over = LeaveRequest { starts_on, ends_on, version: edited.version.next(), ..edited.clone() };
+    let overlaps = tx.leave_requests().change(&over, &days, edited.version).await;
+    assert_eq!(overlaps.unwrap_err().constraint(), Some("leave_request_no_overlap"));
 }
 
 /// What a request takes can be counted anew, at the version that was read; the request keeps its period.
@@ -422,6 +471,102 @@ pub async fn leave_of_policies_is_written_once(store: &impl Subject) {
     assert_eq!(refused.constraint(), Some("leave_lot_plan_key"));
 }
 
+/// Closings come back as written; postings say what was closed when they were made; other organisations see nothing of it.
+pub async fn closed_leave_periods_are_kept(store: &impl Subject) {
+    let (here, there) = (tenant(store).await, tenant(store).await);
+    let mut tx = store.begin(here).await.unwrap();
+    let (employee_id, annual) = account(&mut *tx).await;
+    let sick = leave_type("sick");
+    tx.leave_types().insert(&sick).await.unwrap();
+    let lot = leave_lot(employee_id, &annual);
+    tx.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await.unwrap();
+    let closing = |leave_type_id, through, seconds| LeaveClosing {
+        id: LeaveClosingId::from_uuid(id()),
+        leave_type_id,
+        through,
+        note: Some("Year".into()),
+        closed_at: at(seconds),
+        closed_by: None,
+        reopened_at: None,
+        reopened_by: None,
+        reopen_note: None,
+    };
+    let post = |minutes| leave_posting(&lot, PostingKind::Adjustment, minutes, None);
+    let first = post(1);
+    tx.leave_ledger().append(std::slice::from_ref(&first)).await.unwrap();
+    let mut posted = vec![(first, None)];
+    // Another kind of leave, this one, all.
+    let (march, april, may) = (date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31));
+    let all = [closing(Some(sick.id), may, 1), closing(Some(annual.id), march, 2), closing(None, april, 3)];
+    tx.leave_closings().lock().await.unwrap();
+    for (one, expected) in all.iter().zip([None, Some(march), Some(april)]) {
+        tx.leave_closings().insert(one).await.unwrap();
+        let new = post(2);
+        tx.leave_ledger().append(std::slice::from_ref(&new)).await.unwrap();
+        posted.push((new, expected));
+    }
+    let opened =
+        LeaveClosing { reopened_at: Some(at(4)), reopen_note: Some("A mistake".into()), ..all[2].clone() };
+    tx.leave_closings().reopen(&opened).await.unwrap();
+    assert!(matches!(tx.leave_closings().reopen(&opened).await, Err(StoreError::Stale)));
+    let new = LeavePosting { closed_through: Some(may), ..post(3) };
+    tx.leave_ledger().append(std::slice::from_ref(&new)).await.unwrap();
+    posted.push((new, Some(march)));
+    let balance = ClosedBalance {
+        employee_id,
+        leave_type_id: annual.id,
+        minutes: BalanceMinutes { granted: 15, taken: 1, pending: 0, expired: 2, encashed: 3, available: 9 },
+    };
+    tx.leave_closings().insert_balances(all[0].id, &[balance]).await.unwrap();
+    tx.leave_closings().insert_balances(all[0].id, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.read(here).await.unwrap();
+    assert_eq!(tx.leave_closings().all().await.unwrap(), [all[0].clone(), all[1].clone(), opened]);
+    assert_eq!(tx.leave_closings().balances(all[0].id).await.unwrap(), [balance]);
+    assert_eq!(tx.leave_closings().balances(all[1].id).await.unwrap(), []);
+    let postings = tx.leave_ledger().postings(employee_id, None).await.unwrap();
+    let said: Vec<_> = postings.iter().map(|one| one.closed_through).collect();
+    assert_eq!(said, posted.iter().map(|(_, expected)| *expected).collect::<Vec<_>>());
+    drop(tx);
+    let mut tx = store.begin(there).await.unwrap();
+    assert_eq!(tx.leave_closings().all().await.unwrap(), []);
+    assert_eq!(tx.leave_closings().balances(all[0].id).await.unwrap(), []);
+    assert!(matches!(tx.leave_closings().reopen(&all[0]).await, Err(StoreError::Stale)));
+    assert!(tx.leave_closings().insert_balances(all[0].id, &[balance]).await.is_err());
+}
+
+/// Accounts keep the day of their opening balance; other organisations see nothing of it.
+pub async fn leave_accounts_are_opened(store: &impl Subject) {
+    let (here, there) = (tenant(store).await, tenant(store).await);
+    let mut tx = store.begin(here).await.unwrap();
+    let (employee_id, annual) = account(&mut *tx).await;
+    let sick = leave_type("sick");
+    tx.leave_types().insert(&sick).await.unwrap();
+    tx.leave_ledger().lock_accounts(&[(employee_id, sick.id)]).await.unwrap();
+    assert_eq!(tx.leave_ledger().opened(&[employee_id]).await.unwrap(), []);
+    let open = |of: &LeaveType, opens_on| OpenedAccount { employee_id, leave_type_id: of.id, opens_on };
+    let (first, second) = (open(&annual, date(2026, 4, 1)), open(&sick, date(2026, 4, 1)));
+    tx.leave_ledger().open_accounts(&[first, second]).await.unwrap();
+    let corrected = open(&sick, date(2026, 5, 1));
+    tx.leave_ledger().open_accounts(&[corrected]).await.unwrap();
+    tx.leave_ledger().open_accounts(&[]).await.unwrap();
+    // Locking again changes nothing of it.
+    tx.leave_ledger().lock_account(employee_id, annual.id).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin(here).await.unwrap();
+    let opened = tx.leave_ledger().opened(&[employee_id, EmployeeId::from_uuid(id())]).await.unwrap();
+    let mut expected = [first, corrected];
+    expected.sort_by_key(|one| one.leave_type_id);
+    assert_eq!(opened, expected);
+    assert_eq!(tx.leave_ledger().opened(&[]).await.unwrap(), []);
+    drop(tx);
+    let mut tx = store.begin(there).await.unwrap();
+    assert_eq!(tx.leave_ledger().opened(&[employee_id]).await.unwrap(), []);
+    assert!(tx.leave_ledger().open_accounts(&[first]).await.is_err());
+}
+
 /// No tenant's leave is found, listed, decided or referred to by another.
 pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     let (mine, theirs) = (tenant(store).await, tenant(store).await);
@@ -448,6 +593,8 @@ pub async fn leave_of_tenants_never_meets(store: &impl Subject) {
     let next = LeaveRequest { version: request.version.next(), ..request.clone() };
     let decided = tx.leave_requests().decide(&next, request.version).await;
     assert!(matches!(decided, Err(StoreError::Stale)));
+    let edited = tx.leave_requests().change(&next, &[], request.version).await;
+    assert!(matches!(edited, Err(StoreError::Stale)));
     let trail = recount(&request, &next, &[]);
     let counted = tx.leave_requests().recount(&next, &[], request.version, &trail).await;
     assert!(matches!(counted, Err(StoreError::Stale)));

@@ -36,6 +36,8 @@ pub struct EmployeeFilter {
     pub employment_type: Option<EmploymentType>,
     /// Only those employed (or not) on the date.
     pub employed: Option<bool>,
+    /// Only those with approved leave on a day from the first of these to the second.
+    pub on_leave: Option<(Date, Date)>,
     /// Only those changed at or after this instant.
     pub updated_after: Option<Timestamp>,
 }
@@ -56,6 +58,7 @@ impl EmployeeFilter {
             status: None,
             employment_type: None,
             employed: None,
+            on_leave: None,
             updated_after: None,
         }
     }

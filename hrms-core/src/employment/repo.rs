@@ -24,6 +24,14 @@ pub trait EmploymentRepo: Send {
     /// Everybody who is in this department on some day.
     async fn members_of(&mut self, department: DepartmentId) -> Result<Vec<EmployeeId>, StoreError>;
 
+    /// Everybody who is in one of these departments on some day from `from` to `last`, both included.
+    async fn members_between(
+        &mut self,
+        departments: &[DepartmentId],
+        from: Date,
+        last: Date,
+    ) -> Result<Vec<EmployeeId>, StoreError>;
+
     /// The managers of these employees on a day, nearest first, up to the top: one statement.
     async fn managers_above(
         &mut self,

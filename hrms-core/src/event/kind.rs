@@ -109,6 +109,10 @@ event_types! {
     "approval.decided" on "approval-tasks/{approval_task_id}" for LeaveRead {
         approval_task_id: Id, approval_case_id: Id, kind: Text, subject_id: Id, employee_id: Id,
     }
+    /// Somebody was reminded of a decision that waits for them.
+    "approval.reminded" on "approval-tasks/{approval_task_id}" for LeaveRead {
+        approval_task_id: Id, approval_case_id: Id, kind: Text, subject_id: Id, employee_id: Id,
+    }
     /// An approval chain was changed.
     "approval_chain.changed" on "approval-chains/{approval_chain_id}" for ApprovalChainRead { approval_chain_id: Id }
     /// An approval chain was added.
@@ -193,6 +197,10 @@ event_types! {
     "invitation.resent" on "invitations/{invitation_id}" for UserRead { invitation_id: Id }
     /// An invitation was revoked.
     "invitation.revoked" on "invitations/{invitation_id}" for UserRead { invitation_id: Id }
+    /// What was granted was corrected by an opening balance with another amount.
+    "leave.corrected" on "leave-grants/{leave_grant_id}" for LeaveRead {
+        leave_grant_id: Id, employee_id: Id, leave_type_id: Id,
+    }
     /// Leave was taken away by hand.
     "leave.deducted" on "employees/{employee_id}" for LeaveRead {
         employee_id: Id, leave_type_id: Id, minutes: Number, on: Date,
@@ -204,6 +212,38 @@ event_types! {
     /// Leave was granted.
     "leave.granted" on "leave-grants/{leave_grant_id}" for LeaveRead {
         leave_grant_id: Id, employee_id: Id, leave_type_id: Id,
+    }
+    /// A file was added to a request for leave.
+    "leave_attachment.added" on "leave-requests/{leave_request_id}" for LeaveRead {
+        leave_request_id: Id, leave_attachment_id: Id,
+    }
+    /// A file of a request for leave was removed.
+    "leave_attachment.removed" on "leave-requests/{leave_request_id}" for LeaveRead {
+        leave_request_id: Id, leave_attachment_id: Id,
+    }
+    /// A claim was approved: compensatory leave was granted, or leave paid out.
+    "leave_claim.approved" on "leave-claims/{leave_claim_id}" for LeaveRead {
+        leave_claim_id: Id, kind: Text, employee_id: Id, leave_type_id: Id, minutes: Number, status: Text,
+    }
+    /// A claim was taken back; what was posted for it is undone.
+    "leave_claim.cancelled" on "leave-claims/{leave_claim_id}" for LeaveRead {
+        leave_claim_id: Id, kind: Text, employee_id: Id, leave_type_id: Id, minutes: Number, status: Text,
+    }
+    /// A claim was rejected.
+    "leave_claim.rejected" on "leave-claims/{leave_claim_id}" for LeaveRead {
+        leave_claim_id: Id, kind: Text, employee_id: Id, leave_type_id: Id, minutes: Number, status: Text,
+    }
+    /// Somebody claimed compensatory leave, or that leave is paid out.
+    "leave_claim.submitted" on "leave-claims/{leave_claim_id}" for LeaveRead {
+        leave_claim_id: Id, kind: Text, employee_id: Id, leave_type_id: Id, minutes: Number, status: Text,
+    }
+    /// A period of leave was closed.
+    "leave_closing.created" on "leave-closings/{leave_closing_id}" for LeaveTypeRead {
+        leave_closing_id: Id, through: Date,
+    }
+    /// A closed period of leave was opened again.
+    "leave_closing.reopened" on "leave-closings/{leave_closing_id}" for LeaveTypeRead {
+        leave_closing_id: Id, through: Date,
     }
     /// A leave policy got new rules.
     "leave_policy.changed" on "leave-policies/{leave_policy_id}" for LeaveTypeRead {
@@ -233,6 +273,10 @@ event_types! {
     "leave_request.cancelled" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
     }
+    /// A pending request for leave was changed: those who decide are asked anew.
+    "leave_request.changed" on "leave-requests/{leave_request_id}" for LeaveRead {
+        leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
+    }
     /// What a request takes was counted anew: a holiday, a working pattern or the workplace has changed, or another request
     /// beside it is gone. `GET /api/v1/leave-requests/{id}/recounts` says why.
     "leave_request.recounted" on "leave-requests/{leave_request_id}" for LeaveRead {
@@ -240,6 +284,10 @@ event_types! {
     }
     /// A request for leave was rejected.
     "leave_request.rejected" on "leave-requests/{leave_request_id}" for LeaveRead {
+        leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
+    }
+    /// Days of approved leave were given up.
+    "leave_request.shortened" on "leave-requests/{leave_request_id}" for LeaveRead {
         leave_request_id: Id, employee_id: Id, leave_type_id: Id, status: Text,
     }
     /// Somebody asked for leave.

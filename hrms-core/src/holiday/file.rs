@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Holiday, HolidayCalendar, HolidayKind, Repeats};
 use crate::employment::coded;
+use crate::icalendar::Calendar;
 use crate::import::cell::{escape, unescape};
 
 /// The most days of one event.
@@ -403,13 +404,7 @@ pub(super) fn alias(uid: &str, on_date: Date) -> String {
 
 /// Holidays as iCalendar: days of one holiday that touch are one event, with an exclusive end.
 pub(super) fn to_icalendar(calendar: &HolidayCalendar, holidays: &[Holiday]) -> String {
-    let mut out = String::new();
-    for line in
-        ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//hrms//Holiday calendars//EN", "CALSCALE:GREGORIAN"]
-    {
-        fold(&mut out, line);
-    }
-    fold(&mut out, &format!("X-WR-CALNAME:{}", escaped(&calendar.name)));
+    let mut out = Calendar::new("Holiday calendars", &calendar.name);
     let mut known: Vec<&str> = Vec::new();
     let mut rest = holidays;
     while let Some((first, _)) = rest.split_first() {
@@ -424,26 +419,24 @@ pub(super) fn to_icalendar(calendar: &HolidayCalendar, holidays: &[Holiday]) -> 
         known.push(&facts.uid);
         let end = first.on_date.saturating_add(jiff::Span::new().days(i64::try_from(run).unwrap_or(1)));
         let changed = days.iter().map(|day| day.updated_at).max().unwrap_or(first.updated_at);
-        let stamp = changed.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ");
-        fold(&mut out, "BEGIN:VEVENT");
-        fold(&mut out, &format!("UID:{uid}"));
-        fold(&mut out, &format!("DTSTAMP:{stamp}"));
-        fold(&mut out, &format!("SEQUENCE:{}", calendar.revision));
-        fold(&mut out, &format!("DTSTART;VALUE=DATE:{}", first.on_date.strftime("%Y%m%d")));
-        fold(&mut out, &format!("DTEND;VALUE=DATE:{}", end.strftime("%Y%m%d")));
-        fold(&mut out, &format!("SUMMARY:{}", escaped(&facts.name)));
-        fold(&mut out, &format!("CATEGORIES:{}", facts.kind.code().to_uppercase()));
+        out.line("BEGIN:VEVENT");
+        out.line(&format!("UID:{uid}"));
+        out.instant("DTSTAMP", changed);
+        out.line(&format!("SEQUENCE:{}", calendar.revision));
+        out.date("DTSTART", first.on_date);
+        out.date("DTEND", end);
+        out.text("SUMMARY", &facts.name);
+        out.line(&format!("CATEGORIES:{}", facts.kind.code().to_uppercase()));
         if facts.repeats == Repeats::FixedDate {
-            fold(&mut out, "X-HRMS-REPEATS:FIXED-DATE");
+            out.line("X-HRMS-REPEATS:FIXED-DATE");
         }
         if let Some(day) = facts.observed_for {
-            fold(&mut out, &format!("X-HRMS-OBSERVED-FOR;VALUE=DATE:{}", day.strftime("%Y%m%d")));
+            out.date("X-HRMS-OBSERVED-FOR", day);
         }
-        fold(&mut out, "TRANSP:TRANSPARENT");
-        fold(&mut out, "END:VEVENT");
+        out.line("TRANSP:TRANSPARENT");
+        out.line("END:VEVENT");
     }
-    fold(&mut out, "END:VCALENDAR");
-    out
+    out.end()
 }
 
 /// How many of these holidays, by date, are days of the first one.
@@ -453,33 +446,6 @@ fn run(holidays: &[Holiday]) -> usize {
         _ => false,
     };
     1 + holidays.windows(2).take_while(touches).take(LONGEST - 1).count()
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | ';' | ',' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Writes a line, folded so that no part has more than 75 octets, with its end.
-fn fold(out: &mut String, line: &str) {
-    let mut width = 0;
-    for c in line.chars() {
-        if width + c.len_utf8() > 75 {
-            out.push_str("\r\n ");
-            width = 1;
-        }
-        out.push(c);
-        width += c.len_utf8();
-    }
-    out.push_str("\r\n");
 }
 
 /// The years in which what repeats is taken when nobody says: this one and the next one.

@@ -58,6 +58,15 @@ const EMPLOYMENT_HISTORY: &[Field] = &[
 const DEPARTMENT_HEADS: &[Field] =
     &[must("department", "dev"), must("employee", "E-00001"), must("from", "2024-04-01"), may("to", "")];
 
+const OPENING_BALANCES: &[Field] = &[
+    must("employee", "E-00001"),
+    must("leave_type", "annual"),
+    must("as_of", "2026-04-01"),
+    may("days", "12.5"),
+    may("minutes", ""),
+    may("valid_to", ""),
+];
+
 /// The fields that state a fact of an employment.
 pub(crate) const FACTS: &[&str] =
     &["department", "designation", "location", "manager", "employment_type", "status"];
@@ -71,6 +80,7 @@ pub(crate) const fn of(kind: ImportKind) -> &'static [Field] {
         ImportKind::Employees => EMPLOYEES,
         ImportKind::EmploymentHistory => EMPLOYMENT_HISTORY,
         ImportKind::DepartmentHeads => DEPARTMENT_HEADS,
+        ImportKind::OpeningBalances => OPENING_BALANCES,
     }
 }
 
@@ -79,6 +89,6 @@ pub(crate) const fn keys(kind: ImportKind) -> &'static [&'static str] {
     match kind {
         ImportKind::Locations | ImportKind::Departments | ImportKind::Designations => &["code"],
         ImportKind::Employees => &["number", "email"],
-        ImportKind::EmploymentHistory | ImportKind::DepartmentHeads => &[],
+        ImportKind::EmploymentHistory | ImportKind::DepartmentHeads | ImportKind::OpeningBalances => &[],
     }
 }

@@ -16,7 +16,7 @@ use crate::import::service::{MAX_ERRORS, require};
 use crate::import::table::{Row, Table};
 use crate::import::{
     ImportKind, ImportMode, ImportRecord, ImportResult, ImportState, NewImport, RowError, employees, heads,
-    history, places,
+    history, openings, places,
 };
 use crate::job::{Job, JobContext, JobError, JobFault, Outcome, Progress};
 use crate::policy::{Permission, Resource};
@@ -205,6 +205,7 @@ impl Run<'_> {
             ImportKind::Employees => employees::apply(work, chunk, report).await,
             ImportKind::EmploymentHistory => history::apply(work, chunk, &self.covered, report).await,
             ImportKind::DepartmentHeads => heads::apply(work, chunk, report).await,
+            ImportKind::OpeningBalances => openings::apply(work, chunk, report).await,
         };
         applied.map_err(passing)
     }

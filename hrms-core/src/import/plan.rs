@@ -21,7 +21,7 @@ impl Plan {
     pub(crate) fn of(table: &Table, new: &NewImport) -> Self {
         let mut plan = Self::default();
         match new.kind {
-            ImportKind::EmploymentHistory => plan.group(table, "employee"),
+            ImportKind::EmploymentHistory | ImportKind::OpeningBalances => plan.group(table, "employee"),
             ImportKind::DepartmentHeads => plan.group(table, "department"),
             ImportKind::Locations | ImportKind::Designations => {
                 let rows = plan.unique(table, &["code"]);

@@ -29,6 +29,7 @@ impl JobRegistry {
     #[must_use]
     pub fn standard() -> Self {
         Self::empty()
+            .with::<crate::approval::FollowCase>()
             .with::<crate::approval::FollowEmployee>()
             .with::<crate::audit::AuditVerifyJob>()
             .with::<crate::import::ImportJob>()

@@ -226,6 +226,7 @@ impl LeaveService<'_> {
         work.leave_ledger().insert_lots(std::slice::from_ref(&lot)).await?;
         let mut ledger =
             self.written(&mut work, lot.employee_id, &leave_type, standing.today, Vec::new()).await?;
+        Self::check_open(&ledger, lot.valid_from)?;
         let grant = NewPosting {
             lot_id: Some(lot.id),
             request_id: None,
@@ -296,6 +297,7 @@ impl LeaveService<'_> {
                 lots: lots.iter().filter(|one| one.leave_type_id == id).cloned().collect(),
                 postings: postings.iter().filter(|one| one.leave_type_id == id).cloned().collect(),
                 pending: pending.iter().filter(of_type).flat_map(demands).collect(),
+                ..Ledger::default()
             };
             let mut ids = shown_ids(employee, id);
             let now = shown_at(standing.today);
@@ -420,6 +422,18 @@ impl LeaveService<'_> {
         account: &AccountKey,
         new: Vec<NewPosting>,
     ) -> Vec<LeavePosting> {
+        self.stamp_on(actor, work, standing.today, account, new)
+    }
+
+    /// The same for somebody at whose workplace it is `today`.
+    pub(super) fn stamp_on(
+        &self,
+        actor: &Actor,
+        work: &Work,
+        today: Date,
+        account: &AccountKey,
+        new: Vec<NewPosting>,
+    ) -> Vec<LeavePosting> {
         let posted_at = work.now();
         let stamp = |new: NewPosting| LeavePosting {
             id: LeavePostingId::from_uuid(self.0.ids().next()),
@@ -430,11 +444,12 @@ impl LeaveService<'_> {
             kind: new.kind,
             minutes: new.minutes,
             effective_on: new.effective_on,
-            booked_on: new.booked_on.unwrap_or(standing.today),
+            booked_on: new.booked_on.unwrap_or(today),
             posted_at,
             posted_by: actor.user_id(),
             reverses_id: new.reverses_id,
             plan_key: None,
+            closed_through: None,
         };
         new.into_iter().map(stamp).collect()
     }
@@ -462,7 +477,8 @@ pub(super) async fn read_ledger(
     let lots = tx.leave_ledger().lots(employee, Some(leave_type)).await?;
     let postings = tx.leave_ledger().postings(employee, Some(leave_type)).await?;
     let pending = tx.leave_requests().pending(employee, Some(leave_type)).await?;
-    Ok(Ledger { lots, postings, pending: pending.iter().flat_map(demands).collect() })
+    let pending = pending.iter().flat_map(demands).collect();
+    Ok(Ledger { lots, postings, pending, ..Ledger::default() })
 }
 
 /// What a request asks for, day by day.

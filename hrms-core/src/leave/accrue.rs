@@ -3,7 +3,7 @@
 //! Balances don't wait for it: they are replayed whenever they are read. It makes the ledger complete for those who
 //! read the ledger itself, and can be put on a schedule.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -22,6 +22,7 @@ use crate::id::{EmployeeId, LeaveTypeId};
 use crate::job::{Job, JobContext, JobError, Outcome, Progress};
 use crate::page::{PageRequest, Position};
 use crate::policy::{Permission, Resource, Visibility};
+use crate::schedule::UsualSchedule;
 use crate::store::Tx;
 use crate::validate::time_zone;
 
@@ -32,6 +33,14 @@ const BATCH: u16 = 500;
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccrueLeave {}
+
+/// What organisations with leave policies have: each night what came due is written.
+pub(super) const USUAL_ACCRUAL: UsualSchedule = UsualSchedule {
+    name: "Leave accrual",
+    kind: AccrueLeave::KIND,
+    cron: "30 0 * * *",
+    permissions: &[Permission::LeaveGrant],
+};
 
 /// What a run wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -123,7 +132,7 @@ impl LeaveService<'_> {
         let position = |number: &str, id: EmployeeId| Position { key: number.to_owned(), id: id.as_uuid() };
         let next = rows.last().filter(|_| !is_last).map(|row| position(&row.view.number, row.view.id));
         let zone = |name: &Option<String>| name.as_deref().and_then(time_zone).unwrap_or(TimeZone::UTC);
-        let today: HashMap<EmployeeId, Date> =
+        let today: BTreeMap<EmployeeId, Date> =
             rows.iter().map(|row| (row.view.id, now.to_zoned(zone(&row.time_zone)).date())).collect();
         let mut written = Accrued { employees: rows.len(), ..Accrued::default() };
         // Most days nothing is missing: only accounts that lack something are locked, and looked at again.
@@ -153,9 +162,9 @@ impl LeaveService<'_> {
     async fn missing(
         &self,
         tx: &mut dyn Tx,
-        today: &HashMap<EmployeeId, Date>,
+        today: &BTreeMap<EmployeeId, Date>,
         now: jiff::Timestamp,
-    ) -> Result<HashMap<(EmployeeId, LeaveTypeId), Missing>, StoreError> {
+    ) -> Result<BTreeMap<(EmployeeId, LeaveTypeId), Missing>, StoreError> {
         let employees: Vec<EmployeeId> = today.keys().copied().collect();
         let types = tx.leave_types().all().await?;
         let planning = Planning::load(tx, &employees).await?;
@@ -170,7 +179,8 @@ impl LeaveService<'_> {
             let key = (view.request.employee_id, view.request.leave_type_id);
             ledgers.entry(key).or_default().pending.extend(demands(&view));
         }
-        let mut missing = HashMap::new();
+        // In one order, so that the same clock and ids write the same rows.
+        let mut missing = BTreeMap::new();
         let mut ids = || self.0.ids().next();
         for (employee, today) in today {
             for leave_type in &types {

@@ -1,10 +1,12 @@
 //! Corrections by hand: another amount for a grant, and leave that is taken away.
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::account::{AccountKey, check_amount, granted_by_hand};
-use super::ledger::{Demand, Ledger, NewPosting, PostingKind};
+use super::ledger::{Demand, LeavePosting, Ledger, NewPosting, PostingKind};
 use super::standing::Standing;
 use super::{LeaveBalance, LeaveError, LeaveLotView, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
@@ -100,7 +102,7 @@ impl LeaveService<'_> {
         work.leave_ledger().lock_account(key.employee_id, key.leave_type_id).await?;
         let mut ledger =
             self.written(&mut work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
-        let (before, advanced) = (granted_by_hand(&ledger, id), ledger.advanced());
+        let (before, lent) = (granted_by_hand(&ledger, id), lent_by(&ledger));
         let shown = |minutes: i64| AdjustedLeaveGrant {
             grant: LeaveLotView::of(&lot, leave_type.minutes_per_day),
             current_days: days_text(minutes, leave_type.minutes_per_day),
@@ -122,7 +124,7 @@ impl LeaveService<'_> {
         work.leave_ledger().append(&postings).await?;
         // What is carried over, cut or lapses because of it: as policies say. Then approved leave has to be covered as before.
         let after = self.written(&mut work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
-        if after.advanced() > advanced || after.free().iter().any(|(lot, left)| lot.id == id && *left < 0) {
+        if lent_by(&after) > lent || after.free().iter().any(|(lot, left)| lot.id == id && *left < 0) {
             return Err(LeaveError::GrantInUse);
         }
         let view = shown(to);
@@ -187,6 +189,7 @@ impl LeaveService<'_> {
         ledger = without(&ledger, request_id);
         let postings = self.post(actor, &mut work, &standing, &key, &mut ledger, booked);
         work.leave_ledger().append(&postings).await?;
+        ledger.postings.extend(postings);
         let after = self.balance_of(&mut work, &standing, &leave_type, &ledger).await?;
         if let Some(note) = &new.note {
             work.because(note);
@@ -247,6 +250,16 @@ fn without(ledger: &Ledger, request_id: LeaveRequestId) -> Ledger {
     let mut ledger = ledger.clone();
     ledger.pending.retain(|demand| demand.request_id != request_id);
     ledger
+}
+
+/// Minutes of leave that was taken before there was a lot for it, whether or not a later one has paid for it.
+fn lent_by(ledger: &Ledger) -> i64 {
+    let begins: HashMap<LeaveLotId, Date> = ledger.lots.iter().map(|lot| (lot.id, lot.valid_from)).collect();
+    let is_lent = |one: &&LeavePosting| {
+        let begin = one.lot_id.and_then(|lot| begins.get(&lot));
+        one.kind == PostingKind::Consumption && begin.is_none_or(|begin| *begin > one.effective_on)
+    };
+    ledger.live().filter(is_lent).map(|one| -one.minutes).sum()
 }
 
 fn check_note(check: &mut Check, note: Option<&str>) {

@@ -2,6 +2,8 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use crate::error::CommonError;
+
 /// The most minutes that one lot may grant: 1000 days of 24 hours.
 pub const MAX_MINUTES: i64 = 1000 * 24 * 60;
 
@@ -29,6 +31,36 @@ pub fn minutes_of_days(days: &str, minutes_per_day: i64) -> Option<i64> {
     let days = Decimal::from_str_exact(days).ok()?;
     let minutes = days.checked_mul(Decimal::from(minutes_per_day))?;
     if minutes.fract().is_zero() { i64::try_from(minutes.trunc()).ok() } else { None }
+}
+
+/// The minutes of an amount that is given either in days or in minutes, at least one and at most so many.
+pub(super) fn amount_of(
+    days: Option<&str>,
+    minutes: Option<i64>,
+    minutes_per_day: i64,
+    most: i64,
+) -> Result<i64, CommonError> {
+    let (pointer, minutes) = match (days, minutes) {
+        (Some(days), None) => ("/days", minutes_of_days(days, minutes_per_day)),
+        (None, Some(minutes)) => ("/minutes", Some(minutes)),
+        _ => {
+            return Err(CommonError::invalid(
+                "/days",
+                "one-of",
+                "say the amount either in days or in minutes",
+            ));
+        }
+    };
+    let Some(minutes) = minutes else {
+        let detail = "this is not a decimal number of days that makes whole minutes";
+        return Err(CommonError::invalid(pointer, "not-an-amount", detail));
+    };
+    if !(1..=most).contains(&minutes) {
+        let days = days_text(most, minutes_per_day);
+        let detail = format!("this is at least a minute, and at most {most} minutes, here {days} days");
+        return Err(CommonError::invalid(pointer, "out-of-range", detail));
+    }
+    Ok(minutes)
 }
 
 #[cfg(test)]

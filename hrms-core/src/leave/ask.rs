@@ -22,6 +22,17 @@ use crate::id::{EmployeeId, LeaveRequestId};
 use crate::policy::{Decision, Details, LeaveDetails, Permission};
 use crate::store::{Tx, Version};
 
+/// What a request is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To see what it would come to.
+    Look,
+    /// To make it.
+    Submit,
+    /// To make another one of this request.
+    Change(LeaveRequestId),
+}
+
 /// A request that was counted but not stored.
 pub(super) struct Asked {
     pub(super) id: LeaveRequestId,
@@ -79,6 +90,7 @@ impl Asked {
             decided_by: None,
             decided_at: None,
             decision_note: None,
+            asked_at: now,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
@@ -107,14 +119,15 @@ pub(super) fn refusal(
 impl LeaveService<'_> {
     /// Counts the days of a request that the actor may make, and says which rules it breaks.
     ///
-    /// With `lock`, no other request of the employee changes until the unit of work ends: the count depends on them.
+    /// Unless it is only for a look, no other request of the employee changes until the unit of work ends: the count
+    /// depends on them.
     pub(super) async fn weigh(
         &self,
         tx: &mut dyn Tx,
         actor: &Actor,
         ask: &SubmitLeave,
         now: Timestamp,
-        lock: bool,
+        purpose: Purpose,
     ) -> Result<Asked, LeaveError> {
         let period = ask.period()?;
         self.0.visibility(actor, Permission::LeaveSubmit)?;
@@ -122,7 +135,7 @@ impl LeaveService<'_> {
         let employee_id = ask.employee_id.or(actor.employee()).ok_or_else(missing)?;
         // The same answer whether the employee isn't there or isn't the actor's to act for.
         let unknown = || CommonError::unknown_reference("/employee_id");
-        if lock {
+        if purpose != Purpose::Look {
             // Nobody changes what days of work are, or other requests of the employee, until this one is there.
             tx.work_patterns().hold_working_days().await?;
             tx.employees().get_for_change(employee_id).await?;
@@ -130,7 +143,10 @@ impl LeaveService<'_> {
         let standing = Standing::load(self.0, tx, actor, employee_id, now).await?.ok_or_else(unknown)?;
         let mut resource = standing.resource(period.starts_on);
         let leave_type = tx.leave_types().get(ask.leave_type_id).await?;
-        let id = LeaveRequestId::from_uuid(self.0.ids().next());
+        let id = match purpose {
+            Purpose::Change(id) => id,
+            Purpose::Look | Purpose::Submit => LeaveRequestId::from_uuid(self.0.ids().next()),
+        };
         let (mut days, mut violations, mut full) = (Vec::new(), Vec::new(), None);
         if let Some(leave_type) = &leave_type {
             let absence = Absence {
@@ -167,8 +183,10 @@ pub(super) async fn count(
     let (from, last) = (starts_on.saturating_sub(HORIZON.days()), ends_on.saturating_add(HORIZON.days()));
     let work = standing.work_days(tx, from, last).await?;
     let rules = rules_on(tx, leave_type.id, starts_on).await?;
-    let others = tx.leave_requests().live_between(&[standing.employee()], from, last).await?;
-    let mut others: Vec<CountedLeave> = others.into_iter().map(Into::into).collect();
+    let near = tx.leave_requests().live_between(&[standing.employee()], from, last).await?;
+    // A request that is edited isn't beside itself.
+    let others = near.into_iter().filter(|view| view.request.id != absence.request_id);
+    let mut others: Vec<CountedLeave> = others.map(Into::into).collect();
     let mut versions = HashMap::new();
     for other in &mut others {
         let (of, on) = (other.absence.leave_type_id, other.absence.days.starts_on);
@@ -206,7 +224,7 @@ impl From<LeaveRequestView> for CountedLeave {
         let request = &view.request;
         let absence = Absence {
             request_id: request.id,
-            asked_at: request.created_at,
+            asked_at: request.asked_at,
             leave_type_id: request.leave_type_id,
             days: request.period(),
             hours: request.hours,

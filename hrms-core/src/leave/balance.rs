@@ -34,13 +34,14 @@ impl BalanceMinutes {
     /// On one day expiry comes before grants, and grants before consumption (P12). Leave counts from the
     /// day on which it was booked (or asked for), or from the day of leave if that is earlier: as soon as
     /// next month's leave is approved it can't be used twice. Leave booked on a lot that isn't in force
-    /// yet but will be on the day of leave counts from the lot's first day on. What was undone never counts, on no day.
+    /// yet but will be on the day of leave counts from the lot's first day on. What was undone never counts, on no day. What was
+    /// posted after a day had been closed doesn't count as of that day (P17).
     #[must_use]
     pub fn of(ledger: &Ledger, as_of: Date) -> Self {
-        Self::with_lots(ledger, as_of).0
+        Self::with_lots(&ledger.seen_on(as_of), as_of).0
     }
 
-    /// The same, and what is left of each lot in force.
+    /// The same of what is seen as of the day, and what is left of each lot in force.
     fn with_lots(ledger: &Ledger, as_of: Date) -> (Self, Vec<(&LeaveLot, i64)>) {
         let mut in_force_now = Vec::new();
         let lots = by_lot(ledger, as_of);
@@ -85,7 +86,8 @@ impl BalanceMinutes {
 /// `fits` says how many minutes of leave fit on a day: what is worked then, less other leave. What expires only after
 /// [`YEARS_AHEAD`] counts as what never does. Never more than is available.
 pub fn usable_until_expiry(ledger: &Ledger, as_of: Date, fits: impl Fn(Date) -> i64) -> i64 {
-    let (balance, lots) = BalanceMinutes::with_lots(ledger, as_of);
+    let seen = ledger.seen_on(as_of);
+    let (balance, lots) = BalanceMinutes::with_lots(&seen, as_of);
     let far = as_of.saturating_add(YEARS_AHEAD.years());
     let ends = |lot: &LeaveLot| lot.valid_to.is_some_and(|to| to <= far);
     let (mut ending, lasting): (Vec<_>, Vec<_>) = lots.into_iter().partition(|(lot, _)| ends(lot));
@@ -133,8 +135,16 @@ fn by_lot(ledger: &Ledger, as_of: Date) -> HashMap<LeaveLotId, Booked> {
     lots
 }
 
+/// Approved leave that counts as taken by a day and lies after it, in minutes.
+pub(super) fn approved_ahead(ledger: &Ledger, as_of: Date) -> i64 {
+    let ahead =
+        uses(ledger, as_of).into_iter().filter(|one| matches!(one.what, What::Taken) && one.day > as_of);
+    ahead.map(|one| one.minutes).sum()
+}
+
 /// Leave that counts by a day.
 struct Use {
+    day: Date,
     lot_id: Option<LeaveLotId>,
     minutes: i64,
     what: What,
@@ -159,6 +169,7 @@ fn uses(ledger: &Ledger, as_of: Date) -> Vec<Use> {
     };
     let taken = ledger.live().filter(|p: &&LeavePosting| p.kind == PostingKind::Consumption);
     let taken = taken.filter(|p| counts(p.lot_id, p.effective_on, p.booked_on)).map(|p| Use {
+        day: p.effective_on,
         lot_id: p.lot_id,
         minutes: -p.minutes,
         what: if p.request_id.is_some() { What::Taken } else { What::Deducted },
@@ -166,7 +177,12 @@ fn uses(ledger: &Ledger, as_of: Date) -> Vec<Use> {
     let pending = ledger.allocate().into_iter();
     let pending = pending
         .filter(|share: &Share| counts(share.lot_id, share.demand.day, share.demand.asked_on))
-        .map(|share| Use { lot_id: share.lot_id, minutes: share.minutes, what: What::Pending });
+        .map(|share| Use {
+            day: share.demand.day,
+            lot_id: share.lot_id,
+            minutes: share.minutes,
+            what: What::Pending,
+        });
     taken.chain(pending).collect()
 }
 

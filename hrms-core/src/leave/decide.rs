@@ -3,20 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::{AccountKey, demands};
+use super::attachment::check_attached;
 use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus};
 use super::service::{LeaveRefusal, check_covered, emit, settle};
 use super::standing::Standing;
 use super::{LeaveError, LeaveService};
 use crate::actor::Actor;
 use crate::approval::{
-    ApprovalCaseView, ApprovalError, ApprovalKind, Ask, Engine, Progress, Right, Subject, approval_of,
-    require_say,
+    ApprovalCaseView, ApprovalError, ApprovalKind, Ask, Engine, Progress, Subject, approval_of, comment_on,
+    entitled, forward_to,
 };
 use crate::audit::Change;
 use crate::employment::coded;
 use crate::error::{CommonError, DomainError, ErrorKind, StoreError};
 use crate::hrms::Work;
 use crate::id::{EmployeeId, LeaveRequestId};
+use crate::store::Version;
 use crate::validate::Check;
 
 /// Most requests decided at once.
@@ -50,6 +52,9 @@ pub struct DecideLeave {
     /// Whether it is made in place of those whom an approval chain asks.
     #[serde(default)]
     pub in_place: bool,
+    /// The request's `version` that is meant: when it has changed since, nothing is decided.
+    #[serde(default)]
+    pub version: Option<Version>,
 }
 
 /// What became of one of several decisions.
@@ -91,6 +96,14 @@ pub struct ForwardLeave {
 pub struct Comment {
     /// The text, at most 1000 characters.
     pub text: String,
+}
+
+impl Comment {
+    pub(super) fn check(&self) -> Result<(), CommonError> {
+        let mut check = Check::new();
+        check.lines("/text", &self.text, 1..=1000);
+        check.done()
+    }
 }
 
 /// What approvals know of a request.
@@ -174,7 +187,12 @@ impl LeaveService<'_> {
         for one in decisions {
             let (id, note) = (
                 one.leave_request_id,
-                DecisionNote { note: one.note, level: one.level, in_place: one.in_place },
+                DecisionNote {
+                    note: one.note,
+                    level: one.level,
+                    in_place: one.in_place,
+                    version: one.version,
+                },
             );
             let status = match one.decision {
                 LeaveDecision::Approve => RequestStatus::Approved,
@@ -202,14 +220,13 @@ impl LeaveService<'_> {
         decision.check()?;
         let mut work = self.0.begin(actor).await?;
         let (mut view, standing, _) = self.request_for_change(&mut work, actor, id).await?;
-        if actor.counts_as(view.request.employee_id) {
-            return Err(LeaveError::SelfApproval);
-        }
         let about = subject_of(&view.request, &standing);
-        let right = Right::of(self.0, actor, &about)?;
-        require_say(&mut *work, actor, &about, right).await?;
+        let right = entitled(self.0, &mut *work, actor, &about).await?;
         if view.request.status != RequestStatus::Pending {
             return Err(LeaveError::NotPending);
+        }
+        if decision.version.is_some_and(|version| version != view.request.version) {
+            return Err(CommonError::Stale.into());
         }
         let key =
             AccountKey { employee_id: view.request.employee_id, leave_type_id: view.request.leave_type_id };
@@ -221,6 +238,9 @@ impl LeaveService<'_> {
             in_place: decision.in_place,
             note: decision.note.as_deref(),
         };
+        if approve {
+            check_attached(&mut *work, &view.request).await?;
+        }
         let progress = Engine(&mut work).decide(actor, &about, right, ask).await?;
         if progress == Progress::Waits {
             return Ok(work.commit(view).await?);
@@ -258,6 +278,7 @@ impl LeaveService<'_> {
         if let Some(on) = standing.first_day_outside(view.request.period()) {
             return Err(LeaveError::NotEmployed { on });
         }
+        self.require_coverage(&mut **work, standing, view, true).await?;
         let no_type = CommonError::unknown_reference("/leave_type_id");
         let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
         // Not among the pending ones any more, as it was decided above.
@@ -282,7 +303,7 @@ impl LeaveService<'_> {
         Ok(approval_of(&mut *tx, ApprovalKind::LeaveRequest, request.id.as_uuid()).await?)
     }
 
-    /// Moves the open tasks of a pending request to those who decide by today's record.
+    /// Moves the open tasks of a pending request to those who decide by today's record, and looks at their time limits.
     pub(crate) async fn follow_approvers(
         &self,
         work: &mut Work,
@@ -298,10 +319,10 @@ impl LeaveService<'_> {
         let (actor, now) = (work.actor().clone(), work.now());
         let standing = Standing::load(self.0, &mut **work, &actor, view.request.employee_id, now).await?;
         let Some(standing) = standing else { return Ok(()) };
-        match Engine(work).case(&subject_of(&view.request, &standing)).await {
+        match Engine(work).follow_up(&subject_of(&view.request, &standing)).await {
             // It refuses nothing but for storage.
             Err(ApprovalError::Common(failed)) => Err(failed),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -320,17 +341,8 @@ impl LeaveService<'_> {
         DecisionNote { note: to.note.clone(), ..DecisionNote::default() }.check()?;
         let mut work = self.0.begin(actor).await?;
         let (view, standing, _) = self.request_for_change(&mut work, actor, id).await?;
-        if actor.counts_as(view.request.employee_id) {
-            return Err(LeaveError::SelfApproval);
-        }
         let about = subject_of(&view.request, &standing);
-        let right = Right::of(self.0, actor, &about)?;
-        require_say(&mut *work, actor, &about, right).await?;
-        if work.employees().get(to.employee_id).await?.is_none() {
-            return Err(CommonError::unknown_reference("/employee_id").into());
-        }
-        Engine(&mut work).forward(actor, &about, right, to.employee_id, to.note.as_deref()).await?;
-        let view = approval_of(&mut *work, ApprovalKind::LeaveRequest, id.as_uuid()).await?;
+        let view = forward_to(self.0, &mut work, actor, &about, to.employee_id, to.note.as_deref()).await?;
         Ok(work.commit(view).await?)
     }
 
@@ -344,18 +356,11 @@ impl LeaveService<'_> {
         id: LeaveRequestId,
         comment: Comment,
     ) -> Result<ApprovalCaseView, LeaveError> {
-        let mut check = Check::new();
-        check.lines("/text", &comment.text, 1..=1000);
-        check.done()?;
+        comment.check()?;
         let mut work = self.0.begin(actor).await?;
         let (view, standing, _) = self.request_for_change(&mut work, actor, id).await?;
         let about = subject_of(&view.request, &standing);
-        if !actor.counts_as(view.request.employee_id) {
-            let right = Right::of(self.0, actor, &about)?;
-            require_say(&mut *work, actor, &about, right).await?;
-        }
-        Engine(&mut work).comment(actor, &about, &comment.text).await?;
-        let view = approval_of(&mut *work, ApprovalKind::LeaveRequest, id.as_uuid()).await?;
+        let view = comment_on(self.0, &mut work, actor, &about, &comment.text).await?;
         Ok(work.commit(view).await?)
     }
 }

@@ -1,6 +1,7 @@
 //! Why something about leave was refused.
 
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 
 use super::amount::days_text;
 use super::rules::Violation;
@@ -57,6 +58,45 @@ pub enum LeaveError {
     /// The request can't be cancelled in its state.
     #[error("this request can't be cancelled any more")]
     NotCancellable,
+    /// A file is neither PDF nor JPEG nor PNG.
+    #[error("attach a PDF, a JPEG or a PNG file")]
+    AttachmentType,
+    /// A request that needs a file has none.
+    #[error("leave of more than {over} days isn't approved without a file that is attached to it")]
+    AttachmentMissing {
+        /// How many days need none.
+        over: Decimal,
+    },
+    /// A request has as many files as it can have.
+    #[error("a request has at most ten files")]
+    TooManyAttachments,
+    /// What would remain of a request isn't a part of it.
+    #[error("what remains has to be a part of the leave: give up days at its beginning or its end")]
+    NotWithin,
+    /// The rules in force don't let leave of this type be claimed, or paid out.
+    #[error("by the leave policy in force, leave of this type can't be claimed like that")]
+    NotClaimable,
+    /// The day wasn't one off.
+    #[error("{on} was a working day")]
+    NotADayOff {
+        /// The day.
+        on: Date,
+    },
+    /// Work is claimed for within some days.
+    #[error("this could be claimed until {last}")]
+    ClaimTooLate {
+        /// The last day on which it could be claimed.
+        last: Date,
+    },
+    /// There is a claim for work on this day.
+    #[error("there is a claim for this day already")]
+    ClaimedAlready,
+    /// Nothing can be paid out.
+    #[error("by the leave policy and the balance, nothing can be paid out")]
+    NothingToEncash,
+    /// Compensatory leave was used.
+    #[error("leave that was granted for this was used, moved or has lapsed, or is asked for")]
+    ClaimUsed,
     /// Nobody decides on their own leave, by whatever right.
     #[error("nobody decides on their own leave, nor does a user who counts as them")]
     SelfApproval,
@@ -99,6 +139,41 @@ pub enum LeaveError {
     /// A leave policy says what it gives.
     #[error("this was credited by a leave policy: change its rules, or grant or deduct leave by hand")]
     GrantByPolicy,
+    /// Fewer people of a department would be there than have to be.
+    #[error("fewer than {minimum} people of the department would be there on {on}")]
+    CoverageTooLow {
+        /// The first such day.
+        on: Date,
+        /// How many have to be there.
+        minimum: i64,
+    },
+    /// The days are closed: what they say stays.
+    #[error("days up to {through} are closed")]
+    PeriodClosed {
+        /// The last closed day.
+        through: Date,
+    },
+    /// The days are closed already.
+    #[error("days up to {through} are closed already")]
+    AlreadyClosed {
+        /// The last closed day.
+        through: Date,
+    },
+    /// Requests of days that are to be closed wait for a decision.
+    #[error("requests of days up to {through} wait: they have to be decided on before the period is closed")]
+    PendingRequests {
+        /// The last day to be closed.
+        through: Date,
+    },
+    /// Only the last closed period is opened again.
+    #[error("this isn't the last closed period, or it was opened again before")]
+    NotLastClosing,
+    /// Leave of days before an opening balance is part of that.
+    #[error("the opening balance of {opens_on} says what was left then: leave of earlier days is part of it")]
+    BeforeOpening {
+        /// The day of the opening balance.
+        opens_on: Date,
+    },
     /// It is against a rule of the leave type.
     #[error(transparent)]
     AgainstRules(Violation),
@@ -114,6 +189,9 @@ impl DomainError for LeaveError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoWorkingDay
+            | Self::NotWithin
+            | Self::AttachmentType
+            | Self::NotADayOff { .. }
             | Self::NotEmployed { .. }
             | Self::TooLong { .. }
             | Self::TooFarAhead { .. } => ErrorKind::Invalid,
@@ -138,6 +216,16 @@ impl DomainError for LeaveError {
             Self::NoWorkingDay => "leave.no-working-day",
             Self::NotPending => "leave.not-pending",
             Self::NotCancellable => "leave.not-cancellable",
+            Self::AttachmentType => "leave.attachment-type",
+            Self::AttachmentMissing { .. } => "leave.attachment-missing",
+            Self::TooManyAttachments => "leave.too-many-attachments",
+            Self::NotWithin => "leave.not-within",
+            Self::NotClaimable => "leave-claim.not-allowed",
+            Self::NotADayOff { .. } => "leave-claim.not-a-day-off",
+            Self::ClaimTooLate { .. } => "leave-claim.too-late",
+            Self::ClaimedAlready => "leave-claim.claimed-already",
+            Self::NothingToEncash => "leave-claim.nothing-to-encash",
+            Self::ClaimUsed => "leave-claim.used",
             Self::SelfApproval => "leave.self-approval",
             Self::SelfGrant => "leave.self-grant",
             Self::NotEmployed { .. } => "leave.not-employed",
@@ -146,6 +234,12 @@ impl DomainError for LeaveError {
             Self::GrantOverlaps { .. } => "leave-grant.overlaps",
             Self::GrantInUse => "leave-grant.below-used",
             Self::GrantByPolicy => "leave-grant.by-policy",
+            Self::CoverageTooLow { .. } => "leave.coverage-too-low",
+            Self::PeriodClosed { .. } => "leave.period-closed",
+            Self::AlreadyClosed { .. } => "leave-closing.already-closed",
+            Self::PendingRequests { .. } => "leave-closing.pending-requests",
+            Self::NotLastClosing => "leave-closing.not-last",
+            Self::BeforeOpening { .. } => "leave.before-opening",
             Self::AgainstRules(violation) => violation.code(),
             Self::Approval(error) => error.code(),
             Self::Common(common) => common.code(),
@@ -165,6 +259,7 @@ impl From<ApprovalError> for LeaveError {
         match error {
             ApprovalError::Common(common) => Self::Common(common),
             ApprovalError::NotOpen => Self::NotPending,
+            ApprovalError::Own => Self::SelfApproval,
             other => Self::Approval(other),
         }
     }
@@ -184,6 +279,7 @@ impl From<StoreError> for LeaveError {
             Some("leave_policy_everyone_key") => Self::EveryoneHasPolicy,
             Some("leave_policy_assignment_no_overlap") => Self::AssignmentOverlaps,
             Some("leave_request_no_overlap") => Self::Overlaps,
+            Some("leave_claim_worked_on_key") => Self::ClaimedAlready,
             // Another unit of work undid the same posting.
             Some("leave_posting_undone_once") => Self::NotCancellable,
             _ => Self::Common(error.into()),

@@ -102,10 +102,10 @@ impl LeaveExplanation {
         fits: &dyn Fn(Date) -> i64,
     ) -> Self {
         let balance = LeaveBalance::of(&replayed.ledger, employee, leave_type, as_of, fits);
-        let mut lots: Vec<&LeaveLot> =
-            replayed.ledger.lots.iter().filter(|lot| lot.valid_from <= as_of).collect();
+        let ledger = replayed.ledger.seen_on(as_of);
+        let mut lots: Vec<&LeaveLot> = ledger.lots.iter().filter(|lot| lot.valid_from <= as_of).collect();
         lots.sort_by_key(|lot| (lot.valid_from, lot.id));
-        let live: Vec<&LeavePosting> = replayed.ledger.live().collect();
+        let live: Vec<&LeavePosting> = ledger.live().collect();
         let mut on_lot: HashMap<LeaveLotId, Vec<LeavePosting>> = HashMap::new();
         for one in &live {
             if let Some(lot) = one.lot_id {

@@ -1,5 +1,6 @@
 //! The leave ledger: lots, signed postings, and the pure rules by which leave is drawn from lots.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::civil::Date;
@@ -61,6 +62,11 @@ impl LeaveLot {
         self.valid_from <= day && !self.expired_at(day)
     }
 
+    /// Whether it is of the opening balance of this day.
+    pub(super) fn opens(&self, on: Option<Date>) -> bool {
+        self.source == LotSource::Opening && self.plan_key.is_none() && Some(self.valid_from) == on
+    }
+
     /// Whether it can't be used for a day and all days after it.
     #[must_use]
     pub fn expired_at(&self, day: Date) -> bool {
@@ -69,19 +75,25 @@ impl LeaveLot {
 
     /// Lots are used up in this order: nearest expiry first, then oldest (P11).
     pub(super) fn order(&self) -> UseOrder {
-        UseOrder(self.valid_to.is_none(), self.valid_to, self.valid_from, self.granted_on, self.id)
+        // Of lots that are alike in that, what may be lost goes first, and the order is the same for everybody.
+        let source = match self.source {
+            LotSource::CarryOver => 0,
+            LotSource::Accrual => 1,
+            LotSource::Grant | LotSource::Opening | LotSource::Compensatory => 2,
+        };
+        UseOrder(self.valid_to.is_none(), self.valid_to, self.valid_from, self.granted_on, source, self.id)
     }
 }
 
-/// Where a lot stands among others that are used up: nearest expiry, oldest, granted first.
+/// Where a lot stands among others that are used up: nearest expiry, oldest, granted first, carried over, earned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct UseOrder(bool, Option<Date>, Date, Date, LeaveLotId);
+pub(super) struct UseOrder(bool, Option<Date>, Date, Date, u8, LeaveLotId);
 
 impl UseOrder {
     /// Before every lot that can be used on a day or later, and after those that can't.
     pub(super) fn after_expiry_on(day: Date) -> Self {
         let first = LeaveLotId::from_uuid(uuid::Uuid::nil());
-        Self(false, Some(day.saturating_add(1.day())), Date::MIN, Date::MIN, first)
+        Self(false, Some(day.saturating_add(1.day())), Date::MIN, Date::MIN, 0, first)
     }
 }
 
@@ -135,6 +147,8 @@ pub struct LeavePosting {
     pub reverses_id: Option<LeavePostingId>,
     /// What of a leave policy it records; `null` for what people do.
     pub plan_key: Option<String>,
+    /// The last day that was closed when it was posted: it counts from the day after. Storage says so.
+    pub closed_through: Option<Date>,
 }
 
 impl LeavePosting {
@@ -236,6 +250,10 @@ pub struct Ledger {
     pub postings: Vec<LeavePosting>,
     /// What pending requests ask for.
     pub pending: Vec<Demand>,
+    /// The day of the opening balance: it replaces whatever was before.
+    pub opens_on: Option<Date>,
+    /// The last day that is closed: as of it and of earlier days nothing changes any more.
+    pub closed_through: Option<Date>,
 }
 
 impl Ledger {
@@ -246,6 +264,23 @@ impl Ledger {
         self.postings
             .iter()
             .filter(move |p| p.kind != PostingKind::Reversal && undone.binary_search(&p.id).is_err())
+    }
+
+    /// What is seen of it as of a day: what was posted after the day had been closed isn't, and requests that wait aren't part of a
+    /// closed day.
+    #[must_use]
+    pub fn seen_on(&self, as_of: Date) -> Cow<'_, Self> {
+        let is_closed = |through: Option<Date>| through.is_some_and(|through| as_of <= through);
+        let hidden = self.postings.iter().any(|one| is_closed(one.closed_through));
+        if !hidden && !is_closed(self.closed_through) {
+            return Cow::Borrowed(self);
+        }
+        let mut seen = self.clone();
+        seen.postings.retain(|one| !is_closed(one.closed_through));
+        if is_closed(self.closed_through) {
+            seen.pending.clear();
+        }
+        Cow::Owned(seen)
     }
 
     /// Minutes of each lot that no live posting uses, in the order in which lots are used up.
@@ -346,6 +381,30 @@ impl Ledger {
             .filter(|posting| posting.request_id == Some(request_id) && days.contains(&posting.effective_on))
             .map(NewPosting::undoing)
             .collect()
+    }
+
+    /// The postings by which leave on a lot beyond what the lot gives becomes leave in advance, the latest first.
+    #[must_use]
+    pub fn shed(&self, lot: LeaveLotId) -> Vec<NewPosting> {
+        let mut excess =
+            -self.live().filter(|one| one.lot_id == Some(lot)).map(|one| one.minutes).sum::<i64>();
+        let mut taken: Vec<&LeavePosting> = self
+            .live()
+            .filter(|one| one.lot_id == Some(lot) && one.kind == PostingKind::Consumption)
+            .collect();
+        taken.sort_by_key(|one| (one.effective_on, one.id));
+        let mut postings = Vec::new();
+        while let Some(last) = taken.pop().filter(|_| excess > 0) {
+            let part = excess.min(-last.minutes);
+            let left = -last.minutes - part;
+            postings.push(NewPosting::undoing(last));
+            postings.push(NewPosting::again(last, None, part));
+            if left > 0 {
+                postings.push(NewPosting::again(last, Some(lot), left));
+            }
+            excess -= part;
+        }
+        postings
     }
 
     /// The postings by which lots pay for leave that was taken in advance of them.

@@ -19,8 +19,9 @@ pub(super) use calendar::year_starts;
 pub use credit::{Credit, Derivation, credits};
 pub use replay::{Account, Replayed, replay};
 pub use rules::{
-    AboveNewCap, AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CreditDay, Earning,
-    Eligibility, Excess, Frequency, LeaveYear, Length, LevelChange, LossOfPay, MonthCutoff, MonthDay,
-    OpenGrants, PeriodStart, PolicyRules, Proration, WorkedDays, WorkedHours,
+    AboveNewCap, AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CompensatoryRules,
+    CompensatoryStart, CreditDay, Earning, Eligibility, EncashmentRules, Excess, Frequency, LeaveYear,
+    Length, LevelChange, LossOfPay, MonthCutoff, MonthDay, OpenGrants, PeriodStart, PolicyRules, Proration,
+    WorkedDays, WorkedHours,
 };
 pub use service::{DayWork, PlanFacts, Term};

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use uuid::Builder;
 
+use super::closing::closed_through;
 use super::ledger::{Demand, LeavePosting, Ledger, PostingKind};
 use super::plan::{
     Account, DayWork, Earning, LossOfPay, PlanFacts, PolicyRules, Proration, Replayed, Term, replay,
@@ -13,7 +14,7 @@ use super::plan::{
 };
 use super::policy::in_force;
 use super::standing::HolidaysOfMany;
-use super::{AppliesTo, LeavePolicyAssignment, LeavePolicyVersion, LeaveType};
+use super::{AppliesTo, LeaveClosing, LeavePolicyAssignment, LeavePolicyVersion, LeaveType};
 use crate::employee::Gender;
 use crate::employment::Timeline;
 use crate::error::StoreError;
@@ -118,6 +119,9 @@ pub(super) struct Planning {
     timelines: HashMap<EmployeeId, Timeline>,
     genders: HashMap<EmployeeId, Gender>,
     work: Option<Work>,
+    closings: Vec<LeaveClosing>,
+    /// The days of opening balances.
+    opened: HashMap<(EmployeeId, LeaveTypeId), Date>,
 }
 
 /// What was and is to be worked.
@@ -141,8 +145,12 @@ impl Planning {
     /// Reads it with a few statements, however many employees there are.
     pub(super) async fn load(tx: &mut dyn Tx, employees: &[EmployeeId]) -> Result<Self, StoreError> {
         let policies = Policies::load(tx, employees).await?;
+        let opened = tx.leave_ledger().opened(employees).await?;
+        let opened =
+            opened.into_iter().map(|one| ((one.employee_id, one.leave_type_id), one.opens_on)).collect();
+        let closings = tx.leave_closings().all().await?;
         if policies.versions.is_empty() {
-            return Ok(Self { policies, ..Self::default() });
+            return Ok(Self { policies, opened, closings, ..Self::default() });
         }
         let timelines = tx.employment().timelines_of(employees).await?;
         let mut genders = HashMap::new();
@@ -153,7 +161,7 @@ impl Planning {
         }
         let work =
             if policies.need_work() { Some(Work::load(tx, employees, &timelines).await?) } else { None };
-        Ok(Self { policies, timelines, genders, work })
+        Ok(Self { policies, timelines, genders, work, closings, opened })
     }
 
     /// An account as it should stand on a day, from what is stored of it.
@@ -161,11 +169,13 @@ impl Planning {
         &self,
         employee: EmployeeId,
         leave_type: &LeaveType,
-        stored: Ledger,
+        mut stored: Ledger,
         until: Date,
         now: Timestamp,
         ids: &mut dyn FnMut() -> uuid::Uuid,
     ) -> Replayed {
+        stored.closed_through = closed_through(&self.closings, leave_type.id);
+        stored.opens_on = self.opened.get(&(employee, leave_type.id)).copied();
         let terms = self.policies.terms(employee, leave_type.id);
         let nobody = Timeline::default();
         let employment = self.timelines.get(&employee).unwrap_or(&nobody);
@@ -278,3 +288,6 @@ pub(super) fn asking(mut ledger: Ledger, demands: impl IntoIterator<Item = Deman
     ledger.pending.extend(demands);
     ledger
 }
+
+#[cfg(test)]
+mod tests;

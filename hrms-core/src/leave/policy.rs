@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::accrue::USUAL_ACCRUAL;
 use super::plan::PolicyRules;
 use super::{LeaveError, coded};
 use crate::actor::{Actor, Who};
@@ -240,6 +241,10 @@ impl LeavePolicyService<'_> {
         leave_type.ok_or_else(|| CommonError::unknown_reference("/leave_type_id"))?;
         if policy.applies_to == AppliesTo::Everyone {
             self.check_not_own(&mut *work, actor, &policy).await?;
+        }
+        // With the first one: who removes the schedule later doesn't get it back.
+        if work.leave_policies().all(None).await?.is_empty() {
+            self.0.schedules().provide(&mut work, USUAL_ACCRUAL).await?;
         }
         work.leave_policies().insert(&policy).await?;
         work.leave_policies().add_version(&version).await?;

@@ -67,11 +67,13 @@ pub enum RecountCause {
     },
     /// The employee's workplace changed, or the days on which they are employed.
     Employment,
-    /// Another request beside it is gone.
+    /// Another request beside it is gone, or is for other days.
     Neighbour {
         /// The other request.
         leave_request_id: LeaveRequestId,
     },
+    /// Some of its days were given up.
+    Shortened,
 }
 
 /// A day that came to something else.
@@ -272,7 +274,7 @@ impl LeaveService<'_> {
     }
 
     /// Makes the requests of an employee what they come to now; how many were something else.
-    async fn recount_employee(
+    pub(super) async fn recount_employee(
         &self,
         work: &mut Work,
         employee: EmployeeId,
@@ -328,7 +330,7 @@ impl LeaveService<'_> {
         };
         work.leave_requests().recount(&request, &days, before.version, &trail).await?;
         if before.status == RequestStatus::Approved {
-            // The seam for closed periods (P17): days of a closed period would be booked in the next open one from here.
+            // Days may be closed (P17): what is posted now isn't seen as of them.
             let differ = |day: &&RecountedDay| {
                 RecountedDay::minutes(day.before.as_ref()) != RecountedDay::minutes(day.after.as_ref())
             };
@@ -438,7 +440,7 @@ impl Counting {
     fn rules_of(&self, view: &LeaveRequestView) -> RequestRules {
         let versions = self.rules.get(&view.request.leave_type_id);
         // Ids tell what came first within one instant.
-        let made = (view.request.created_at, view.request.id.as_uuid());
+        let made = (view.request.asked_at, view.request.id.as_uuid());
         let known = versions.into_iter().flatten().filter(|one| (one.recorded_at, one.id.as_uuid()) < made);
         in_force(known.cloned().collect(), view.request.starts_on)
     }

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::attachment::LeaveAttachment;
 use super::day_count::CountedDay;
 use super::hours::OccupiedTime;
 use super::ledger::{LeaveLot, LeavePosting};
 use super::recount::{LeaveRecount, Whose};
 use super::request::{LeaveRequest, LeaveRequestView, RequestStatus};
 use crate::error::StoreError;
-use crate::id::{EmployeeId, LeaveLotId, LeaveRequestId, LeaveTypeId};
+use crate::id::{EmployeeId, LeaveAttachmentId, LeaveLotId, LeaveRequestId, LeaveTypeId};
 use crate::page::PageRequest;
 use crate::policy::Visibility;
 use crate::store::Version;
@@ -74,6 +75,12 @@ pub trait LeaveRequestRepo: Send {
     ) -> Result<Vec<LeaveRequestView>, StoreError>;
     /// The pending requests of many employees, with few statements.
     async fn pending_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeaveRequestView>, StoreError>;
+    /// The requests of some employees that were rejected, withdrawn or cancelled at or after an instant.
+    async fn ended_since(
+        &mut self,
+        employees: &[EmployeeId],
+        since: Timestamp,
+    ) -> Result<Vec<LeaveRequestView>, StoreError>;
     /// Whether another request occupies some of this time.
     async fn is_occupied(
         &mut self,
@@ -83,6 +90,13 @@ pub trait LeaveRequestRepo: Send {
     /// Adds a request and occupies its time; `leave_request_no_overlap` gives each minute to one request of the
     /// employee.
     async fn insert(&mut self, request: &LeaveRequest, days: &[CountedDay]) -> Result<(), StoreError>;
+    /// Writes what is asked for, its count and its time if its stored version is still `expected`.
+    async fn change(
+        &mut self,
+        request: &LeaveRequest,
+        days: &[CountedDay],
+        expected: Version,
+    ) -> Result<(), StoreError>;
     /// The first `limit` employees behind `after`, by id, with a pending or approved request that has a day from `from` to
     /// `last`, both included. Of those at locations, everybody who works there on one of these days.
     async fn on_leave(
@@ -103,9 +117,31 @@ pub trait LeaveRequestRepo: Send {
     ) -> Result<(), StoreError>;
     /// How often a request was counted anew, oldest first.
     async fn recounts(&mut self, id: LeaveRequestId) -> Result<Vec<LeaveRecount>, StoreError>;
+    /// The files of a request, in the order in which they were added.
+    async fn attachments(&mut self, id: LeaveRequestId) -> Result<Vec<LeaveAttachment>, StoreError>;
+    /// A file and its content.
+    async fn attachment(
+        &mut self,
+        id: LeaveAttachmentId,
+    ) -> Result<Option<(LeaveAttachment, Vec<u8>)>, StoreError>;
+    /// Adds a file.
+    async fn attach(&mut self, attachment: &LeaveAttachment, content: Vec<u8>) -> Result<(), StoreError>;
+    /// Removes a file.
+    async fn detach(&mut self, id: LeaveAttachmentId) -> Result<(), StoreError>;
     /// Writes a request's status and decision if its stored version is still `expected`; its time
     /// becomes free unless it still occupies it.
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError>;
+}
+
+/// An account that began with an opening balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenedAccount {
+    /// Whose leave.
+    pub employee_id: EmployeeId,
+    /// What kind of leave.
+    pub leave_type_id: LeaveTypeId,
+    /// The day of the opening balance.
+    pub opens_on: Date,
 }
 
 /// The leave ledger in storage. Lots and postings are only ever added: the database refuses anything else.
@@ -117,6 +153,10 @@ pub trait LeaveLedger: Send {
     -> Result<(), StoreError>;
     /// The same for many accounts, with few statements.
     async fn lock_accounts(&mut self, accounts: &[(EmployeeId, LeaveTypeId)]) -> Result<(), StoreError>;
+    /// The days of opening balances of some employees' accounts, with few statements.
+    async fn opened(&mut self, employees: &[EmployeeId]) -> Result<Vec<OpenedAccount>, StoreError>;
+    /// Writes from when on accounts count; they must be locked.
+    async fn open_accounts(&mut self, accounts: &[OpenedAccount]) -> Result<(), StoreError>;
     /// A lot.
     async fn lot(&mut self, id: LeaveLotId) -> Result<Option<LeaveLot>, StoreError>;
     /// The lots of an employee, of one type or of all.
@@ -137,6 +177,7 @@ pub trait LeaveLedger: Send {
     async fn postings_of(&mut self, employees: &[EmployeeId]) -> Result<Vec<LeavePosting>, StoreError>;
     /// Adds lots; `leave_lot_plan_key` lets a leave policy write each of its lots once.
     async fn insert_lots(&mut self, lots: &[LeaveLot]) -> Result<(), StoreError>;
-    /// Adds postings; `leave_posting_undone_once` lets a posting be undone once.
+    /// Adds postings; `leave_posting_undone_once` lets a posting be undone once. Each is written with the last day that is closed
+    /// for its kind of leave, whatever it says itself, and nobody closes a period until this unit of work ends.
     async fn append(&mut self, postings: &[LeavePosting]) -> Result<(), StoreError>;
 }

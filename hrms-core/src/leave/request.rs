@@ -74,7 +74,7 @@ pub struct LeaveRequest {
     pub note: Option<String>,
     /// The user who asked, if a user did.
     pub submitted_by: Option<UserId>,
-    /// The day on which it was asked for, in the employee's work zone.
+    /// The day on which it was asked for as it is, in the employee's work zone.
     pub submitted_on: Date,
     /// The user who decided or cancelled, if a user did.
     pub decided_by: Option<UserId>,
@@ -82,7 +82,9 @@ pub struct LeaveRequest {
     pub decided_at: Option<Timestamp>,
     /// What was said about the decision.
     pub decision_note: Option<String>,
-    /// When it was asked for.
+    /// When it was asked for as it is: when it was made, or last edited.
+    pub asked_at: Timestamp,
+    /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -250,6 +252,8 @@ pub struct DecisionNote {
     /// Whether it is made in place of those whom an approval chain asks, by somebody who decides in the whole
     /// organisation.
     pub in_place: bool,
+    /// The request's `version` that is meant: when it has changed since, nothing is decided.
+    pub version: Option<Version>,
     /// Anything to say about it, at most 1000 characters.
     pub note: Option<String>,
 }

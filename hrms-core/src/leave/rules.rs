@@ -54,6 +54,13 @@ pub struct RequestRules {
     pub waiting_days: Option<i64>,
     /// How many days somebody has to have worked by the calendar since they joined, before their first day of this leave.
     pub waiting_working_days: Option<i64>,
+    /// How many days of leave need no file with them, such as a doctor's certificate; what is longer isn't approved without one. 0
+    /// is any leave.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub attachment_over_days: Option<Decimal>,
+    /// How many days before approved leave begins employees can still cancel or shorten it by themselves: 1, the default, is until the
+    /// day before; 0 is also on its first day; -3 is until three days after it. Those who decide on it always can.
+    pub cancel_notice_days: i64,
 }
 
 impl Default for RequestRules {
@@ -71,6 +78,8 @@ impl Default for RequestRules {
             not_beside: Vec::new(),
             waiting_days: None,
             waiting_working_days: None,
+            attachment_over_days: None,
+            cancel_notice_days: 1,
         }
     }
 }
@@ -298,7 +307,7 @@ impl RequestRules {
     ) {
         let starts_on = case.ask.absence.days.starts_on;
         // Negative when it has begun already.
-        let notice = case.asked_on.duration_until(starts_on).as_hours() / 24;
+        let notice = notice(case.asked_on, starts_on);
         if let Some(days) = self.minimum_notice_days.filter(|days| notice < *days) {
             broken.push(Violation::NoticeTooShort { days });
         }
@@ -381,6 +390,13 @@ impl RequestRules {
             let detail = format!("this goes from 0 to {MAX_WORKING_DAYS} days");
             check.fault("/rules/waiting_working_days", "out-of-range", detail);
         }
+        let amount = |days: Decimal| days > Decimal::ZERO && days <= Decimal::from(366) && days.scale() <= 4;
+        if self.attachment_over_days.is_some_and(|days| !(days.is_zero() || amount(days))) {
+            check.fault("/rules/attachment_over_days", "out-of-range", "this goes from 0 to 366 days");
+        }
+        if !(-366..=366).contains(&self.cancel_notice_days) {
+            check.fault("/rules/cancel_notice_days", "out-of-range", "this goes from -366 to 366 days");
+        }
         if let (Some(least), Some(most)) = (self.minimum_notice_days, self.latest_notice_days)
             && least > most
         {
@@ -391,7 +407,6 @@ impl RequestRules {
             let detail = "what needs notice can't be asked for afterwards; say one of the two";
             check.fault("/rules/back_dated_days", "contradicts", detail);
         }
-        let amount = |days: Decimal| days > Decimal::ZERO && days <= Decimal::from(366) && days.scale() <= 4;
         if self.max_consecutive_days.is_some_and(|days| !amount(days)) {
             check.fault(
                 "/rules/max_consecutive_days",
@@ -446,6 +461,11 @@ fn after_working_days<'f>(
     let nth = all.take(usize::try_from(days).ok()?).last().unwrap_or(last);
     let from = nth.saturating_add(1.day());
     (starts_on < from).then_some(from)
+}
+
+/// The days from one day to another; negative when that is earlier.
+pub(super) fn notice(from: Date, to: Date) -> i64 {
+    from.duration_until(to).as_hours() / 24
 }
 
 fn in_days(minutes: i64, minutes_per_day: i64) -> Decimal {

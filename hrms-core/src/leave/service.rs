@@ -6,6 +6,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::account::{AccountKey, demands};
+use super::ask::Purpose;
+use super::coverage::{CoverageDay, too_low};
 use super::day_count::CountedDay;
 use super::decide::subject_of;
 use super::ledger::{Ledger, Uncovered};
@@ -14,7 +16,7 @@ use super::request::{DecisionNote, LeaveRequest, LeaveRequestView, RequestStatus
 use super::standing::{Standing, resources};
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
-use crate::approval::{Engine, has_say, is_asked};
+use crate::approval::{Engine, is_asked};
 use crate::audit::Change;
 use crate::error::{CommonError, DomainError, StoreError};
 use crate::event::{NewEvent, subject};
@@ -23,6 +25,7 @@ use crate::id::{EmployeeId, LeaveRequestId};
 use crate::page::{Filling, Page, PageRequest, Position};
 use crate::policy::{Decision, Permission, Resource, Verdict};
 use crate::store::Version;
+use crate::validate::Check;
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "leave request" };
 const HIDDEN: CommonError = CommonError::Hidden { what: "leave request" };
@@ -45,6 +48,8 @@ pub struct LeavePreview {
     pub refusal: Option<LeaveRefusal>,
     /// Every rule of the leave type that it breaks.
     pub violations: Vec<LeaveRefusal>,
+    /// How many people would be there on its days, for each minimum of the employee's departments.
+    pub coverage: Vec<CoverageDay>,
 }
 
 /// Why a request would be refused.
@@ -92,7 +97,7 @@ impl LeaveService<'_> {
     pub async fn submit(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeaveRequestView, LeaveError> {
         let mut work = self.0.begin(actor).await?;
         let now = work.now();
-        let asked = self.weigh(&mut *work, actor, &ask, now, true).await?;
+        let asked = self.weigh(&mut *work, actor, &ask, now, Purpose::Submit).await?;
         if let Some(refusal) = asked.refusal() {
             return Err(refusal);
         }
@@ -104,6 +109,7 @@ impl LeaveService<'_> {
                 work.leave_requests().is_occupied(key.employee_id, &view.request.occupied()).await?;
             return Err(if occupied { LeaveError::Overlaps } else { refusal });
         }
+        self.require_coverage(&mut *work, &standing, &view, false).await?;
         work.leave_requests().insert(&view.request, &view.day_count).await?;
         Engine(&mut work).start(&subject_of(&view.request, &standing)).await?;
         let ledger = self.shown(&mut *work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
@@ -120,7 +126,7 @@ impl LeaveService<'_> {
     pub async fn preview(&self, actor: &Actor, ask: SubmitLeave) -> Result<LeavePreview, LeaveError> {
         let now = self.0.clock().now();
         let mut tx = self.0.read(actor).await?;
-        let asked = self.weigh(&mut *tx, actor, &ask, now, false).await?;
+        let asked = self.weigh(&mut *tx, actor, &ask, now, Purpose::Look).await?;
         let mut refusal = asked.refusal();
         let violations = asked.violations.iter().map(LeaveRefusal::of).collect();
         let (key, period, too_much) = (asked.key(), asked.period, asked.too_much());
@@ -130,6 +136,8 @@ impl LeaveService<'_> {
             refusal = Some(LeaveError::Overlaps);
         }
         let refusal = refusal.or(too_much);
+        let coverage = self.coverage_with(&mut *tx, &standing, &view.day_count).await?;
+        let refusal = refusal.or(too_low(&coverage));
         let today = standing.today.max(period.ends_on);
         let ledger = self.shown(&mut *tx, key.employee_id, &leave_type, today, Vec::new()).await?;
         let before = BalanceMinutes::of(&ledger, period.ends_on).available;
@@ -145,6 +153,7 @@ impl LeaveService<'_> {
             available_after: days_text(after, leave_type.minutes_per_day),
             refusal: refusal.as_ref().map(LeaveRefusal::of),
             violations,
+            coverage,
         })
     }
 
@@ -232,7 +241,8 @@ impl LeaveService<'_> {
     /// given back by reversal postings to the lots that it came from (P14). Requests that paid for days off because of
     /// it are counted anew (P9).
     ///
-    /// Open to the employee until the leave begins, and to those who may decide on it also later.
+    /// Open to the employee until the leave begins (or as the rules of the leave type say), and to those who may decide on it also
+    /// later.
     ///
     /// # Errors
     /// [`LeaveError::NotCancellable`].
@@ -245,18 +255,10 @@ impl LeaveService<'_> {
         decision.check()?;
         let mut work = self.0.begin(actor).await?;
         let (mut view, standing, resource) = self.request_for_change(&mut work, actor, id).await?;
-        let own = actor.counts_as(view.request.employee_id);
-        let policy = self.0.policy();
-        let decides = !own
-            && policy.decide(actor, Permission::LeaveDecide, &resource) == Decision::Allow
-            && has_say(self.0, &mut *work, actor, &subject_of(&view.request, &standing)).await?;
-        if !decides {
-            self.0.require(actor, Permission::LeaveSubmit, &resource)?;
-        }
-        let begun = view.request.starts_on <= standing.today;
+        let in_time = self.may_give_up(&mut work, actor, &view.request, &standing, &resource).await?;
         let status = match view.request.status {
             RequestStatus::Pending => RequestStatus::Withdrawn,
-            RequestStatus::Approved if decides || !begun => RequestStatus::Cancelled,
+            RequestStatus::Approved if in_time(view.request.starts_on) => RequestStatus::Cancelled,
             _ => return Err(LeaveError::NotCancellable),
         };
         let key =
@@ -276,6 +278,7 @@ impl LeaveService<'_> {
             let leave_type = work.leave_types().get(key.leave_type_id).await?.ok_or(no_type)?;
             let mut ledger =
                 self.written(&mut work, key.employee_id, &leave_type, standing.today, Vec::new()).await?;
+            Self::check_open(&ledger, view.request.starts_on)?;
             let undone = ledger.undo(id);
             let postings = self.post(actor, &mut work, &standing, &key, &mut ledger, undone);
             work.leave_ledger().append(&postings).await?;
@@ -327,6 +330,13 @@ impl LeaveService<'_> {
     }
 }
 
+/// Checks what somebody wants to say about it.
+pub(super) fn check_note(check: &mut Check, note: Option<&str>) {
+    if let Some(note) = note {
+        check.text("/note", note, 1..=1000);
+    }
+}
+
 /// Writes a decision into a request; the version that it had.
 pub(super) fn settle(
     request: &mut LeaveRequest,
@@ -348,13 +358,17 @@ pub(super) fn settle(
     expected
 }
 
-/// Refuses when more is uncovered than may be taken in advance.
+/// Refuses when more is uncovered than may be taken in advance, or it is about days before the opening balance.
 pub(super) fn check_covered(
     ledger: &Ledger,
     request: &LeaveRequest,
     leave_type: &LeaveType,
     measure: impl Fn(Uncovered) -> i64,
 ) -> Result<(), LeaveError> {
+    LeaveService::check_open(ledger, request.starts_on)?;
+    if let Some(opens_on) = ledger.opens_on.filter(|opens_on| request.starts_on < *opens_on) {
+        return Err(LeaveError::BeforeOpening { opens_on });
+    }
     let excess = measure(ledger.uncovered(request.id)) - leave_type.allow_negative_minutes;
     if excess <= 0 {
         return Ok(());

@@ -12,7 +12,7 @@ use crate::employment::{Record, Timeline};
 use crate::error::{CommonError, StoreError};
 use crate::holiday::{HolidayKind, HolidayThere};
 use crate::hrms::Hrms;
-use crate::id::{EmployeeId, LeaveRequestId, LocationId};
+use crate::id::{DepartmentId, EmployeeId, LeaveRequestId, LocationId};
 use crate::policy::Resource;
 use crate::store::Tx;
 use crate::validate::time_zone;
@@ -70,6 +70,11 @@ impl Standing {
     /// The first of these days without employment.
     pub(crate) fn first_day_outside(&self, days: InclusiveDays) -> Option<Date> {
         days.days().map(|(day, _)| day).find(|day| self.timeline.at(*day).is_none())
+    }
+
+    /// The department on a day.
+    pub(crate) fn department_on(&self, day: Date) -> Option<DepartmentId> {
+        self.timeline.at(day).and_then(|record| record.facts.department_id)
     }
 
     /// Whose it is.
@@ -154,6 +159,14 @@ impl DaysOfMany {
             holiday: self.holidays.on(employee, here, day),
         }
     }
+
+    /// Whether a day is a holiday of an employee only because they chose it.
+    pub(crate) fn is_chosen(&self, employee: EmployeeId, day: Date) -> bool {
+        let record = self.timelines.get(&employee).and_then(|timeline| timeline.at(day));
+        let here = record.and_then(place);
+        let of_all = here.is_some_and(|here| self.holidays.off.contains_key(&(here, day)));
+        !of_all && self.holidays.on(employee, here, day).is_some()
+    }
 }
 
 /// The holidays of some employees: those of the place where they work, and of the restricted ones those that they chose.
@@ -218,6 +231,28 @@ pub(crate) async fn resources(
         if let Some(timeline) = timelines.get(&one.employee_id) {
             let resource = resource(one.employee_id, timeline, today, one.starts_on);
             found.insert(one.id, resource.with_details(one.details()));
+        }
+    }
+    hrms.complete(tx, actor, found.values_mut(), today).await?;
+    Ok(found)
+}
+
+/// What decisions about leave of some employees rest on, by the records in force on one date for all: for lists. Each with the day
+/// that its record is looked up by when there is none.
+pub(crate) async fn resources_of(
+    hrms: &Hrms,
+    tx: &mut dyn Tx,
+    actor: &Actor,
+    owners: impl Iterator<Item = (EmployeeId, Date)> + Send,
+    today: Date,
+) -> Result<HashMap<EmployeeId, Resource>, CommonError> {
+    let days: HashMap<EmployeeId, Date> = owners.collect();
+    let employees: Vec<EmployeeId> = days.keys().copied().collect();
+    let timelines = tx.employment().timelines_of(&employees).await?;
+    let mut found = HashMap::new();
+    for (employee, day) in days {
+        if let Some(timeline) = timelines.get(&employee) {
+            found.insert(employee, resource(employee, timeline, today, day));
         }
     }
     hrms.complete(tx, actor, found.values_mut(), today).await?;

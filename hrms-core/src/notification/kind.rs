@@ -85,6 +85,27 @@ const LEAVE: &[Variable] = &[
     text("days", "3"),
 ];
 
+const WAITING: &[Variable] =
+    &[text("employee", "Ravi Kumar"), text("leave_type", "Annual leave"), text("days", "3")];
+
+const CLAIM: &[Variable] = &[
+    text("employee", "Ravi Kumar"),
+    text("leave_type", "Compensatory leave"),
+    text("days", "1"),
+    date("worked_on", "2026-12-20"),
+    text("paid_out", "5"),
+];
+
+const DECIDED_CLAIM: &[Variable] = &[
+    text("employee", "Ravi Kumar"),
+    text("leave_type", "Compensatory leave"),
+    text("days", "1"),
+    date("worked_on", "2026-12-20"),
+    text("paid_out", "5"),
+    text("decided_by", "Meera Iyer"),
+    text("note", "Thank you!"),
+];
+
 const DECIDED_LEAVE: &[Variable] = &[
     text("employee", "Ravi Kumar"),
     text("leave_type", "Annual leave"),
@@ -107,6 +128,29 @@ const RECOUNTED_LEAVE: &[Variable] = &[
 
 /// Every type that this library tells people of, in order of their names.
 pub const NOTIFICATION_TYPES: &[NotificationType] = &[
+    NotificationType {
+        name: "approval.reminder",
+        about: "A request for leave, or a claim, has waited for your decision for long.",
+        security: false,
+        default: Mode::Immediate,
+        variables: WAITING,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "Erinnerung: {{employee}} wartet auf Ihre Entscheidung ({{leave_type}})",
+                    body: "{{employee}} hat {{leave_type}} (Tage: {{days}}) beantragt und wartet auf Ihre Entscheidung.",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "Reminder: {{employee}} waits for your decision ({{leave_type}})",
+                    body: "{{employee}} asked for {{leave_type}} (days: {{days}}) and waits for your decision.",
+                },
+            ),
+        ],
+    },
     NotificationType {
         name: "bank_details.changed",
         about: "Your bank details were changed.",
@@ -181,6 +225,110 @@ pub const NOTIFICATION_TYPES: &[NotificationType] = &[
                 Text {
                     subject: "{{name}} accepted your invitation",
                     body: "{{name}} ({{email}}) can log in at {{organization}} now.",
+                },
+            ),
+        ],
+    },
+    NotificationType {
+        name: "leave_claim.approved",
+        about: "Your claim for compensatory leave, or to be paid out leave, was approved.",
+        security: false,
+        default: Mode::Immediate,
+        variables: DECIDED_CLAIM,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "Ihr Antrag wurde genehmigt: {{leave_type}}",
+                    body: "Genehmigt\
+                           {{#decided_by}} von {{decided_by}}{{/decided_by}}: {{#worked_on}}{{leave_type}} für Arbeit am {{worked_on}} (Tage: {{days}}){{/worked_on}}\
+                           {{#paid_out}}die Auszahlung von {{paid_out}} Tagen {{leave_type}}{{/paid_out}}.{{#note}}\n\nAnmerkung: {{note}}{{/note}}",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "Your claim was approved: {{leave_type}}",
+                    body: "Approved\
+                           {{#decided_by}} by {{decided_by}}{{/decided_by}}: {{#worked_on}}{{leave_type}} for work on {{worked_on}} (days: {{days}}){{/worked_on}}\
+                           {{#paid_out}}paying out {{paid_out}} days of {{leave_type}}{{/paid_out}}.{{#note}}\n\nNote: {{note}}{{/note}}",
+                },
+            ),
+        ],
+    },
+    NotificationType {
+        name: "leave_claim.cancelled",
+        about: "A claim that you decide on, or one of yours, was taken back.",
+        security: false,
+        default: Mode::Immediate,
+        variables: CLAIM,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "Antrag zurückgenommen: {{employee}}, {{leave_type}}",
+                    body: "Zurückgenommen für {{employee}}: {{#worked_on}}{{leave_type}} für Arbeit am {{worked_on}} (Tage: {{days}}){{/worked_on}}\
+                           {{#paid_out}}die Auszahlung von {{paid_out}} Tagen {{leave_type}}{{/paid_out}}.",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "Claim taken back: {{employee}}, {{leave_type}}",
+                    body: "Taken back for {{employee}}: {{#worked_on}}{{leave_type}} for work on {{worked_on}} (days: {{days}}){{/worked_on}}\
+                           {{#paid_out}}paying out {{paid_out}} days of {{leave_type}}{{/paid_out}}.",
+                },
+            ),
+        ],
+    },
+    NotificationType {
+        name: "leave_claim.rejected",
+        about: "Your claim for compensatory leave, or to be paid out leave, was rejected.",
+        security: false,
+        default: Mode::Immediate,
+        variables: DECIDED_CLAIM,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "Ihr Antrag wurde abgelehnt: {{leave_type}}",
+                    body: "Abgelehnt\
+                           {{#decided_by}} von {{decided_by}}{{/decided_by}}: {{#worked_on}}{{leave_type}} für Arbeit am {{worked_on}} (Tage: {{days}}){{/worked_on}}\
+                           {{#paid_out}}die Auszahlung von {{paid_out}} Tagen {{leave_type}}{{/paid_out}}.{{#note}}\n\nAnmerkung: {{note}}{{/note}}",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "Your claim was rejected: {{leave_type}}",
+                    body: "Rejected\
+                           {{#decided_by}} by {{decided_by}}{{/decided_by}}: {{#worked_on}}{{leave_type}} for work on {{worked_on}} (days: {{days}}){{/worked_on}}\
+                           {{#paid_out}}paying out {{paid_out}} days of {{leave_type}}{{/paid_out}}.{{#note}}\n\nNote: {{note}}{{/note}}",
+                },
+            ),
+        ],
+    },
+    NotificationType {
+        name: "leave_claim.submitted",
+        about: "Somebody claims compensatory leave, or to be paid out leave, and you decide on it.",
+        security: false,
+        default: Mode::Immediate,
+        variables: CLAIM,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "{{employee}} stellt einen Antrag: {{leave_type}}",
+                    body: "{{employee}} beantragt {{#worked_on}}{{leave_type}} für Arbeit am {{worked_on}} (Tage: {{days}}){{/worked_on}}\
+                           {{#paid_out}}die Auszahlung von {{paid_out}} Tagen {{leave_type}}{{/paid_out}}.",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "{{employee}} has a claim: {{leave_type}}",
+                    body: "{{employee}} asks for {{#worked_on}}{{leave_type}} for work on {{worked_on}} (days: {{days}}){{/worked_on}}\
+                           {{#paid_out}}paying out {{paid_out}} days of {{leave_type}}{{/paid_out}}.",
                 },
             ),
         ],
@@ -281,6 +429,29 @@ pub const NOTIFICATION_TYPES: &[NotificationType] = &[
                     subject: "Your leave was rejected: {{leave_type}}, {{starts_on}}",
                     body: "{{leave_type}} from {{starts_on}} to {{ends_on}} (days: {{days}}) was rejected\
                            {{#decided_by}} by {{decided_by}}{{/decided_by}}.{{#note}}\n\nNote: {{note}}{{/note}}",
+                },
+            ),
+        ],
+    },
+    NotificationType {
+        name: "leave_request.shortened",
+        about: "Days of approved leave that you decide on, or of yours, were given up.",
+        security: false,
+        default: Mode::Immediate,
+        variables: LEAVE,
+        texts: &[
+            (
+                "de",
+                Text {
+                    subject: "Urlaub verkürzt: {{employee}}, {{starts_on}}",
+                    body: "{{leave_type}} von {{employee}} geht jetzt vom {{starts_on}} bis {{ends_on}} (Tage: {{days}}).",
+                },
+            ),
+            (
+                "en",
+                Text {
+                    subject: "Leave shortened: {{employee}}, {{starts_on}}",
+                    body: "{{leave_type}} of {{employee}} is from {{starts_on}} to {{ends_on}} now (days: {{days}}).",
                 },
             ),
         ],

@@ -8,8 +8,10 @@ use crate::approval::{ApprovalKind, ApprovalTask, ApprovalTaskStatus, Assignee};
 use crate::error::CommonError;
 use crate::event::Event;
 use crate::hrms::Work;
-use crate::id::{EmployeeId, ImportId, InvitationId, LeaveRequestId, SupportGrantId, UserId, WebhookId};
-use crate::leave::{LeaveRequest, RequestStatus, days_text};
+use crate::id::{
+    EmployeeId, ImportId, InvitationId, LeaveClaimId, LeaveRequestId, SupportGrantId, UserId, WebhookId,
+};
+use crate::leave::{LeaveClaim, LeaveRequest, RecountCause, RequestStatus, days_text};
 use crate::notification::{NOTIFICATION_TYPES, Notice, NotificationType, Notifier, To};
 use crate::policy::Permission;
 
@@ -25,11 +27,18 @@ impl Notifier for Standard {
 
     async fn notices(&self, work: &mut Work, event: &Event) -> Result<Vec<Notice>, CommonError> {
         let notice = match event.kind.as_str() {
-            "leave_request.submitted" | "leave_request.approved" | "leave_request.rejected" => {
-                leave(work, event).await?
+            "leave_request.submitted"
+            | "leave_request.changed"
+            | "leave_request.approved"
+            | "leave_request.rejected" => leave(work, event).await?,
+            "approval.asked" => asked(work, event, None).await?,
+            "approval.reminded" => asked(work, event, Some("approval.reminder")).await?,
+            "leave_claim.submitted" | "leave_claim.approved" | "leave_claim.rejected" => {
+                claim(work, event).await?
             }
-            "approval.asked" => asked(work, event).await?,
-            "leave_request.cancelled" => return cancelled_leave(work, event).await,
+            "leave_claim.cancelled" => return cancelled_claim(work, event).await,
+            "leave_request.cancelled" => return taken_back(work, event, "leave_request.cancelled").await,
+            "leave_request.shortened" => return taken_back(work, event, "leave_request.shortened").await,
             "leave_request.recounted" => return recounted_leave(work, event).await,
             "employee_detail.changed" => bank_details(event),
             "import.finished" => import(work, event).await?,
@@ -102,10 +111,15 @@ fn deciders(event: &Event) -> (To, To) {
 }
 
 /// Whoever is asked for a decision, and who may decide in their place today.
-async fn asked(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
-    let Some(request) = id(event, "subject_id") else { return Ok(None) };
+async fn asked(
+    work: &mut Work,
+    event: &Event,
+    reminder: Option<&'static str>,
+) -> Result<Option<Notice>, CommonError> {
+    let Some(kind) = text(event, "kind").and_then(ApprovalKind::from_code) else { return Ok(None) };
+    let Some(subject) = id(event, "subject_id") else { return Ok(None) };
     let Some(task) = id(event, "approval_task_id") else { return Ok(None) };
-    let Some(case) = work.approvals().of(ApprovalKind::LeaveRequest, request).await? else { return Ok(None) };
+    let Some(case) = work.approvals().of(kind, subject).await? else { return Ok(None) };
     let tasks = work.approvals().tasks(case.id).await?;
     let open = |one: &&ApprovalTask| one.id.as_uuid() == task && one.status == ApprovalTaskStatus::Open;
     let Some(task) = tasks.iter().find(open) else { return Ok(None) };
@@ -120,19 +134,30 @@ async fn asked(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonE
         Assignee::Role { role } => To::Roles(vec![role.clone()]),
         Assignee::Organization => To::Holders(Permission::LeaveDecide),
     };
-    let request = LeaveRequestId::from_uuid(request);
-    let Some((request, notice)) = about_request(work, request, "leave_request.submitted", to).await? else {
-        return Ok(None);
+    let told = match kind {
+        ApprovalKind::LeaveRequest => {
+            let request = LeaveRequestId::from_uuid(subject);
+            let told =
+                about_request(work, request, reminder.unwrap_or("leave_request.submitted"), to).await?;
+            told.map(|(request, notice)| (request.status, notice))
+        }
+        ApprovalKind::CompensatoryClaim | ApprovalKind::LeaveEncashment => {
+            let claim = LeaveClaimId::from_uuid(subject);
+            let told = about_claim(work, claim, reminder.unwrap_or("leave_claim.submitted"), to).await?;
+            told.map(|(claim, notice)| (claim.status, notice))
+        }
     };
-    let pending = request.status == RequestStatus::Pending;
-    Ok(pending.then_some(Notice { not_to: Some(request.employee_id), asks: true, ..notice }))
+    let pending = told.filter(|(status, _)| *status == RequestStatus::Pending);
+    Ok(pending.map(|(_, notice)| Notice { not_to: Some(case.employee_id), asks: true, ..notice }))
 }
 
 async fn leave(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
     let Some(owner) = event.resource.owner else { return Ok(None) };
     let employee = To::Employees(vec![owner]);
     let (kind, status, to) = match event.kind.as_str() {
-        "leave_request.submitted" => ("leave_request.submitted", RequestStatus::Pending, deciders(event).0),
+        "leave_request.submitted" | "leave_request.changed" => {
+            ("leave_request.submitted", RequestStatus::Pending, deciders(event).0)
+        }
         "leave_request.approved" => ("leave_request.approved", RequestStatus::Approved, employee),
         _ => ("leave_request.rejected", RequestStatus::Rejected, employee),
     };
@@ -158,11 +183,69 @@ async fn leave(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonE
     Ok(Some(notice))
 }
 
+/// A claim, and a notice that says what it asks for.
+async fn about_claim(
+    work: &mut Work,
+    claim: LeaveClaimId,
+    kind: &'static str,
+    to: To,
+) -> Result<Option<(LeaveClaim, Notice)>, CommonError> {
+    let Some(claim) = work.leave_claims().get(claim).await? else { return Ok(None) };
+    let Some(employee) = work.employees().get(claim.employee_id).await? else { return Ok(None) };
+    let leave_type = work.leave_types().get(claim.leave_type_id).await?;
+    let name = format!("{} {}", employee.given_name, employee.family_name);
+    let notice = Notice::new(kind, to)
+        .with("employee", name.trim())
+        .with("leave_type", leave_type.map(|known| known.name).unwrap_or_default())
+        .with("days", &claim.days)
+        .with("worked_on", claim.worked_on.map(|day| day.to_string()).unwrap_or_default())
+        .with("paid_out", if claim.worked_on.is_none() { claim.days.as_str() } else { "" });
+    Ok(Some((claim, notice)))
+}
+
+async fn claim(work: &mut Work, event: &Event) -> Result<Option<Notice>, CommonError> {
+    let (Some(owner), Some(claim)) = (event.resource.owner, id(event, "leave_claim_id")) else {
+        return Ok(None);
+    };
+    let employee = To::Employees(vec![owner]);
+    let (kind, status, to) = match event.kind.as_str() {
+        "leave_claim.submitted" => ("leave_claim.submitted", RequestStatus::Pending, deciders(event).0),
+        "leave_claim.approved" => ("leave_claim.approved", RequestStatus::Approved, employee),
+        _ => ("leave_claim.rejected", RequestStatus::Rejected, employee),
+    };
+    let told = about_claim(work, LeaveClaimId::from_uuid(claim), kind, to).await?;
+    let Some((claim, notice)) = told.filter(|(claim, _)| claim.status == status) else { return Ok(None) };
+    if status != RequestStatus::Pending {
+        let decided_by = name_of(work, claim.decided_by).await?.unwrap_or_default();
+        let note = claim.decision_note.unwrap_or_default();
+        return Ok(Some(notice.with("decided_by", decided_by).with("note", note)));
+    }
+    let case = work.approvals().of(claim.kind.approval(), claim.id.as_uuid()).await?;
+    if case.is_some_and(|case| case.chain_id.is_some()) {
+        // Whoever the chain asks is told of that.
+        return Ok(None);
+    }
+    let needs = Some(Permission::LeaveDecide);
+    Ok(Some(Notice { not_to: Some(owner), needs, ..notice.or(deciders(event).1) }))
+}
+
 /// Both the employee and whoever decides, as far as they didn't do it.
-async fn cancelled_leave(work: &mut Work, event: &Event) -> Result<Vec<Notice>, CommonError> {
+async fn cancelled_claim(work: &mut Work, event: &Event) -> Result<Vec<Notice>, CommonError> {
+    let (Some(owner), Some(claim)) = (event.resource.owner, id(event, "leave_claim_id")) else {
+        return Ok(Vec::new());
+    };
+    let (manager, others) = deciders(event);
+    let told = about_claim(work, LeaveClaimId::from_uuid(claim), "leave_claim.cancelled", manager).await?;
+    let Some((_, notice)) = told else { return Ok(Vec::new()) };
+    let to_employee = Notice { to: vec![To::Employees(vec![owner])], ..notice.clone() };
+    Ok(vec![to_employee, Notice { not_to: Some(owner), ..notice.or(others) }])
+}
+
+/// Both the employee and whoever decides, as far as they didn't do it.
+async fn taken_back(work: &mut Work, event: &Event, kind: &'static str) -> Result<Vec<Notice>, CommonError> {
     let Some(owner) = event.resource.owner else { return Ok(Vec::new()) };
     let (manager, others) = deciders(event);
-    let Some((_, notice)) = about_leave(work, event, "leave_request.cancelled", manager).await? else {
+    let Some((_, notice)) = about_leave(work, event, kind, manager).await? else {
         return Ok(Vec::new());
     };
     let to_employee = Notice { to: vec![To::Employees(vec![owner])], ..notice.clone() };
@@ -180,7 +263,8 @@ async fn recounted_leave(work: &mut Work, event: &Event) -> Result<Vec<Notice>, 
     let Some(recount) = trail.iter().find(|one| Some(one.version.as_i64()) == version) else {
         return Ok(Vec::new());
     };
-    if recount.minutes_before == recount.minutes_after || !request.status.occupies_days() {
+    let told = matches!(recount.because, RecountCause::Shortened);
+    if told || recount.minutes_before == recount.minutes_after || !request.status.occupies_days() {
         return Ok(Vec::new());
     }
     let Some(leave_type) = work.leave_types().get(request.leave_type_id).await? else {

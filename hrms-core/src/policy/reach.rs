@@ -28,6 +28,7 @@ impl Permission {
             | Self::EmployeeManageBank
             | Self::EmployeeReadIdentity
             | Self::EmployeeReadMedical
+            | Self::EmployeeReadAbsence
             | Self::LeaveRead
             | Self::LeaveSubmit => ANYBODY,
             Self::EmployeeManage
@@ -56,7 +57,8 @@ impl Permission {
             | Self::EmployeeReadIdentity
             | Self::EmployeeManageIdentity
             | Self::EmployeeReadMedical
-            | Self::EmployeeManageMedical => Some(Self::EmployeeRead),
+            | Self::EmployeeManageMedical
+            | Self::EmployeeReadAbsence => Some(Self::EmployeeRead),
             _ => None,
         }
     }

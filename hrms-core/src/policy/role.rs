@@ -152,15 +152,17 @@ impl Role {
                 everywhere(DIRECTORY),
                 everywhere(&[P::EmployeeRead, P::EmployeeReadCompensation, P::EmployeeManageCompensation]),
                 everywhere(&[P::EmployeeReadBank, P::EmployeeManageBank, P::EmployeeReadIdentity]),
-                everywhere(&[P::LeaveRead, P::ExportRun, P::JobRead]),
+                everywhere(&[P::EmployeeReadAbsence, P::LeaveRead, P::ExportRun, P::JobRead]),
             ]
             .concat(),
-            Self::Manager => {
-                [everywhere(DIRECTORY), at(Scope::Reports, &[P::EmployeeRead, P::LeaveRead, P::LeaveDecide])]
-                    .concat()
-            }
+            Self::Manager => [
+                everywhere(DIRECTORY),
+                at(Scope::Reports, &[P::EmployeeRead, P::EmployeeReadAbsence, P::LeaveRead, P::LeaveDecide]),
+            ]
+            .concat(),
             Self::Employee => [
                 everywhere(DIRECTORY),
+                at(Scope::DepartmentTree, &[P::EmployeeReadAbsence]),
                 at(Scope::Own, &[P::EmployeeRead, P::LeaveRead, P::LeaveSubmit, P::JobRead]),
                 at(Scope::Own, &[P::EmployeeReadPersonal, P::EmployeeReadCompensation]),
                 at(Scope::Own, &[P::EmployeeReadBank, P::EmployeeReadIdentity, P::EmployeeReadMedical]),
@@ -169,7 +171,8 @@ impl Role {
             Self::Auditor => [
                 everywhere(DIRECTORY),
                 everywhere(&[P::AuditRead, P::UserRead, P::RoleRead, P::PolicyRead, P::ApiKeyRead]),
-                everywhere(&[P::SupportAccessRead, P::EmployeeRead, P::LeaveRead, P::JobRead, P::ExportRun]),
+                everywhere(&[P::SupportAccessRead, P::EmployeeRead, P::EmployeeReadAbsence, P::LeaveRead]),
+                everywhere(&[P::JobRead, P::ExportRun]),
             ]
             .concat(),
         }

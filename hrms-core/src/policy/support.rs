@@ -70,6 +70,7 @@ mod tests {
             "employee.manage",
             "employee.read-personal",
             "employee.manage-personal",
+            "employee.read-absence",
             "org-chart.read",
             "work-pattern.read",
             "work-pattern.manage",

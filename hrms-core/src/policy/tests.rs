@@ -69,3 +69,18 @@ fn a_wider_reach_covers_a_narrower_one() {
         }
     }
 }
+
+#[test]
+fn two_visibilities_show_what_either_shows() {
+    let none = Visibility::default();
+    let (one, two) =
+        (EmployeeId::from_uuid(uuid::Uuid::from_u128(1)), EmployeeId::from_uuid(uuid::Uuid::from_u128(2)));
+    let own = Visibility { own: Some(one), ..none };
+    let reports = Visibility { reports_of: Some(one), ..none };
+    assert_eq!(own.or(reports), Visibility { own: Some(one), reports_of: Some(one), ..none });
+    assert_eq!(own.or(own), own);
+    assert_eq!(own.or(none), own);
+    assert!(own.or(Visibility::ALL).organization);
+    // Two of a kind don't fit: then it is everybody, and each has to be asked about.
+    assert!(own.or(Visibility { own: Some(two), ..none }).organization);
+}

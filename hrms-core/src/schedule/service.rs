@@ -29,6 +29,19 @@ const CHUNK: u16 = 100;
 
 const NOT_FOUND: CommonError = CommonError::NotFound { what: "schedule" };
 
+/// A schedule that organisations have without asking for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UsualSchedule {
+    /// Name shown to people.
+    pub(crate) name: &'static str,
+    /// Which [`crate::job::Job`] it starts, with an empty payload.
+    pub(crate) kind: &'static str,
+    /// When, in the organisation's time zone.
+    pub(crate) cron: &'static str,
+    /// What its jobs may do.
+    pub(crate) permissions: &'static [Permission],
+}
+
 /// What can be done with schedules.
 #[derive(Clone, Copy, Debug)]
 pub struct ScheduleService<'a>(&'a Hrms);
@@ -157,6 +170,42 @@ impl ScheduleService<'_> {
         work.schedules().remove(id, expected).await?;
         work.record(act("schedule.removed", &view, Change::removed(&view)));
         Ok(work.commit(()).await?)
+    }
+
+    /// Sets up what an organisation has without asking for it, unless it has a schedule of that kind. Its jobs act for the
+    /// system, with these permissions, until somebody changes the schedule.
+    pub(crate) async fn provide(&self, work: &mut Work, usual: UsualSchedule) -> Result<(), CommonError> {
+        let page = PageRequest { limit: u16::try_from(MOST).unwrap_or(u16::MAX), ..PageRequest::default() };
+        let there = work.schedules().list(&ScheduleFilter::default(), &page).await?;
+        let same_kind = there.iter().any(|one| one.kind == usual.kind);
+        let Some(rule) = CronRule::parse(usual.cron).ok().filter(|_| !same_kind) else { return Ok(()) };
+        let mut name = usual.name.to_owned();
+        while there.iter().any(|one| one.name == name) {
+            name.push('*');
+        }
+        let mut schedule = Schedule {
+            id: ScheduleId::from_uuid(self.0.ids().next()),
+            name,
+            kind: usual.kind.to_owned(),
+            kind_version: 1,
+            payload: Value::Object(serde_json::Map::new()),
+            cron: usual.cron.to_owned(),
+            time_zone: None,
+            enabled: true,
+            requester: Requester::System { permissions: usual.permissions.to_vec() },
+            next_at: None,
+            last_at: None,
+            last_job: None,
+            created_at: work.now(),
+            updated_at: work.now(),
+            version: Version::FIRST,
+        };
+        let zone = zone_of(&mut **work, &schedule).await?;
+        schedule.next_at = rule.next(work.now(), &zone);
+        work.schedules().insert(&schedule).await?;
+        let view = ScheduleView::from(schedule);
+        work.record(act("schedule.created", &view, Change::created(&view)));
+        Ok(())
     }
 
     /// Starts the jobs of all schedules that are due, of every organisation in use; how many. Called by workers every

@@ -195,6 +195,22 @@ impl EmploymentRepo for SqlTx {
         Ok(rows.into_iter().map(|(employee,)| EmployeeId::from_uuid(employee)).collect())
     }
 
+    async fn members_between(
+        &mut self,
+        departments: &[DepartmentId],
+        from: Date,
+        last: Date,
+    ) -> Result<Vec<EmployeeId>, StoreError> {
+        let mut query = Query::with(
+            "SELECT DISTINCT employee_id FROM employment_record WHERE tenant_id = $1 AND valid_from <= $2 \
+             AND (valid_to IS NULL OR valid_to > $3) AND department_id IN ",
+            params![self.tenant, last, from],
+        );
+        query.list(departments.iter().copied()).push(" ORDER BY employee_id");
+        let rows: Vec<(Uuid,)> = query.all(&mut self.conn).await?;
+        Ok(rows.into_iter().map(|(employee,)| EmployeeId::from_uuid(employee)).collect())
+    }
+
     async fn managers_above(
         &mut self,
         employees: &[EmployeeId],

@@ -1,6 +1,9 @@
 //! Leave in SQL: types, the ledger. Policies are in `leave/policy.rs`, requests in
-//! `leave/request.rs`.
+//! `leave/request.rs`, claims in `leave/claim.rs`.
 
+mod attachment;
+mod claim;
+mod closing;
 mod policy;
 mod request;
 
@@ -11,7 +14,7 @@ use uuid::Uuid;
 
 use hrms_core::leave::{
     LeaveLedger, LeaveLot, LeavePosting, LeaveRulesVersion, LeaveType, LeaveTypeFilter, LeaveTypeRepo,
-    LeaveTypeSort, LotSource, PostingKind,
+    LeaveTypeSort, LotSource, OpenedAccount, PostingKind,
 };
 use hrms_core::{
     EmployeeId, LeaveLotId, LeavePostingId, LeaveRequestId, LeaveRulesId, LeaveTypeId, PageRequest,
@@ -250,10 +253,11 @@ struct PostingRow {
     reverses_id: Option<Uuid>,
     plan_key: Option<String>,
     purpose: Option<String>,
+    closed_through: Option<jiff_sqlx::Date>,
 }
 
 const SELECT_POSTING: &str = "SELECT id, employee_id, leave_type_id, lot_id, request_id, kind, minutes, effective_on, \
-     booked_on, posted_at, posted_by, reverses_id, plan_key, purpose FROM leave_posting WHERE tenant_id = ";
+     booked_on, posted_at, posted_by, reverses_id, plan_key, purpose, closed_through FROM leave_posting WHERE tenant_id = ";
 
 impl TryFrom<PostingRow> for LeavePosting {
     type Error = StoreError;
@@ -274,7 +278,25 @@ impl TryFrom<PostingRow> for LeavePosting {
             posted_by: row.posted_by.map(UserId::from_uuid),
             reverses_id: row.reverses_id.map(LeavePostingId::from_uuid),
             plan_key: row.plan_key,
+            closed_through: row.closed_through.map(jiff_sqlx::Date::to_jiff),
         })
+    }
+}
+
+#[derive(FromRow)]
+struct OpenedRow {
+    employee_id: Uuid,
+    leave_type_id: Uuid,
+    opens_on: jiff_sqlx::Date,
+}
+
+impl From<OpenedRow> for OpenedAccount {
+    fn from(row: OpenedRow) -> Self {
+        Self {
+            employee_id: EmployeeId::from_uuid(row.employee_id),
+            leave_type_id: LeaveTypeId::from_uuid(row.leave_type_id),
+            opens_on: row.opens_on.to_jiff(),
+        }
     }
 }
 
@@ -293,6 +315,7 @@ impl LeaveLedger for SqlTx {
         employee: EmployeeId,
         leave_type: LeaveTypeId,
     ) -> Result<(), StoreError> {
+        self.hold_leave_periods().await?;
         // The row stays locked by the write until we end; SQLite has one writer anyway.
         self.conn
             .execute(
@@ -307,6 +330,7 @@ impl LeaveLedger for SqlTx {
 
     async fn lock_accounts(&mut self, accounts: &[(EmployeeId, LeaveTypeId)]) -> Result<(), StoreError> {
         let tenant = self.tenant;
+        self.hold_leave_periods().await?;
         // Always in the same order, so that two who lock many can't wait for each other.
         let mut accounts = accounts.to_vec();
         accounts.sort_unstable();
@@ -317,6 +341,33 @@ impl LeaveLedger for SqlTx {
             accounts.into_iter().map(|(employee, leave_type)| params![tenant, employee, leave_type, 1_i64]),
             " ON CONFLICT (tenant_id, employee_id, leave_type_id) \
              DO UPDATE SET changes = leave_account.changes + 1",
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn opened(&mut self, employees: &[EmployeeId]) -> Result<Vec<OpenedAccount>, StoreError> {
+        let mut found = Vec::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(
+                "SELECT employee_id, leave_type_id, opens_on FROM leave_account WHERE tenant_id = ",
+            );
+            query.bind(self.tenant).push(" AND opens_on IS NOT NULL AND employee_id IN ");
+            query.list(employees.iter().copied()).push(" ORDER BY employee_id, leave_type_id");
+            found.extend(query.all::<OpenedRow>(&mut self.conn).await?.into_iter().map(OpenedAccount::from));
+        }
+        Ok(found)
+    }
+
+    async fn open_accounts(&mut self, accounts: &[OpenedAccount]) -> Result<(), StoreError> {
+        let tenant = self.tenant;
+        let row =
+            |one: &OpenedAccount| params![tenant, one.employee_id, one.leave_type_id, 1_i64, one.opens_on];
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO leave_account (tenant_id, employee_id, leave_type_id, changes, opens_on) VALUES ",
+            accounts.iter().map(row).collect::<Vec<_>>(),
+            " ON CONFLICT (tenant_id, employee_id, leave_type_id) DO UPDATE SET opens_on = excluded.opens_on",
         )
         .await?;
         Ok(())
@@ -407,7 +458,23 @@ impl LeaveLedger for SqlTx {
     }
 
     async fn append(&mut self, postings: &[LeavePosting]) -> Result<(), StoreError> {
+        if postings.is_empty() {
+            return Ok(());
+        }
         let tenant = self.tenant;
+        self.hold_leave_periods().await?;
+        let closed: Vec<(Option<Uuid>, jiff_sqlx::Date)> = self
+            .conn
+            .all(
+                "SELECT leave_type_id, MAX(through) FROM leave_closing WHERE tenant_id = $1 AND reopened_at IS NULL \
+                 GROUP BY leave_type_id",
+                params![tenant],
+            )
+            .await?;
+        let closed_through = |of: LeaveTypeId| {
+            let holds = closed.iter().filter(|(one, _)| one.is_none_or(|one| one == of.as_uuid()));
+            holds.map(|(_, through)| through.to_jiff()).max()
+        };
         let rows = postings.iter().map(|posting| {
             let (kind, purpose) = match posting.kind {
                 PostingKind::Transfer | PostingKind::Lapse | PostingKind::Encashment => {
@@ -431,12 +498,13 @@ impl LeaveLedger for SqlTx {
                 posting.reverses_id,
                 posting.plan_key.clone(),
                 purpose,
+                closed_through(posting.leave_type_id),
             ]
         });
         insert_many(
             &mut self.conn,
             "INSERT INTO leave_posting (tenant_id, id, employee_id, leave_type_id, lot_id, request_id, kind, \
-             minutes, effective_on, booked_on, posted_at, posted_by, reverses_id, plan_key, purpose) VALUES ",
+             minutes, effective_on, booked_on, posted_at, posted_by, reverses_id, plan_key, purpose, closed_through) VALUES ",
             rows.collect::<Vec<_>>(),
             "",
         )

@@ -151,7 +151,12 @@ async fn of(tenant: &Tenant, owner: &Client, person: &str) -> Tenant {
         "employee_id": person, "leave_policy_id": tenant.referenced("leave_policy_id"), "valid_from": "2027-01-01",
         "valid_to": "2028-01-01",
     });
+    let claim = json!({
+        "kind": "compensatory", "employee_id": person, "leave_type_id": tenant.ids["compensatory-types"],
+        "worked_on": "2026-09-12", "days": "1",
+    });
     let ids = [
+        ("leave-claims", made(owner, "leave-claims", claim).await),
         ("leave-policy-assignments", made(owner, "leave-policy-assignments", assignment).await),
         ("leave-grants", made(owner, "leave-grants", grant).await),
         ("leave-requests", made(owner, "leave-requests", ask).await),

@@ -596,3 +596,6 @@ hrms_tests::on_every_engine!(
     a_chain_goes_before_roles,
     parallel_decisions_take_one_level,
 );
+
+mod edited;
+mod limits;

@@ -427,12 +427,18 @@ hrms_tests::on_every_engine!(
     holidays_of_the_workplace_do_not_count,
 );
 
+mod attachments;
 mod cases;
 mod cases_replayed;
+mod closings;
 mod corrections;
 mod counting;
+mod edits;
+mod engines;
+mod openings;
 mod parallel;
 mod plans;
 mod policies;
 mod projections;
+mod promised;
 mod recounts;

@@ -18,7 +18,7 @@ use made::{Names, text};
 const NEW_PASSWORD: &str = "nine kettles in a row";
 
 /// What leaves no entry although it isn't a GET, and why.
-const NOTHING_TO_RECORD: [(&str, &str); 10] = [
+const NOTHING_TO_RECORD: [(&str, &str); 11] = [
     ("POST /api/v1/auth/invitations/preview", "shows what an invitation says, and changes nothing"),
     (
         "POST /api/v1/auth/refresh",
@@ -217,10 +217,53 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
             let id = world.leave_request(day).await;
             call(acme, operation, &operation.path_with(&id), Some(&json!({}))).await
         }
+        ("PATCH", "leave-requests/{id}") => {
+            let id = world.leave_request("2027-01-04").await;
+            call(acme, operation, &operation.path_with(&id), Some(&json!({ "note": "Moving house" }))).await
+        }
+        (_, "leave-requests/{id}/shorten") => {
+            let path = operation.path_with(&world.leave_request("2027-01-05").await);
+            let request = path.trim_end_matches("/shorten");
+            acme.post(&format!("{request}/approve"), &json!({})).await.expect(200);
+            let morning =
+                json!({ "starts_on": "2027-01-05", "ends_on": "2027-01-05", "start_part": "first_half" });
+            call(acme, operation, &path, Some(&morning)).await
+        }
+        (_, "leave-requests/{id}/attachments" | "leave-requests/{id}/attachments/{attachment_id}") => {
+            let adds = operation.method == Method::POST;
+            let id = world.leave_request(if adds { "2027-01-06" } else { "2027-01-07" }).await;
+            let path = format!("/api/v1/leave-requests/{id}/attachments");
+            let reply = acme.upload_form(&path, "note.pdf", b"%PDF-1.7").await;
+            if adds {
+                return Done { reply, author: Some(me(acme).await) };
+            }
+            let id = text(&reply.expect(201).json()["id"]);
+            call(acme, operation, &format!("{path}/{id}"), None).await
+        }
         (_, "leave-requests/{id}/forward" | "leave-requests/{id}/comments") => {
             let day = if template.ends_with("forward") { "2026-12-07" } else { "2026-12-08" };
             let id = world.leave_request(day).await;
             call(acme, operation, &operation.path_with(&id), Some(&body_of(operation, &world.acme))).await
+        }
+        (_, "leave-claims/{id}/approve" | "leave-claims/{id}/reject" | "leave-claims/{id}/cancel")
+        | (_, "leave-claims/{id}/forward" | "leave-claims/{id}/comments") => {
+            let days = ["approve", "reject", "cancel", "forward", "comments"];
+            let at = days.iter().position(|end| template.ends_with(end)).unwrap();
+            // Sundays.
+            let id = world
+                .leave_claim(["2026-09-06", "2026-08-30", "2026-08-23", "2026-08-16", "2026-08-09"][at])
+                .await;
+            let body = if at < 3 { json!({}) } else { body_of(operation, &world.acme) };
+            call(acme, operation, &operation.path_with(&id), Some(&body)).await
+        }
+        (_, "leave-balances/{employee_id}/{leave_type_id}/deduct") => {
+            let grant = json!({
+                "employee_id": world.acme.referenced("employee_id"),
+                "leave_type_id": world.acme.referenced("leave_type_id"),
+                "days": "5", "valid_from": "2026-01-01",
+            });
+            acme.post("/api/v1/leave-grants", &grant).await.expect(201);
+            call(acme, operation, &path, Some(&body_of(operation, &world.acme))).await
         }
         (_, "leave-requests/decide") => {
             let id = world.leave_request("2026-12-09").await;
@@ -246,6 +289,11 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
         | ("DELETE", "work-patterns/{id}" | "approval-chains/{id}" | "approval-delegations/{id}")
         | ("DELETE", "holiday-calendars/{id}") => {
             let path = world.spare(template.split('/').next().unwrap(), names).await;
+            call(acme, operation, &path, None).await
+        }
+        ("DELETE", "calendar-feeds/{id}") | ("POST", "calendar-feeds/{id}/renew") => {
+            let spare = world.spare("calendar-feeds", names).await;
+            let path = if template.ends_with("renew") { format!("{spare}/renew") } else { spare };
             call(acme, operation, &path, None).await
         }
         (_, "holiday-calendars/{id}/import" | "holiday-calendars/{id}/copy") => {

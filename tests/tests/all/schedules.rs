@@ -7,6 +7,7 @@ use hrms_core::audit::AuditVerifyJob;
 use hrms_core::contract::all_at_once;
 use hrms_core::jiff::SignedDuration;
 use hrms_core::job::{JobRegistry, run_until_idle};
+use hrms_core::leave::AccrueLeave;
 use hrms_core::{Clock, Hrms};
 use hrms_store::SqlStore;
 use hrms_tests::{Client, Fresh};
@@ -197,6 +198,65 @@ async fn a_job_keeps_the_trace_of_its_request(store: &Fresh) {
     }
 }
 
+/// Who adds a leave policy has a schedule for it; what was missed is made up for, and two nodes write it once.
+async fn leave_accrues_without_being_asked_to(store: &Fresh) {
+    let api = Api::new(store).await;
+    let schedules = || async {
+        let owner = log_in(&api.nobody, "acme", "admin@acme.example").await;
+        owner.get("/api/v1/schedules").await.expect(200).json()["items"].as_array().unwrap().clone()
+    };
+    assert_eq!(schedules().await, Vec::<Value>::new());
+    let person = json!({ "given_name": "Asha", "hired_on": "2020-01-01" });
+    let person = api.owner.post("/api/v1/employees", &person).await.expect(201).json();
+    let leave_type = json!({ "code": "annual", "name": "Annual leave" });
+    let leave_type = api.owner.post("/api/v1/leave-types", &leave_type).await.expect(201).json();
+    let policy = |code: &str, applies_to: &str| {
+        json!({
+            "leave_type_id": leave_type["id"], "code": code, "name": code, "applies_to": applies_to,
+            "effective_from": "2020-01-01",
+            "rules": { "accrual": { "levels": [{ "earn": { "per_year": { "days": "12" } }, "every": "monthly" }] } },
+        })
+    };
+    api.owner.post("/api/v1/leave-policies", &policy("annual", "everyone")).await.expect(201);
+    let all = schedules().await;
+    let schedule = &all[0];
+    assert_eq!(
+        (all.len(), &schedule["kind"], &schedule["requested_by"], &schedule["enabled"]),
+        (1, &json!("leave.accrue"), &json!(null), &json!(true))
+    );
+    let next = schedule["next_at"].as_str().unwrap().to_owned();
+    assert!(next.ends_with("T00:30:00Z"), "{next}");
+    let registry = JobRegistry::empty().with::<AccrueLeave>();
+    assert_eq!(run_until_idle(&api.hrms, &registry).await.unwrap(), 0, "not due yet");
+    // Two nodes, forty nights later.
+    api.clock.set(next.parse().unwrap());
+    api.clock.advance(SignedDuration::from_hours(40 * 24));
+    let (one, two) = tokio::join!(run_until_idle(&api.hrms, &registry), run_until_idle(&api.hrms, &registry));
+    assert_eq!(one.unwrap() + two.unwrap(), 1);
+    let owner = log_in(&api.nobody, "acme", "admin@acme.example").await;
+    let jobs = started(&owner, schedule).await;
+    assert_eq!((jobs.len(), &jobs[0]["state"]), (1, &json!("succeeded")), "{jobs:?}");
+    let lots = jobs[0]["result"]["lots"].as_u64().unwrap();
+    let account = format!(
+        "/api/v1/leave-balances/{}/{}",
+        person["id"].as_str().unwrap(),
+        leave_type["id"].as_str().unwrap()
+    );
+    let account = owner.get(&account).await.expect(200).json();
+    assert_eq!(account["lots"].as_array().unwrap().len() as u64, lots);
+    assert!(lots > 12, "months that nobody wrote before");
+    // Each night once; who removes it doesn't get it back with the next policy.
+    api.clock.advance(SignedDuration::from_hours(24));
+    assert_eq!(run_until_idle(&api.hrms, &registry).await.unwrap(), 1);
+    let owner = log_in(&api.nobody, "acme", "admin@acme.example").await;
+    owner.post("/api/v1/leave-policies", &policy("more", "assigned")).await.expect(201);
+    assert_eq!(schedules().await.len(), 1);
+    let path = format!("/api/v1/schedules/{}", schedule["id"].as_str().unwrap());
+    change(&owner, &owner, &path, None).await.expect(204);
+    owner.post("/api/v1/leave-policies", &policy("more-yet", "assigned")).await.expect(201);
+    assert_eq!(schedules().await.len(), 0);
+}
+
 macro_rules! on_every_engine {
     ($($story:ident),+ $(,)?) => {
         mod on_sqlite_memory { $(#[tokio::test] async fn $story() { super::$story(&super::sqlite_memory().await).await; })+ }
@@ -210,4 +270,5 @@ on_every_engine!(
     its_jobs_have_the_rights_of_who_changed_it_last,
     bad_schedules_are_refused_and_change_nothing,
     a_job_keeps_the_trace_of_its_request,
+    leave_accrues_without_being_asked_to,
 );

@@ -19,8 +19,9 @@ use operation::Operation;
 use world::World;
 
 /// What anybody may call. Adding to it opens a door: it has to be a decision.
-const PUBLIC: [&str; 10] = [
+const PUBLIC: [&str; 11] = [
     "GET /api/v1/auth/jwks",
+    "GET /api/v1/calendars/{token}",
     "GET /api/v1/notifications/unsubscribe/{token}",
     "POST /api/v1/auth/email-changes/confirm",
     "POST /api/v1/auth/invitations/accept",

@@ -94,7 +94,12 @@ pub(super) struct Books {
     linked: HashMap<LeaveLotId, Vec<usize>>,
     /// Which of `taken` no lot pays for, or not for all of it.
     advances: BTreeSet<usize>,
+    /// Which of them had a lot that doesn't give it any more: another one pays when their day has come, in the order in which lots
+    /// are used up (P11).
+    orphans: BTreeSet<usize>,
     pending: Vec<Demand>,
+    /// What was paid out on request, of which lot and when: it was in hand until then.
+    paid_out: Vec<(LeaveLotId, Date, i64)>,
     /// What people changed of lots that policies have yet to write.
     changes: HashMap<LeaveLotId, i64>,
     hand: Hand,
@@ -114,7 +119,9 @@ impl Books {
             taken: Vec::new(),
             linked: HashMap::new(),
             advances: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             pending,
+            paid_out: Vec::new(),
             changes: HashMap::new(),
             hand: Hand::default(),
         };
@@ -125,6 +132,9 @@ impl Books {
                 _ => {
                     if let Some(lot) = posting.lot_id {
                         books.change(lot, posting.minutes);
+                        if posting.kind == PostingKind::Encashment {
+                            books.paid_out.push((lot, posting.effective_on, -posting.minutes));
+                        }
                     }
                 }
             }
@@ -257,6 +267,7 @@ impl Books {
     ///
     /// What was taken in advance counts whether or not a later lot has paid for it.
     pub(super) fn in_hand(&mut self, day: Date) -> i64 {
+        let paid_out = self.paid_out_later(day);
         let hand = &mut self.hand;
         while let Some(begun) = hand.ahead.first_entry().filter(|entry| *entry.key() <= day) {
             for index in begun.remove() {
@@ -281,7 +292,14 @@ impl Books {
             hand.passed += 1;
             hand.taken -= one.posting.minutes;
         }
-        hand.gives - (hand.taken - hand.spent)
+        hand.gives + paid_out - (hand.taken - hand.spent)
+    }
+
+    /// What was paid out on a day or later, of lots that had begun by then. Lots are paid out while they are valid.
+    fn paid_out_later(&self, day: Date) -> i64 {
+        let later = self.paid_out.iter().filter(|(_, on, _)| *on >= day);
+        let begun = |lot: LeaveLotId| self.at(lot).is_some_and(|one| one.lot.valid_from <= day);
+        later.filter(|(lot, ..)| begun(*lot)).map(|(.., minutes)| minutes).sum()
     }
 
     /// Lots of which something is free and that haven't expired on a day, in the order in which they are used up (P11).
@@ -300,6 +318,13 @@ impl Books {
         let lots = self.lots.iter().map(|one| &one.lot);
         let open =
             lots.filter(|lot| lot.plan_key.is_none() && lot.valid_to.is_none() && lot.valid_from < day);
+        open.map(|lot| lot.id).collect()
+    }
+
+    /// What of the opening balance never expires by itself, as far as it began before a day.
+    pub(super) fn openings(&self, opens_on: Option<Date>, day: Date) -> Vec<LeaveLotId> {
+        let lots = self.lots.iter().map(|one| &one.lot);
+        let open = lots.filter(|lot| lot.opens(opens_on) && lot.valid_to.is_none() && lot.valid_from < day);
         open.map(|lot| lot.id).collect()
     }
 
@@ -330,7 +355,7 @@ impl Books {
         self.settle();
     }
 
-    /// Makes leave on a lot leave in advance, the latest first: up to so many minutes, or all that is meant.
+    /// Makes leave on a lot leave that waits for its day, the latest first: up to so many minutes, or all that is meant.
     fn shed(&mut self, lot: LeaveLotId, meant: impl Fn(&LeavePosting) -> bool, most: Option<i64>) {
         let mut left = most.unwrap_or(i64::MAX);
         for index in self.linked.get(&lot).cloned().unwrap_or_default().into_iter().rev() {
@@ -338,9 +363,27 @@ impl Books {
             let part = taken.minutes(Some(lot)).min(left);
             if part > 0 && meant(&taken.posting) {
                 self.shift(index, Some(lot), None, part);
+                self.orphans.insert(index);
                 left -= part;
             }
         }
+    }
+
+    /// Leave of days before one that lost its lot gets others that are valid on its day; what they lack is leave in advance.
+    pub(super) fn adopt_before(&mut self, day: Date) {
+        while let Some(index) = self.orphans.first().copied() {
+            let Some(taken) = self.taken.get(index).filter(|one| one.posting.effective_on < day) else {
+                break;
+            };
+            self.orphans.remove(&index);
+            let on = taken.posting.effective_on;
+            let valid = self.unexpired(on).filter(|one| one.lot.covers(on));
+            let parts = parts(valid.map(|one| (one.lot.id, one.free())), taken.minutes(None));
+            for (lot, part) in parts {
+                self.shift(index, None, Some(lot), part);
+            }
+        }
+        self.settle();
     }
 
     /// Lots pay for leave that was taken in advance of them, unless they had expired on the day of leave.
@@ -348,6 +391,9 @@ impl Books {
         let mut from = 0;
         while let Some(index) = self.advances.range(from..).next().copied() {
             from = index + 1;
+            if self.orphans.contains(&index) {
+                continue;
+            }
             let Some(taken) = self.taken.get(index) else { continue };
             let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.free()));
             let parts = parts(room, taken.minutes(None));
@@ -386,6 +432,7 @@ impl Books {
                     posted_by: None,
                     reverses_id: new.reverses_id,
                     plan_key: None,
+                    closed_through: None,
                 });
             }
         }

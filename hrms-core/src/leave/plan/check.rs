@@ -2,8 +2,8 @@
 
 use super::amount::{Amount, Exact, Rounding, RoundingOf};
 use super::rules::{
-    AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CreditDay, Earning, Frequency, LeaveYear,
-    Length, MonthDay, PeriodStart, PolicyRules, Proration,
+    AccrualLevel, AccrualPlan, CarryDate, CarryLimit, CarryOver, CompensatoryRules, CreditDay, Earning,
+    Frequency, LeaveYear, Length, MonthDay, PeriodStart, PolicyRules, Proration,
 };
 use crate::error::FieldError;
 use crate::leave::MAX_MINUTES;
@@ -41,6 +41,14 @@ impl PolicyRules {
             let detail = "say in /carry_over when leave is carried over";
             faults.add(format!("{at}/accrual/levels/{level}/carry_over"), "contradicts", detail);
         }
+        if let Some(rules) = &self.compensatory {
+            faults.compensatory(&format!("{at}/compensatory"), rules);
+        }
+        if let Some(rules) = &self.encashment {
+            for (name, amount) in [("most_per_year", rules.most_per_year), ("keep", rules.keep)] {
+                faults.claimed(format!("{at}/encashment/{name}"), amount);
+            }
+        }
         faults.found
     }
 }
@@ -52,6 +60,27 @@ struct Faults {
 impl Faults {
     fn add(&mut self, pointer: String, code: &'static str, detail: &'static str) {
         self.found.push(FieldError::new(pointer, code, detail));
+    }
+
+    fn compensatory(&mut self, at: &str, rules: &CompensatoryRules) {
+        if rules.claim_within_days.is_some_and(|days| days > 3660) {
+            self.add(format!("{at}/claim_within_days"), "out-of-range", "at most 3660 days");
+        }
+        if let Some(length) = rules.valid_for {
+            self.length(&format!("{at}/valid_for"), length);
+            if days(length) == 0 {
+                let detail = "leave that is never valid can't be used";
+                self.add(format!("{at}/valid_for"), "out-of-range", detail);
+            }
+        }
+    }
+
+    /// An amount of at most what a lot may hold.
+    fn claimed(&mut self, at: String, amount: Option<Amount>) {
+        let most = Exact::from_integer(MAX_MINUTES.into());
+        if amount.is_some_and(|amount| amount.minutes(24 * 60) > most) {
+            self.add(at, "out-of-range", "at most 1000 days");
+        }
     }
 
     fn plan(&mut self, at: &str, plan: &AccrualPlan) {

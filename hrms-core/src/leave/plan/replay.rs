@@ -68,6 +68,7 @@ pub fn replay(
             wanted: Wanted::new(),
             lots: Vec::new(),
             open: Vec::new(),
+            opens_on: stored.opens_on,
         };
         let credits = run.through(until);
         // Leave on lots that aren't wanted any more is paid from others, in order of time: once more from the start.
@@ -120,6 +121,8 @@ struct Run<'a> {
     lots: Vec<LeaveLot>,
     /// Lots that the next carry-over is about.
     open: Vec<LeaveLotId>,
+    /// What policies did before is part of the opening balance.
+    opens_on: Option<Date>,
 }
 
 impl Run<'_> {
@@ -141,9 +144,11 @@ impl Run<'_> {
             steps.push((day, Step::CarryOver));
             carry = self.next_carry(day);
         }
+        steps.retain(|(day, _)| self.opens_on.is_none_or(|opens_on| opens_on <= *day));
         steps.sort_by_key(|(day, step)| (*day, step.order()));
         let mut credits = Vec::new();
         for (day, step) in steps {
+            self.books.adopt_before(day);
             match step {
                 Step::NewEmployment => self.begin_anew(day),
                 Step::CarryOver => self.carry_over(day, fresh.get(&day).copied().unwrap_or_default()),
@@ -151,6 +156,7 @@ impl Run<'_> {
                 Step::Credit(credit) => credits.push(self.credit(*credit)),
             }
         }
+        self.books.adopt_before(Date::MAX);
         credits
     }
 
@@ -160,7 +166,9 @@ impl Run<'_> {
         self.books.reserve_before(day);
         for lot in self.books.in_order(day) {
             let left = self.books.spare(lot);
-            if left > 0 && self.books.is_by_policy(lot) {
+            let lapses =
+                self.books.is_by_policy(lot) || self.books.openings(self.opens_on, day).contains(&lot);
+            if left > 0 && lapses {
                 self.want(&key("lapse", day, day, None), lot, PostingKind::Lapse, -left, day);
             }
         }
@@ -207,9 +215,11 @@ impl Run<'_> {
         let Some((carry, limit)) = self.carry_rule(day) else { return };
         self.books.reserve_before(day);
         let mut from = std::mem::take(&mut self.open);
-        if carry.open_grants == OpenGrants::Join {
-            from.extend(self.books.open_grants(day));
-        }
+        from.extend(match carry.open_grants {
+            OpenGrants::Join => self.books.open_grants(day),
+            // What policies had credited before is carried over like what they credit since.
+            _ => self.books.openings(self.opens_on, day),
+        });
         let most = limit.most.map(|most| super::amount::whole(most.minutes(self.facts.minutes_per_day)));
         let next = self.next_carry(day);
         let until = limit.valid_for.map(|length| length.after(day));
@@ -368,6 +378,7 @@ impl Run<'_> {
                 posted_by: None,
                 reverses_id: None,
                 plan_key: Some(name),
+                closed_through: stored.closed_through,
             }
         };
         let postings: Vec<LeavePosting> = missing
@@ -380,7 +391,10 @@ impl Run<'_> {
             .collect();
         let known: HashSet<LeaveLotId> = stored.lots.iter().map(|lot| lot.id).collect();
         let lots: Vec<LeaveLot> = self.lots.into_iter().filter(|lot| !known.contains(&lot.id)).collect();
-        let links = self.books.links(self.account.now, ids);
+        let mut links = self.books.links(self.account.now, ids);
+        for link in &mut links {
+            link.closed_through = stored.closed_through;
+        }
         let mut ledger = stored;
         ledger.lots.extend(lots.iter().cloned());
         ledger.postings.extend(postings.iter().cloned());

@@ -26,6 +26,10 @@ pub struct PolicyRules {
     pub accrual: Option<AccrualPlan>,
     /// What happens to unused leave; without it, it stays.
     pub carry_over: Option<CarryOver>,
+    /// How leave is earned by work on days off; without it, it isn't.
+    pub compensatory: Option<CompensatoryRules>,
+    /// How leave can be paid out when somebody asks for it; without it, it can't.
+    pub encashment: Option<EncashmentRules>,
 }
 
 /// A day of each year, written as `MM-DD`. 29 February is 28 February in other years.
@@ -170,6 +174,61 @@ pub struct Eligibility {
     pub genders: Option<Vec<Gender>>,
     /// Only at one of these locations.
     pub locations: Option<Vec<LocationId>>,
+}
+
+/// How leave is earned by work on days off. For work on a day, the rules of the day after it hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct CompensatoryRules {
+    /// Days after the day of work within which it can be claimed; without it at any time later.
+    pub claim_within_days: Option<u16>,
+    /// How long it can be used; without it, it never expires.
+    pub valid_for: Option<Length>,
+    /// From when on it can be used. Default: from the day after the work.
+    pub begins: CompensatoryStart,
+}
+
+coded! {
+    /// From when on compensatory leave can be used.
+    #[derive(Default)]
+    CompensatoryStart {
+        /// The day after the work.
+        #[default]
+        DayAfter = "day_after",
+        /// The day on which the claim is approved.
+        Approval = "approval",
+    }
+}
+
+/// How leave can be paid out when somebody asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct EncashmentRules {
+    /// The most in a leave year, by the day on which it is asked for; without it there is no limit.
+    pub most_per_year: Option<Amount>,
+    /// What has to stay in hand. Default: nothing.
+    pub keep: Option<Amount>,
+}
+
+impl EncashmentRules {
+    /// The most in a leave year, in minutes.
+    pub(crate) fn most_minutes(&self, minutes_per_day: i64) -> Option<i64> {
+        self.most_per_year.map(|most| super::amount::whole(most.minutes(minutes_per_day)))
+    }
+
+    /// What has to stay in hand, in minutes.
+    pub(crate) fn keep_minutes(&self, minutes_per_day: i64) -> i64 {
+        self.keep.map_or(0, |keep| super::amount::whole(keep.minutes(minutes_per_day)))
+    }
+}
+
+impl PolicyRules {
+    /// The first day of the leave year that a day is in, for somebody who joined on a day.
+    pub(crate) fn leave_year_from(&self, joined: Date, day: Date) -> Date {
+        super::calendar::leave_year(self.leave_year, joined, day).from
+    }
 }
 
 /// How leave is earned.

@@ -2,7 +2,9 @@
 
 mod cases;
 mod ledger;
+mod openings;
 mod properties;
+mod relinked;
 mod replayed;
 
 use jiff::civil::{Date, date};

@@ -223,7 +223,7 @@ impl PolicyService<'_> {
             }
         };
         let mut thing = self.thing(actor, &mut *tx, &ask).await?;
-        self.0.complete(&mut *tx, &subject, [&mut thing.resource], self.0.today()).await?;
+        self.0.complete_for_all(&mut *tx, &subject, [&mut thing.resource], self.0.today()).await?;
         let all = tx.policies().all().await?;
         let in_force: Vec<_> = all.into_iter().filter(|policy| policy.is_in_force(at)).collect();
         let zone = zone(&mut *tx).await?;

@@ -225,7 +225,7 @@ impl ApprovalRepo for SqlTx {
     async fn update(&mut self, case: &ApprovalCase, expected: Version) -> Result<(), StoreError> {
         self.conn
             .execute_expecting_one(
-                "UPDATE approval_case SET level = $4, status = $5, updated_at = $6, version = $7 \
+                "UPDATE approval_case SET level = $4, status = $5, updated_at = $6, version = $7, chain_id = $8, levels = $9 \
                  WHERE tenant_id = $1 AND id = $2 AND version = $3",
                 params![
                     self.tenant,
@@ -235,6 +235,8 @@ impl ApprovalRepo for SqlTx {
                     case.status.code(),
                     case.updated_at,
                     case.version,
+                    case.chain_id,
+                    to_json(CASE, &case.levels)?,
                 ],
             )
             .await

@@ -152,6 +152,13 @@ pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
     if let Some(employed) = filter.employed {
         query.push(if employed { " AND r.employee_id IS NOT NULL" } else { " AND r.employee_id IS NULL" });
     }
+    if let Some((from, last)) = filter.on_leave {
+        query.push(
+            " AND EXISTS (SELECT 1 FROM leave_request AS q WHERE q.tenant_id = e.tenant_id AND q.employee_id = e.id \
+             AND q.status = 'approved' AND q.starts_on <= ",
+        );
+        query.bind(last).push(" AND q.ends_on >= ").bind(from).push(")");
+    }
     if let Some(after) = filter.updated_after {
         query.push(" AND e.updated_at >= ").bind(after);
     }

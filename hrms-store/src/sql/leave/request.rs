@@ -1,20 +1,24 @@
 //! Requests for leave in SQL.
 
 use async_trait::async_trait;
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use hrms_core::leave::{
-    CountedDay, DayHours, DayPart, LeaveRecount, LeaveRequest, LeaveRequestFilter, LeaveRequestRepo,
-    LeaveRequestSort, LeaveRequestView, MAX_DAYS, OccupiedTime, RequestStatus, TimeOfDay, Whose, days_text,
+    CountedDay, DayHours, DayPart, LeaveAttachment, LeaveRecount, LeaveRequest, LeaveRequestFilter,
+    LeaveRequestRepo, LeaveRequestSort, LeaveRequestView, MAX_DAYS, OccupiedTime, RequestStatus, TimeOfDay,
+    Whose, days_text,
 };
-use hrms_core::{EmployeeId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version};
+use hrms_core::{
+    EmployeeId, LeaveAttachmentId, LeaveRequestId, LeaveTypeId, PageRequest, StoreError, UserId, Version,
+};
 
 use crate::instant::Instant;
 use crate::query::{CHUNK, Param, Query, insert_many, params};
+use crate::sql::leave::attachment;
 use crate::sql::visibility::visible;
 use crate::sql::{SqlTx, corrupt};
 
@@ -42,6 +46,7 @@ struct RequestRow {
     decided_by: Option<Uuid>,
     decided_at: Option<Instant>,
     decision_note: Option<String>,
+    asked_at: Instant,
     created_at: Instant,
     updated_at: Instant,
     version: i64,
@@ -58,7 +63,7 @@ struct CountedRow {
 const SELECT: &str = "SELECT r.id, r.employee_id, r.leave_type_id, r.starts_on, r.ends_on, r.start_part, r.end_part, \
      r.start_minute, r.end_minute, r.asked_minutes, \
      COALESCE(r.recounted_minutes, r.minutes) AS minutes, t.minutes_per_day, r.status, r.note, r.submitted_by, r.submitted_on, r.decided_by, r.decided_at, \
-     r.decision_note, r.created_at, r.updated_at, r.version";
+     r.decision_note, COALESCE(r.asked_at, r.created_at) AS asked_at, r.created_at, r.updated_at, r.version";
 const FROM: &str = " FROM leave_request AS r JOIN leave_type AS t \
      ON t.tenant_id = r.tenant_id AND t.id = r.leave_type_id";
 
@@ -92,6 +97,7 @@ impl TryFrom<RequestRow> for LeaveRequest {
             decided_by: row.decided_by.map(UserId::from_uuid),
             decided_at: row.decided_at.map(|at| at.0),
             decision_note: row.decision_note,
+            asked_at: row.asked_at.0,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             version: Version::from_i64(row.version),
@@ -276,6 +282,25 @@ impl LeaveRequestRepo for SqlTx {
         Ok(found)
     }
 
+    async fn ended_since(
+        &mut self,
+        employees: &[EmployeeId],
+        since: Timestamp,
+    ) -> Result<Vec<LeaveRequestView>, StoreError> {
+        let mut found = Vec::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(SELECT);
+            query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
+            query.push(" AND r.employee_id IN ").list(employees.iter().copied());
+            query.push(" AND r.status IN ('rejected', 'cancelled', 'withdrawn') AND r.decided_at >= ");
+            query.bind(since).push(" ORDER BY r.id");
+            for row in query.all::<CountedRow>(&mut self.conn).await? {
+                found.push(row.try_into()?);
+            }
+        }
+        Ok(found)
+    }
+
     async fn is_occupied(
         &mut self,
         employee: EmployeeId,
@@ -304,8 +329,8 @@ impl LeaveRequestRepo for SqlTx {
             .execute(
                 "INSERT INTO leave_request (tenant_id, id, employee_id, leave_type_id, starts_on, ends_on, \
                  start_part, end_part, start_minute, end_minute, asked_minutes, minutes, day_count, status, note, submitted_by, submitted_on, decided_by, \
-                 decided_at, decision_note, created_at, updated_at, version) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+                 decided_at, decision_note, asked_at, created_at, updated_at, version) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
                 params![
                     self.tenant,
                     request.id,
@@ -327,25 +352,54 @@ impl LeaveRequestRepo for SqlTx {
                     request.decided_by,
                     request.decided_at,
                     request.decision_note.clone(),
+                    request.asked_at,
                     request.created_at,
                     request.updated_at,
                     request.version,
                 ],
             )
             .await?;
-        let (tenant, id, employee) = (self.tenant, request.id, request.employee_id);
-        let rows = request
-            .occupied()
-            .into_iter()
-            .map(|one| params![tenant, id, employee, one.day, one.half, one.from_minute, one.to_minute]);
-        insert_many(
-            &mut self.conn,
-            "INSERT INTO leave_slot (tenant_id, request_id, employee_id, day, half, from_minute, to_minute) VALUES ",
-            rows.collect::<Vec<_>>(),
-            "",
-        )
-        .await?;
-        Ok(())
+        self.occupy(request).await
+    }
+
+    async fn change(
+        &mut self,
+        request: &LeaveRequest,
+        days: &[CountedDay],
+        expected: Version,
+    ) -> Result<(), StoreError> {
+        let day_count = serde_json::to_value(days).map_err(|error| corrupt(TABLE, error))?;
+        let hours = request.hours.unwrap_or_default();
+        self.conn
+            .execute_expecting_one(
+                "UPDATE leave_request SET leave_type_id = $4, starts_on = $5, ends_on = $6, start_part = $7, \
+                 end_part = $8, start_minute = $9, end_minute = $10, asked_minutes = $11, minutes = $12, \
+                 recounted_minutes = NULL, day_count = $13, note = $14, submitted_on = $15, asked_at = $16, \
+                 updated_at = $17, version = $18 WHERE tenant_id = $1 AND id = $2 AND version = $3",
+                params![
+                    self.tenant,
+                    request.id,
+                    expected,
+                    request.leave_type_id,
+                    request.starts_on,
+                    request.ends_on,
+                    request.start_part.code(),
+                    request.end_part.code(),
+                    hours.start_time.map(TimeOfDay::minutes),
+                    hours.end_time.map(TimeOfDay::minutes),
+                    hours.minutes,
+                    request.minutes,
+                    day_count,
+                    request.note.clone(),
+                    request.submitted_on,
+                    request.asked_at,
+                    request.updated_at,
+                    request.version,
+                ],
+            )
+            .await?;
+        self.free(request.id).await?;
+        self.occupy(request).await
     }
 
     async fn recount(
@@ -404,6 +458,25 @@ impl LeaveRequestRepo for SqlTx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    async fn attachments(&mut self, id: LeaveRequestId) -> Result<Vec<LeaveAttachment>, StoreError> {
+        attachment::of(self, id).await
+    }
+
+    async fn attachment(
+        &mut self,
+        id: LeaveAttachmentId,
+    ) -> Result<Option<(LeaveAttachment, Vec<u8>)>, StoreError> {
+        attachment::get(self, id).await
+    }
+
+    async fn attach(&mut self, attachment: &LeaveAttachment, content: Vec<u8>) -> Result<(), StoreError> {
+        attachment::insert(self, attachment, content).await
+    }
+
+    async fn detach(&mut self, id: LeaveAttachmentId) -> Result<(), StoreError> {
+        attachment::remove(self, id).await
+    }
+
     async fn decide(&mut self, request: &LeaveRequest, expected: Version) -> Result<(), StoreError> {
         self.conn
             .execute_expecting_one(
@@ -423,13 +496,38 @@ impl LeaveRequestRepo for SqlTx {
             )
             .await?;
         if !request.status.occupies_days() {
-            self.conn
-                .execute(
-                    "DELETE FROM leave_slot WHERE tenant_id = $1 AND request_id = $2",
-                    params![self.tenant, request.id],
-                )
-                .await?;
+            self.free(request.id).await?;
         }
+        Ok(())
+    }
+}
+
+impl SqlTx {
+    /// Keeps a request's time from others.
+    async fn occupy(&mut self, request: &LeaveRequest) -> Result<(), StoreError> {
+        let (tenant, id, employee) = (self.tenant, request.id, request.employee_id);
+        let rows = request
+            .occupied()
+            .into_iter()
+            .map(|one| params![tenant, id, employee, one.day, one.half, one.from_minute, one.to_minute]);
+        insert_many(
+            &mut self.conn,
+            "INSERT INTO leave_slot (tenant_id, request_id, employee_id, day, half, from_minute, to_minute) VALUES ",
+            rows.collect::<Vec<_>>(),
+            "",
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Leaves a request's time to others.
+    async fn free(&mut self, request: LeaveRequestId) -> Result<(), StoreError> {
+        self.conn
+            .execute(
+                "DELETE FROM leave_slot WHERE tenant_id = $1 AND request_id = $2",
+                params![self.tenant, request],
+            )
+            .await?;
         Ok(())
     }
 }

@@ -202,9 +202,55 @@ async fn jobs_are_listed_cancelled_and_hidden_from_others(store: &SqlStore) {
     assert_eq!(nothing["items"], json!([]));
 }
 
+async fn opening_balances_come_from_a_file(store: &SqlStore) {
+    let api = Api::start(store).await;
+    let template = api.hr.get("/api/v1/imports/templates/opening_balances").await.expect(200).text();
+    assert_eq!(
+        template,
+        "employee,leave_type,as_of,days,minutes,valid_to\r\nE-00001,annual,2026-04-01,12.5,,\r\n"
+    );
+    let person = json!({ "given_name": "Asha", "hired_on": "2020-01-01" });
+    let person = api.hr.post("/api/v1/employees", &person).await.expect(201).json();
+    let leave_type = json!({ "code": "annual", "name": "Annual leave" });
+    let leave_type = api.hr.post("/api/v1/leave-types", &leave_type).await.expect(201).json();
+    let number = person["number"].as_str().unwrap();
+    // Saved by a spreadsheet: a mark in front, semicolons.
+    let good = format!("\u{feff}employee;leave_type;as_of;days\r\n{number};annual;2026-04-01;7.5\r\n");
+    let bad = format!("{good}E-77777;annual;2026-04-01;7.5\r\n");
+    let query = "?kind=opening_balances";
+    let work = async |query: &str, file: &str| {
+        let import = api.upload(query, "text/csv", file.to_owned()).await.expect(202).json();
+        api.work().await;
+        let job = import["job_id"].as_str().unwrap();
+        (import["mode"].clone(), api.hr.get(&format!("/api/v1/jobs/{job}")).await.expect(200).json())
+    };
+    let balance = async || {
+        let (employee, leave_type) = (person["id"].as_str().unwrap(), leave_type["id"].as_str().unwrap());
+        let path = format!("/api/v1/leave-balances/{employee}/{leave_type}?as_of=2026-12-01");
+        api.hr.get(&path).await.expect(200).json()["available"].clone()
+    };
+    let (mode, job) = work(query, &bad).await;
+    assert_eq!((&mode, &job["state"]), (&json!("all_or_nothing"), &json!("failed")));
+    assert_eq!(job["result"]["errors"][0]["row"], 3);
+    let (_, job) = work(&format!("{query}&dry_run=true"), &bad).await;
+    assert_eq!((&job["result"]["created"], &job["result"]["applied"]), (&json!(1), &json!(false)));
+    assert_eq!(balance().await, "0");
+    let (_, job) = work(&format!("{query}&mode=per_row"), &bad).await;
+    assert_eq!((&job["result"]["created"], &job["result"]["failed"]), (&json!(1), &json!(1)));
+    let (_, job) = work(query, &good).await;
+    assert_eq!((&job["result"]["unchanged"], &job["result"]["failed"]), (&json!(1), &json!(0)));
+    assert_eq!(balance().await, "7.5");
+    let exported = api.hr.get("/api/v1/exports/opening_balances").await.expect(200).text();
+    assert!(exported.ends_with(",annual,2026-04-01,3600,\r\n"), "{exported}");
+    assert_eq!(code(api.employee.get("/api/v1/exports/opening_balances").await, 403), "common.forbidden");
+    let other = api.foreign.get("/api/v1/exports/opening_balances").await.expect(200).text();
+    assert_eq!(other.lines().count(), 1);
+}
+
 on_every_engine!(
     a_file_becomes_a_job_with_a_result_and_a_list_of_errors,
     forms_and_parameters_say_the_same_things,
     files_that_cant_be_are_refused_at_once,
     jobs_are_listed_cancelled_and_hidden_from_others,
+    opening_balances_come_from_a_file,
 );

@@ -12,7 +12,7 @@ use super::*;
 const NEXT_MONDAY: Date = date(2026, 12, 14);
 
 impl World {
-    async fn rules(&self, rules: RequestRules) {
+    pub(super) async fn rules(&self, rules: RequestRules) {
         self.rules_from(date(2026, 1, 1), rules).await;
     }
 

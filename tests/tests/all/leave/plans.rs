@@ -2,8 +2,8 @@
 
 use hrms_core::employee::EndEmployment;
 use hrms_core::leave::{
-    AppliesTo, AssignLeavePolicy, BalanceMinutes, DecisionNote, GrantLeave, LeaveRequestView, LotSource,
-    NewLeavePolicyVersion, PostingKind, SubmitLeave,
+    AppliesTo, AssignLeavePolicy, BalanceMinutes, CloseLeave, DecisionNote, GrantLeave, LeaveRequestView,
+    LotSource, NewLeavePolicyVersion, PostingKind, SubmitLeave,
 };
 use hrms_core::{Actor, EmployeeId, FixedClock, Hrms, LeaveRequestId};
 use hrms_store::SqlStore;
@@ -223,7 +223,10 @@ impl Side {
                     note: None,
                     refuse_overlap: false,
                 };
-                hrms.leave().grant(&hr, new).await.unwrap().days
+                match hrms.leave().grant(&hr, new).await {
+                    Ok(lot) => lot.days,
+                    Err(error) => hrms_core::DomainError::code(&error).to_owned(),
+                }
             }
             (9, _) => {
                 let text = [MONTHLY_18, CARRY_5, CAPPED, LOSS][usize::try_from(first % 4).unwrap()];
@@ -254,14 +257,17 @@ impl Side {
     }
 
     async fn balances(&self, store: &SqlStore, today: Date) -> Vec<BalanceMinutes> {
-        let hrms = self.w.on(store, today);
         let mut found = Vec::new();
         for days in [-400, -90, 0, 1, 45, 120, 500] {
-            let as_of = Some(today + Span::new().days(days));
-            let all = hrms.leave().balances(&self.w.hr(), Some(self.w.asha), as_of).await.unwrap();
-            found.extend(all.into_iter().map(|one| one.minutes));
+            found.extend(self.as_of(store, today, today + Span::new().days(days)).await);
         }
         found
+    }
+
+    async fn as_of(&self, store: &SqlStore, today: Date, day: Date) -> Vec<BalanceMinutes> {
+        let hrms = self.w.on(store, today);
+        let all = hrms.leave().balances(&self.w.hr(), Some(self.w.asha), Some(day)).await.unwrap();
+        all.into_iter().map(|one| one.minutes).collect()
     }
 }
 
@@ -312,10 +318,47 @@ async fn no_run_changes_an_answer(store: &support::Fresh) {
     }
 }
 
+/// P17: whatever happens after a period was closed, its days say what they said; P1 holds on all of them.
+async fn closed_days_stay_in_random_histories(store: &support::Fresh) {
+    let mut closed = 0;
+    for seed in 1..=5 {
+        let mut numbers = Numbers(seed * 104_729);
+        let mut side = Side::new(store).await;
+        let mut today = date(2026, 1, 5);
+        let mut said: Vec<(Date, Vec<BalanceMinutes>)> = Vec::new();
+        for step in 0..24 {
+            today += (1 + numbers.below(25)).days();
+            let what = [numbers.below(12), numbers.below(1000), numbers.below(1000), numbers.below(1000)];
+            side.act(store, today, &what).await;
+            if numbers.below(3) == 0 {
+                let through = today - (2 + numbers.below(20)).days();
+                let close = CloseLeave { through, leave_type_id: None, note: None };
+                let hrms = side.w.on(store, today);
+                if hrms.leave_closings().close(&side.w.hr(), close).await.is_ok() {
+                    closed += 1;
+                    for day in [through, through - 9.days(), through - 40.days()] {
+                        said.push((day, side.as_of(store, today, day).await));
+                    }
+                }
+            }
+            for (day, before) in &said {
+                let now = side.as_of(store, today, *day).await;
+                assert_eq!(&now, before, "seed {seed} step {step} {what:?} as of {day}");
+                for one in now {
+                    let sum = one.available + one.taken + one.pending + one.expired + one.encashed;
+                    assert_eq!(one.granted, sum, "P1: seed {seed} step {step}");
+                }
+            }
+        }
+    }
+    assert!(closed > 10, "{closed}");
+}
+
 hrms_tests::on_every_engine!(
     a_policy_counts_without_any_run,
     a_balance_is_explained,
     a_run_writes_what_is_due_once,
     nobody_asks_about_the_far_future,
     no_run_changes_an_answer,
+    closed_days_stay_in_random_histories,
 );

@@ -90,10 +90,7 @@ async fn code_name_and_who_has_a_policy_can_change(store: &support::Fresh) {
     let renamed = policies.change(&w.hr(), first.id, first.version, renamed).await.unwrap().policy;
     assert_eq!((renamed.code.as_str(), renamed.name.as_str()), ("yearly", "Every year"));
     assert_eq!(policies.get(&w.hr(), first.id).await.unwrap().policy, renamed);
-    assert_eq!(
-        code(policies.change(&w.hr(), first.id, first.version, patch("{}")).await),
-        "common.stale"
-    );
+    assert_eq!(code(policies.change(&w.hr(), first.id, first.version, patch("{}")).await), "common.stale");
     let now = renamed.version;
     for (text, refused) in [
         (r#"{"code": "other"}"#, "leave-policy.code-taken"),

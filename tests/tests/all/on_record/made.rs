@@ -124,6 +124,15 @@ impl World {
         text(&self.acme.client.post("/api/v1/leave-requests", &body).await.expect(201).json()["id"])
     }
 
+    /// A claim of somebody else's for work on a day.
+    pub(super) async fn leave_claim(&self, day: &str) -> String {
+        let body = json!({
+            "kind": "compensatory", "employee_id": self.acme.referenced("employee_id"), "worked_on": day,
+            "leave_type_id": self.acme.ids["compensatory-types"], "days": "1",
+        });
+        text(&self.acme.client.post("/api/v1/leave-claims", &body).await.expect(201).json()["id"])
+    }
+
     /// A webhook of its own, with a delivery that has failed; its address, and the delivery's id.
     pub(super) async fn webhook(&self) -> (String, String) {
         let acme = &self.acme.client;
@@ -157,6 +166,7 @@ impl World {
                     "delegate_id": self.acme.referenced("delegate_id"), "from": "2026-11-01", "to": "2027-11-01",
                 })
             }
+            "calendar-feeds" => json!({ "kind": "personal" }),
             "work-patterns" => json!({ "code": name, "name": name, "weeks": [{ "monday": 480 }] }),
             _ => json!({ "code": name, "name": name }),
         };

@@ -11,7 +11,13 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
     let (employee, leave_type) = (tenant.referenced("employee_id"), tenant.referenced("leave_type_id"));
     match operation.path.as_str() {
         _ if operation.method == Method::PATCH => json!({}),
+        "/api/v1/calendar-feeds" => {
+            json!({ "kind": "department", "department_id": tenant.referenced("department_id") })
+        }
         "/api/v1/departments" => json!({ "code": "C", "name": "C" }),
+        "/api/v1/departments/{id}/coverage-minimums" => {
+            json!({ "effective_from": "2026-01-01", "people": 1, "location_id": tenant.referenced("location_id") })
+        }
         "/api/v1/departments/{id}/heads" => json!({ "employee_id": employee, "from": "2026-01-01" }),
         "/api/v1/employees" => json!({ "given_name": "C", "hired_on": "2026-01-01" }),
         "/api/v1/employees/{id}/changes" | "/api/v1/employees/{id}/corrections" => {
@@ -33,7 +39,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
                 "employee_id": employee, "leave_type_id": leave_type, "days": "1", "valid_from": "2026-01-01",
             })
         }
-        "/api/v1/leave-grants/{id}/adjust" => json!({ "days": "2" }),
+        "/api/v1/leave-grants/{id}/adjust" => json!({ "days": "30" }),
         "/api/v1/leave-balances/{employee_id}/{leave_type_id}/project" => {
             json!({ "requests": [{ "starts_on": "2026-12-01", "ends_on": "2026-12-01" }] })
         }
@@ -57,7 +63,18 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
             json!({ "decisions": [{ "leave_request_id": id, "decision": "approve" }] })
         }
         "/api/v1/leave-requests/{id}/forward" => json!({ "employee_id": tenant.referenced("delegate_id") }),
+        "/api/v1/leave-requests/{id}/shorten" => {
+            json!({ "starts_on": "2026-12-01", "ends_on": "2026-12-01" })
+        }
         "/api/v1/leave-requests/{id}/comments" => json!({ "text": "Who stands in?" }),
+        "/api/v1/leave-claims" => {
+            json!({
+                "kind": "compensatory", "employee_id": employee, "leave_type_id": tenant.ids["compensatory-types"],
+                "worked_on": "2026-09-13", "days": "1",
+            })
+        }
+        "/api/v1/leave-claims/{id}/forward" => json!({ "employee_id": tenant.referenced("delegate_id") }),
+        "/api/v1/leave-claims/{id}/comments" => json!({ "text": "Who called you in?" }),
         "/api/v1/leave-policies/{id}/versions" => json!({ "effective_from": "2026-01-01", "rules": {} }),
         "/api/v1/leave-policy-assignments" => {
             json!({
@@ -65,6 +82,8 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
                 "valid_from": "2030-01-01",
             })
         }
+        "/api/v1/leave-closings" | "/api/v1/leave-closings/preview" => json!({ "through": "2001-12-31" }),
+        "/api/v1/leave-closings/{id}/reopen" => json!({ "note": "A mistake" }),
         "/api/v1/leave-policy-assignments/{id}/end" => json!({ "valid_to": "2029-01-01" }),
         "/api/v1/leave-requests" | "/api/v1/leave-requests/preview" => {
             json!({ "leave_type_id": leave_type, "starts_on": "2026-12-01", "ends_on": "2026-12-01" })

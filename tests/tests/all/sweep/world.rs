@@ -326,6 +326,7 @@ impl Tenant {
         let mut tenant = Self { client, token, powerless, reader, ids };
         tenant.details().await;
         tenant.leave().await;
+        tenant.feed().await;
         tenant.imports().await;
         tenant.invitations().await;
         tenant.schedules().await;
@@ -370,11 +371,27 @@ impl Tenant {
             });
             create(ids, client, "leave-policies", &new).await;
         }
+        for through in ["1999-12-31", "2000-12-31"] {
+            create(ids, client, "leave-closings", &json!({ "through": through })).await;
+        }
         for (from, to) in [("2027-01-01", "2028-01-01"), ("2028-01-01", "2029-01-01")] {
             let new = json!({
                 "employee_id": employee, "leave_policy_id": ids["leave-policies"], "valid_from": from, "valid_to": to,
             });
             create(ids, client, "leave-policy-assignments", &new).await;
+        }
+        // Two people who are away today.
+        for person in [employee.clone(), ids["deputies"].clone()] {
+            let grant = json!({
+                "employee_id": person, "leave_type_id": leave_type, "days": "1", "valid_from": "2026-01-01",
+            });
+            create(ids, client, "leave-grants", &grant).await;
+            let ask = json!({
+                "employee_id": person, "leave_type_id": leave_type, "starts_on": "2026-09-21", "ends_on": "2026-09-21",
+            });
+            let asked = create(ids, client, "leave-requests", &ask).await;
+            let path = format!("/api/v1/leave-requests/{asked}/approve");
+            client.post(&path, &json!({})).await.expect(200);
         }
         for day in ["2026-11-24", "2026-11-25"] {
             // For somebody else: nobody grants leave to themselves, or decides on their own.
@@ -383,6 +400,10 @@ impl Tenant {
             });
             create(ids, client, "leave-requests", &ask).await;
         }
+        let path = format!("/api/v1/leave-requests/{}/attachments", ids["leave-requests"]);
+        let file = client.upload_form(&path, "note.pdf", b"%PDF-1.7").await.expect(201).json();
+        ids.insert("leave-attachments", text(&file["id"]));
+        leave_claims(client, ids).await;
         for code in ["B", "A"] {
             create(ids, client, "holiday-calendars", &json!({ "code": code, "name": code })).await;
         }
@@ -409,6 +430,15 @@ impl Tenant {
             });
             create(ids, client, "approval-delegations", &new).await;
         }
+    }
+
+    /// A feed for calendar programs, and the end of its address.
+    async fn feed(&mut self) {
+        let made =
+            self.client.post("/api/v1/calendar-feeds", &json!({ "kind": "personal" })).await.expect(201);
+        let made = made.json();
+        self.ids.insert("calendar-feeds", text(&made["id"]));
+        self.ids.insert("calendars", text(&made["url"]).rsplit('/').next().unwrap().to_owned());
     }
 
     async fn invitations(&mut self) {
@@ -507,6 +537,7 @@ impl Tenant {
             "leave_policy_id" => "leave-policies",
             "work_pattern_id" => "work-patterns",
             "leave_request_id" => "leave-requests",
+            "leave_claim_id" => "leave-claims",
             "delegator_id" => "employees",
             "delegate_id" => "deputies",
             "approval_chain_id" => "approval-chains",
@@ -523,8 +554,10 @@ impl Tenant {
             ("leave-balances", "employee_id" | "leave_type_id") => self.referenced(name),
             ("platform/organizations", "grant_id") => self.id_in("support-access"),
             ("platform/operators", "session_id") => self.id_in("operator-sessions"),
+            (_, "attachment_id") => self.id_in("leave-attachments"),
             (_, "delivery_id") => self.id_in("webhook-deliveries"),
             (_, "session_id") => self.id_in("user-sessions"),
+            ("calendars", "token") => self.id_in("calendars"),
             ("notifications/unsubscribe", "token") => "x".into(),
             ("notification-templates", "type") => "import.finished".into(),
             ("notification-templates", "language") => "en".into(),
@@ -535,6 +568,33 @@ impl Tenant {
             _ => panic!("say in sweep/world.rs what the variable {{{name}}} of `{collection}` can be"),
         }
     }
+}
+
+/// Two claims for work on days off; and two days of unpaid leave, for payroll.
+async fn leave_claims(client: &Client, ids: &mut BTreeMap<&'static str, String>) {
+    let (kept, policy) = (ids["leave-types"].clone(), ids["leave-policies"].clone());
+    let (employee, request) = (ids["employees"].clone(), ids["leave-requests"].clone());
+    let comp = create(ids, client, "leave-types", &json!({ "code": "CO", "name": "CO" })).await;
+    let new = json!({
+        "leave_type_id": comp, "code": "CO", "name": "CO", "applies_to": "everyone", "effective_from": "2020-01-01",
+        "rules": { "compensatory": {} },
+    });
+    create(ids, client, "leave-policies", &new).await;
+    for day in ["2026-09-19", "2026-09-20"] {
+        let new = json!({
+            "kind": "compensatory", "employee_id": employee, "leave_type_id": comp, "worked_on": day, "days": "1",
+        });
+        create(ids, client, "leave-claims", &new).await;
+    }
+    let unpaid = json!({ "code": "LOP", "name": "LOP", "paid": false, "allow_negative_minutes": 9600 });
+    let unpaid = create(ids, client, "leave-types", &unpaid).await;
+    let ask = json!({
+        "employee_id": employee, "leave_type_id": unpaid, "starts_on": "2026-11-18", "ends_on": "2026-11-19",
+    });
+    let asked = create(ids, client, "leave-requests", &ask).await;
+    client.post(&format!("/api/v1/leave-requests/{asked}/approve"), &json!({})).await.expect(200);
+    ids.extend([("leave-types", kept), ("leave-policies", policy), ("leave-requests", request)]);
+    ids.insert("compensatory-types", comp);
 }
 
 /// Two service accounts, and clients with keys of them.

@@ -80,6 +80,7 @@ impl Book {
                 posted_by: None,
                 reverses_id: one.reverses_id,
                 plan_key: None,
+                closed_through: None,
             });
         }
     }

@@ -74,7 +74,7 @@ impl PolicyService<'_> {
             let reaches = |user: &&Actor| user.grants().iter().any(|grant| grant.scope == scope);
             if let Some(user) = users.iter().find(reaches) {
                 let resources = pairs.iter_mut().map(|(_, thing)| &mut thing.resource);
-                self.0.complete(&mut *tx, user, resources, self.0.today()).await?;
+                self.0.complete_for_all(&mut *tx, user, resources, self.0.today()).await?;
             }
         }
         drop(tx);

@@ -1,0 +1,71 @@
+//! Leave whose lots are gone, or give less, because rules were changed for the past: which lots pay for it then (P5, P11).
+
+use super::ledger::Book;
+use super::*;
+use crate::leave::LotSource;
+
+fn until(lapse: &str, days_a_year: u8) -> PolicyRules {
+    rules(&format!(
+        r#"{{"accrual": {{"levels": [{{"earn": {{"per_year": {{"days": "{days_a_year}"}}}}, "every": "monthly"}}]}},
+            "carry_over": {{"on": {{"date": "{lapse}"}}, "limit": {{"most": {{"days": "0"}}}}}}}}"#
+    ))
+}
+
+/// Five days that never expire, and three taken from the credits of the year, which expire.
+fn with_three_taken() -> Book {
+    let mut book = Book::new(until("01-01", 12), hired(date(2026, 1, 1)));
+    book.grant(5 * DAY, date(2026, 1, 1), None);
+    book.take(date(2026, 7, 1), date(2026, 7, 6), 3);
+    book.job(date(2026, 8, 1));
+    assert_eq!(book.days(date(2027, 1, 1)), 5);
+    book
+}
+
+/// Credits are other lots now, as they expire on another day. They pay before what never expires, though that was there first.
+#[test]
+fn p11_leave_that_loses_its_lots_is_paid_by_those_that_expire_first() {
+    let mut book = with_three_taken();
+    book.change_rules(date(2026, 1, 1), until("12-01", 12));
+    for _ in 0..2 {
+        assert_eq!(book.balance(date(2026, 11, 30)).expired, 0);
+        let december = book.balance(date(2026, 12, 1));
+        assert_eq!((december.available, december.expired, december.taken), (5 * DAY, 8 * DAY, 3 * DAY));
+        // Written with the next booking, it is the same.
+        book.take(date(2026, 12, 2), date(2026, 12, 7), 1);
+        book.stored.pending.clear();
+        let last = book.stored.live().filter(|one| one.request_id.is_some()).map(|one| one.request_id).last();
+        book.cancel(date(2026, 12, 3), last.flatten().unwrap());
+    }
+    let lots = book.replayed(date(2026, 12, 31)).ledger;
+    let by_hand = lots.lots.iter().find(|lot| lot.source == LotSource::Opening).unwrap();
+    assert!(
+        lots.live().all(|one| one.lot_id != Some(by_hand.id) || one.minutes > 0),
+        "nothing was taken of it"
+    );
+}
+
+/// Credits are half of what they were, so that the later ones pay too, before what never expires.
+#[test]
+fn p11_what_a_lot_lacks_is_paid_by_the_next() {
+    let mut book = with_three_taken();
+    book.change_rules(date(2026, 1, 1), until("01-01", 6));
+    let after = book.balance(date(2027, 1, 1));
+    assert_eq!((after.available, after.expired, after.taken), (5 * DAY, 3 * DAY, 3 * DAY));
+}
+
+/// What was carried over for a year and what comes with the year expire on one day: the carried days are used first, whoever it is
+/// about, and the rest is carried over.
+#[test]
+fn p11_of_lots_that_expire_together_the_carried_one_is_used_first() {
+    let plan = rules(
+        r#"{"accrual": {"levels": [{"earn": {"per_year": {"days": "10"}}, "every": "up_front", "credit": "start"}]},
+            "carry_over": {"limit": {"valid_for": {"years": 1}}}}"#,
+    );
+    for year in 2001..2020 {
+        let mut book = Book::new(plan.clone(), hired(date(year, 1, 1)));
+        book.take(date(year + 1, 3, 1), date(year + 1, 3, 1), 4);
+        // Of twenty days ten were carried; four of those were taken, six lapse, and the ten of the year are carried.
+        let after = book.balance(date(year + 2, 1, 1));
+        assert_eq!((after.available, after.expired), (20 * DAY, 6 * DAY), "{year}");
+    }
+}
