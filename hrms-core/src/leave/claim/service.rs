@@ -7,7 +7,9 @@ use jiff::ToSpan;
 use super::super::amount::amount_of;
 use super::super::service::check_note;
 use super::super::standing::{Standing, resources_of};
-use super::super::{LeaveError, LeaveService, LeaveType, MAX_MINUTES, RequestStatus, days_text};
+use super::super::{
+    EncashmentLimits, LeaveError, LeaveService, LeaveType, MAX_MINUTES, RequestStatus, days_text,
+};
 use super::book::{check_day_off, compensatory_rules, encashable, encashment_rules, sum};
 use super::decide::{emit, subject_of};
 use super::{ClaimKind, LeaveClaim, LeaveClaimFilter, LeaveClaimQuery, NewLeaveClaim};
@@ -130,10 +132,10 @@ impl LeaveService<'_> {
         let of_year = others.iter().filter(|one| one.submitted_on >= year_from);
         let of_year: i64 = of_year.map(|one| one.minutes).sum();
         let most = rules.most_minutes(leave_type.minutes_per_day);
-        let room = most.map_or(i64::MAX, |most| most - of_year);
-        match asked.min(free - waiting).min(room) {
-            minutes if minutes > 0 => Ok(minutes),
-            _ => Err(LeaveError::NothingToEncash),
+        let limits = EncashmentLimits { keep: waiting, most: most.map(|most| most - of_year), step: None };
+        match limits.of(free, Some(asked)).minutes {
+            0 => Err(LeaveError::NothingToEncash),
+            minutes => Ok(minutes),
         }
     }
 
