@@ -42,6 +42,28 @@ fn leave_flow() {
 }
 
 #[test]
+fn leave_engine() {
+    let told = run(env!("CARGO_BIN_EXE_leave_engine"), &[]);
+    assert_eq!(
+        told,
+        "2026-08-14: 480 minutes, working_day\n\
+         2026-08-15: 0 minutes, weekly_off\n\
+         2026-08-16: 0 minutes, weekly_off\n\
+         2026-08-17: 0 minutes, holiday\n\
+         2026-08-18: 480 minutes, working_day\n\
+         2026-08-19: 240 minutes, working_day\n\
+         together 1200 minutes\n\
+         On 2026-12-31, 11.775 days are available: 14.275 granted, less 2.5 asked for.\n\
+         approving writes 5 postings\n\
+         On 2026-08-31, 5.775 days are available: 8.275 granted, less 2.5 taken.\n\
+         On 2026-12-31, 11.775 days are available: 14.275 granted, less 2.5 taken.\n\
+         On 2027-01-01, 5 days are available: 14.275 granted, less 2.5 taken, less 6.775 lapsed.\n\
+         On 2027-04-01, 4.5 days are available: 18.775 granted, less 2.5 taken, less 11.775 lapsed.\n\
+         0.775 days by the leave policy, which can be used from 2026-03-31 until the day before 2027-01-01. Level 1 credits 720 minutes monthly for 2026-03-01 to 2026-04-01 (exclusive); 16 of 31 days were served, which earns 16/31 of it; that is 371.6129 minutes, rounded 372.\n"
+    );
+}
+
+#[test]
 fn custom_policy() {
     let told = run(env!("CARGO_BIN_EXE_custom_policy"), &[]);
     assert_eq!(

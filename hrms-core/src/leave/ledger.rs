@@ -277,6 +277,8 @@ impl Ledger {
         }
         let mut seen = self.clone();
         seen.postings.retain(|one| !is_closed(one.closed_through));
+        let is_seen = |lot: &LeaveLot| seen.postings.iter().any(|one| one.lot_id == Some(lot.id));
+        seen.lots.retain(is_seen);
         if is_closed(self.closed_through) {
             seen.pending.clear();
         }

@@ -19,7 +19,7 @@ use made::{Names, text};
 const NEW_PASSWORD: &str = "nine kettles in a row";
 
 /// What leaves no entry although it isn't a GET, and why.
-const NOTHING_TO_RECORD: [(&str, &str); 11] = [
+const NOTHING_TO_RECORD: [(&str, &str); 12] = [
     ("POST /api/v1/auth/invitations/preview", "shows what an invitation says, and changes nothing"),
     (
         "POST /api/v1/auth/refresh",
@@ -30,6 +30,7 @@ const NOTHING_TO_RECORD: [(&str, &str); 11] = [
         "POST /api/v1/leave-balances/{employee_id}/{leave_type_id}/project",
         "says what would be there, and changes nothing",
     ),
+    ("POST /api/v1/leave-closings/preview", "says what would be closed, and changes nothing"),
     ("POST /api/v1/leave-requests/preview", "counts days, and changes nothing"),
     ("POST /api/v1/notification-templates/preview", "shows a text, and changes nothing"),
     ("POST /api/v1/notifications/read-all", "what one has read in one's own inbox"),
@@ -264,6 +265,12 @@ async fn succeed(world: &World, operation: &Operation, names: &mut Names) -> Don
                 "days": "5", "valid_from": "2026-01-01",
             });
             acme.post("/api/v1/leave-grants", &grant).await.expect(201);
+            call(acme, operation, &path, Some(&body_of(operation, &world.acme))).await
+        }
+        (_, "leave-closings/{id}/reopen") => {
+            let last = json!({ "through": "2002-12-31" });
+            let made = acme.post("/api/v1/leave-closings", &last).await.expect(201).json();
+            let path = operation.path_with(&text(&made["id"]));
             call(acme, operation, &path, Some(&body_of(operation, &world.acme))).await
         }
         (_, "leave-requests/decide") => {

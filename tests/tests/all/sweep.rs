@@ -332,9 +332,12 @@ async fn what_is_elsewhere_is_nowhere(store: &Fresh) {
     let mut world = World::new(store).await;
     for operation in world.operations.clone().iter().filter(|one| !one.variables().is_empty()) {
         let (method, by) = (&operation.method, world.caller(operation).clone());
-        let body =
-            if operation.takes_body() { body_of(operation, &world.acme).to_string() } else { String::new() };
-        let headers = [JSON, SOME_VERSION];
+        let (content, body) = match (operation.takes_json(), operation.takes_body()) {
+            (false, true) => (CSV, "code,name\nX,X\n".to_owned()),
+            (true, _) => (JSON, body_of(operation, &world.acme).to_string()),
+            (false, false) => (JSON, String::new()),
+        };
+        let headers = [content, SOME_VERSION];
         if operation.path.ends_with("/unsubscribe/{token}") {
             // What isn't sealed in a token it doesn't open, to anybody.
             continue;
