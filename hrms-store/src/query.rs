@@ -247,6 +247,14 @@ impl Query {
         self
     }
 
+    /// Appends a condition such as ` AND code = ` and its value, if there is one.
+    pub(crate) fn and<T: Into<Param>>(&mut self, condition: &'static str, value: Option<T>) -> &mut Self {
+        match value {
+            Some(value) => self.push(condition).bind(value),
+            None => self,
+        }
+    }
+
     /// Appends `(…, …)` with a placeholder for each value; `(NULL)` for none, which matches nothing.
     pub(crate) fn list<T: Into<Param>>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self {
         self.text.push('(');
@@ -262,6 +270,18 @@ impl Query {
         }
         self.text.push(')');
         self
+    }
+
+    /// Appends `(…)` with the values of a row that is inserted.
+    fn row(&mut self, values: impl IntoIterator<Item = Param>, numbered: bool) {
+        if numbered {
+            self.list(values);
+            return;
+        }
+        let start = self.params.len();
+        self.params.extend(values);
+        let marks = vec!["?"; self.params.len() - start].join(", ");
+        self.text.push_str(&format!("({marks})"));
     }
 
     /// Appends what makes a keyset page: the place to start, the order, and one row more than asked for.
@@ -331,11 +351,13 @@ pub(crate) async fn insert_many<const N: usize>(
     let mut touched = 0;
     // At most 500 rows a statement: beyond that nothing gets faster, and the text stays cacheable.
     let chunk = (MAX_PARAMS / N.max(1)).clamp(1, 500);
+    // SQLite searches a list of all names of parameters for each of them; those without a name it just counts.
+    let numbered = matches!(conn, Conn::Postgres(_));
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(chunk));
         let mut query = Query::new(head);
         for (index, row) in rows.into_iter().enumerate() {
-            query.push(if index == 0 { "" } else { ", " }).list(row);
+            query.push(if index == 0 { "" } else { ", " }).row(row, numbered);
         }
         query.push(tail);
         touched += query.execute(conn).await?;

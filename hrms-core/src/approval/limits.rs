@@ -1,7 +1,5 @@
 //! How long a decision may take: reminders and escalation, in working hours of whoever is asked.
 
-use std::collections::HashMap;
-
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -51,12 +49,12 @@ impl Engine<'_> {
         task: &Task,
         remind: bool,
     ) -> Result<(), ApprovalError> {
-        let Some((hours, now)) = self.hours(case, about, task).await?.zip(Some(self.0.now())) else {
-            return Ok(());
-        };
+        let Some(hours) = self.hours(case, about, task).await? else { return Ok(()) };
+        let now = self.0.now();
         if hours.escalates_at(task).is_some_and(|at| at <= now) {
             return self.escalate(case, about, task).await;
         }
+        // With what was just done to the tasks before it.
         let trail = self.0.approvals().trail(case.id).await?;
         let own = |entry: &&TrailEntry| {
             entry.act == TrailAct::Reminded
@@ -177,7 +175,6 @@ impl Hours {
         };
         let zone = location.and_then(|location| time_zone(&location.time_zone)).unwrap_or(TimeZone::UTC);
         let (first, last) = (utc.saturating_sub(1.day()), utc.saturating_add((HORIZON + 1).days()));
-        let timelines = timelines.into_iter().collect::<HashMap<_, _>>();
         let days = DaysOfMany::load(tx, timelines, first, last).await?;
         let hours = |hours: Option<u16>| hours.map(|hours| SignedDuration::from_hours(hours.into()));
         let (remind_after, escalate_after) =

@@ -3,7 +3,7 @@
 //! Balances don't wait for it: they are replayed whenever they are read. It makes the ledger complete for those who
 //! read the ledger itself, and can be put on a schedule.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -87,6 +87,8 @@ impl Job for AccrueLeave {
     }
 }
 
+type Account = (EmployeeId, LeaveTypeId);
+
 /// What accounts of a batch of employees lack.
 #[derive(Default)]
 struct Missing {
@@ -135,21 +137,32 @@ impl LeaveService<'_> {
         let today: BTreeMap<EmployeeId, Date> =
             rows.iter().map(|row| (row.view.id, now.to_zoned(zone(&row.time_zone)).date())).collect();
         let mut written = Accrued { employees: rows.len(), ..Accrued::default() };
-        // Most days nothing is missing: only accounts that lack something are locked, and looked at again.
-        let all = self.missing(&mut **work, &today, now).await?;
+        let employees: Vec<EmployeeId> = today.keys().copied().collect();
+        let before = work.leave_ledger().locked(&employees).await?;
+        // Most days nothing is missing: only accounts that lack something are locked.
+        let mut all = self.missing(&mut **work, &today, now).await?;
         if all.is_empty() {
             return Ok((written, next));
         }
-        let accounts: Vec<(EmployeeId, LeaveTypeId)> = all.into_keys().collect();
+        let accounts: Vec<Account> = all.keys().copied().collect();
         work.leave_ledger().lock_accounts(&accounts).await?;
-        let locked: HashSet<(EmployeeId, LeaveTypeId)> = accounts.iter().copied().collect();
-        let today = accounts.iter().filter_map(|(id, _)| Some((*id, *today.get(id)?))).collect();
-        let (mut lots, mut postings) = (Vec::new(), Vec::new());
-        for (account, missing) in self.missing(&mut **work, &today, now).await? {
-            if locked.contains(&account) {
-                lots.extend(missing.lots);
-                postings.extend(missing.postings);
+        let locked = work.leave_ledger().locked(&employees).await?;
+        // What somebody else changed meanwhile is looked at again.
+        let count =
+            |of: &HashMap<Account, i64>, account: &Account| of.get(account).copied().unwrap_or_default();
+        let changed: Vec<_> =
+            accounts.into_iter().filter(|one| count(&locked, one) != count(&before, one) + 1).collect();
+        if !changed.is_empty() {
+            let today = changed.iter().filter_map(|(id, _)| Some((*id, *today.get(id)?))).collect();
+            let mut now_missing = self.missing(&mut **work, &today, now).await?;
+            for account in changed {
+                all.insert(account, now_missing.remove(&account).unwrap_or_default());
             }
+        }
+        let (mut lots, mut postings) = (Vec::new(), Vec::new());
+        for missing in all.into_values() {
+            lots.extend(missing.lots);
+            postings.extend(missing.postings);
         }
         work.leave_ledger().insert_lots(&lots).await?;
         work.leave_ledger().append(&postings).await?;
@@ -164,11 +177,11 @@ impl LeaveService<'_> {
         tx: &mut dyn Tx,
         today: &BTreeMap<EmployeeId, Date>,
         now: jiff::Timestamp,
-    ) -> Result<BTreeMap<(EmployeeId, LeaveTypeId), Missing>, StoreError> {
+    ) -> Result<BTreeMap<Account, Missing>, StoreError> {
         let employees: Vec<EmployeeId> = today.keys().copied().collect();
         let types = tx.leave_types().all().await?;
         let planning = Planning::load(tx, &employees).await?;
-        let mut ledgers: HashMap<(EmployeeId, LeaveTypeId), Ledger> = HashMap::new();
+        let mut ledgers: HashMap<Account, Ledger> = HashMap::new();
         for lot in tx.leave_ledger().lots_of(&employees).await? {
             ledgers.entry((lot.employee_id, lot.leave_type_id)).or_default().lots.push(lot);
         }

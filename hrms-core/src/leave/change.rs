@@ -220,7 +220,9 @@ impl LeaveService<'_> {
         let no_type = CommonError::NotFound { what: "leave type" };
         let leave_type = work.leave_types().get(leave_type).await?.ok_or(no_type)?;
         let ledger = self.shown(&mut *work, employee, &leave_type, standing.today, Vec::new()).await?;
-        Self::check_open(&ledger, given_up)?;
+        // Days that took nothing can be given up whenever they were.
+        let took = before.day_count.iter().find(|day| given_up <= day.date && day.minutes > 0);
+        Self::check_open(&ledger, took.map_or(given_up, |day| day.date))?;
         if let Some(note) = &rest.note {
             work.because(note);
         }

@@ -1,5 +1,7 @@
 //! What is asked of storage for leave.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -153,6 +155,12 @@ pub trait LeaveLedger: Send {
     -> Result<(), StoreError>;
     /// The same for many accounts, with few statements.
     async fn lock_accounts(&mut self, accounts: &[(EmployeeId, LeaveTypeId)]) -> Result<(), StoreError>;
+    /// How often accounts of some employees were locked by units of work that ended well, or by this one. Those that never were
+    /// are absent.
+    async fn locked(
+        &mut self,
+        employees: &[EmployeeId],
+    ) -> Result<HashMap<(EmployeeId, LeaveTypeId), i64>, StoreError>;
     /// The days of opening balances of some employees' accounts, with few statements.
     async fn opened(&mut self, employees: &[EmployeeId]) -> Result<Vec<OpenedAccount>, StoreError>;
     /// Writes from when on accounts count; they must be locked.

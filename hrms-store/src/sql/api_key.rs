@@ -107,9 +107,7 @@ impl ApiKeyRepo for SqlTx {
              FROM api_key WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(account) = filter.service_account {
-            query.push(" AND service_account_id = ").bind(account);
-        }
+        query.and(" AND service_account_id = ", filter.service_account);
         match filter.usable {
             Some(true) => {
                 query.push(" AND revoked_at IS NULL AND expires_at > ").bind(now);
@@ -119,9 +117,7 @@ impl ApiKeyRepo for SqlTx {
             }
             None => {}
         }
-        if let Some(before) = filter.expires_before {
-            query.push(" AND expires_at < ").bind(before);
-        }
+        query.and(" AND expires_at < ", filter.expires_before);
         match page.sort {
             ApiKeySort::Name => query.page("name", "id", page, |key| key.into()),
             ApiKeySort::ExpiresAt => {

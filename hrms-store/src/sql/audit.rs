@@ -268,21 +268,11 @@ impl Log<'_> {
             query.push(" AND substr(action, 1, CAST(").bind(length).push(" AS integer)) = ");
             query.bind(action.as_str());
         }
-        if let Some(subject) = &filter.subject {
-            query.push(" AND subject = ").bind(subject.as_str());
-        }
-        if let Some(from) = filter.from {
-            query.push(" AND occurred_at >= ").bind(from);
-        }
-        if let Some(until) = filter.until {
-            query.push(" AND occurred_at < ").bind(until);
-        }
-        if let Some(outcome) = filter.outcome {
-            query.push(" AND outcome = ").bind(outcome.code());
-        }
-        if let Some(request) = filter.request {
-            query.push(" AND request_id = ").bind(request);
-        }
+        query.and(" AND subject = ", filter.subject.as_deref());
+        query.and(" AND occurred_at >= ", filter.from);
+        query.and(" AND occurred_at < ", filter.until);
+        query.and(" AND outcome = ", filter.outcome.map(|outcome| outcome.code()));
+        query.and(" AND request_id = ", filter.request);
         let AuditSort::Sequence = page.sort;
         query.page("sequence", "id", page, |key| Param::Int(key.parse().ok()));
         let rows: Vec<EntryRow> = query.all(self.conn).await?;

@@ -54,9 +54,7 @@ impl CoverageRepo for SqlTx {
              FROM coverage_minimum WHERE tenant_id = $1",
             params![self.tenant],
         );
-        if let Some(department) = department {
-            query.push(" AND department_id = ").bind(department);
-        }
+        query.and(" AND department_id = ", department);
         query.push(" ORDER BY effective_from, created_at, id");
         query.all::<MinimumRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }

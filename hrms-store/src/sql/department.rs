@@ -83,15 +83,9 @@ impl DepartmentRepo for SqlTx {
             "SELECT id, code, name, parent_id, created_at, updated_at, version FROM department WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(parent) = filter.parent_id {
-            query.push(" AND parent_id = ").bind(parent);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND parent_id = ", filter.parent_id);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             DepartmentSort::Name => "name",
             DepartmentSort::Code => "code",

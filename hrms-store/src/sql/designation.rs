@@ -57,12 +57,8 @@ impl DesignationRepo for SqlTx {
             "SELECT id, code, name, created_at, updated_at, version FROM designation WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             DesignationSort::Name => "name",
             DesignationSort::Code => "code",

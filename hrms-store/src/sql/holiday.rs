@@ -131,12 +131,8 @@ impl HolidayRepo for SqlTx {
     ) -> Result<Vec<HolidayCalendar>, StoreError> {
         let mut query = Query::new(SELECT);
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             HolidayCalendarSort::Name => "name",
             HolidayCalendarSort::Code => "code",

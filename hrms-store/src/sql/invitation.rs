@@ -111,9 +111,7 @@ impl InvitationRepo for SqlTx {
     ) -> Result<Vec<Invitation>, StoreError> {
         let mut query = Query::new(concat!("SELECT ", columns!(), " FROM invitation WHERE tenant_id = "));
         query.bind(self.tenant);
-        if let Some(email) = &filter.email {
-            query.push(" AND email = ").bind(email.as_str());
-        }
+        query.and(" AND email = ", filter.email.as_deref());
         match filter.status {
             Some((InvitationStatus::Pending, now)) => {
                 query.push(" AND status = 'pending' AND expires_at > ").bind(now);

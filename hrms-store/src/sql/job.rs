@@ -123,21 +123,11 @@ impl JobQueue for SqlTx {
     ) -> Result<Vec<JobRecord>, StoreError> {
         let mut query = Query::new(concat!("SELECT ", columns!(), " FROM job WHERE tenant_id = "));
         query.bind(self.tenant);
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").bind(state.code());
-        }
-        if let Some(kind) = &filter.kind {
-            query.push(" AND kind = ").bind(kind.as_str());
-        }
-        if let Some(user) = filter.requested_by {
-            query.push(" AND requested_by = ").bind(user);
-        }
-        if let Some(schedule) = filter.schedule {
-            query.push(" AND schedule_id = ").bind(schedule);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND state = ", filter.state.map(|state| state.code()));
+        query.and(" AND kind = ", filter.kind.as_deref());
+        query.and(" AND requested_by = ", filter.requested_by);
+        query.and(" AND schedule_id = ", filter.schedule);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let JobSort::CreatedAt = page.sort;
         query.page("created_at", "id", page, |key| Param::Instant(key.parse().ok()));
         let rows: Vec<JobRow> = query.all(&mut self.conn).await?;

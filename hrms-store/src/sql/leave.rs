@@ -7,6 +7,8 @@ mod closing;
 mod policy;
 mod request;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -72,12 +74,8 @@ impl LeaveTypeRepo for SqlTx {
     ) -> Result<Vec<LeaveType>, StoreError> {
         let mut query = Query::new(SELECT_TYPE);
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             LeaveTypeSort::Name => "name",
             LeaveTypeSort::Code => "code",
@@ -303,9 +301,7 @@ impl From<OpenedRow> for OpenedAccount {
 /// Ends a statement about an employee's leave, of one type or of all.
 fn of_account(query: &mut Query, employee: EmployeeId, leave_type: Option<LeaveTypeId>) {
     query.push(" AND employee_id = ").bind(employee);
-    if let Some(leave_type) = leave_type {
-        query.push(" AND leave_type_id = ").bind(leave_type);
-    }
+    query.and(" AND leave_type_id = ", leave_type);
 }
 
 #[async_trait]
@@ -344,6 +340,24 @@ impl LeaveLedger for SqlTx {
         )
         .await?;
         Ok(())
+    }
+
+    async fn locked(
+        &mut self,
+        employees: &[EmployeeId],
+    ) -> Result<HashMap<(EmployeeId, LeaveTypeId), i64>, StoreError> {
+        let mut found = HashMap::new();
+        for employees in employees.chunks(CHUNK) {
+            let mut query = Query::new(
+                "SELECT employee_id, leave_type_id, changes FROM leave_account WHERE tenant_id = ",
+            );
+            query.bind(self.tenant).push(" AND employee_id IN ").list(employees.iter().copied());
+            let rows = query.all::<(Uuid, Uuid, i64)>(&mut self.conn).await?;
+            found.extend(rows.into_iter().map(|(employee, leave_type, changes)| {
+                ((EmployeeId::from_uuid(employee), LeaveTypeId::from_uuid(leave_type)), changes)
+            }));
+        }
+        Ok(found)
     }
 
     async fn opened(&mut self, employees: &[EmployeeId]) -> Result<Vec<OpenedAccount>, StoreError> {

@@ -73,12 +73,8 @@ impl LocationRepo for SqlTx {
             "SELECT id, code, name, time_zone, created_at, updated_at, version FROM location WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             LocationSort::Name => "name",
             LocationSort::Code => "code",

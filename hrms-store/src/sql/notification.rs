@@ -180,12 +180,8 @@ impl NotificationRepo for SqlTx {
             Some(false) => query.push(" AND read_at IS NULL"),
             None => &mut query,
         };
-        if let Some(kind) = &filter.kind {
-            query.push(" AND kind = ").bind(kind.as_str());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND kind = ", filter.kind.as_deref());
+        query.and(" AND updated_at >= ", filter.updated_after);
         let InboxSort::CreatedAt = page.sort;
         query.page("created_at", "id", page, |key| Param::Instant(key.parse().ok()));
         let rows: Vec<NotificationRow> = query.all(&mut self.conn).await?;

@@ -106,12 +106,8 @@ impl OperatorDirectory for SqlStore {
         page: &PageRequest<OperatorSort>,
     ) -> Result<Vec<OperatorAccount>, StoreError> {
         let mut query = Query::new(select!("true"));
-        if let Some(status) = filter.status {
-            query.push(" AND u.status = ").bind(status.code());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND u.updated_at >= ").bind(after);
-        }
+        query.and(" AND u.status = ", filter.status.map(|status| status.code()));
+        query.and(" AND u.updated_at >= ", filter.updated_after);
         let OperatorSort::Email = page.sort;
         query.page("u.email", "u.id", page, |key| key.into());
         let rows: Vec<AccountRow> = query.all(&mut self.directory_read().await?).await?;

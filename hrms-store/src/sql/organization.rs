@@ -176,9 +176,7 @@ impl OrganizationDirectory for SqlStore {
         page: &PageRequest<OrganizationSort>,
     ) -> Result<Vec<Organization>, StoreError> {
         let mut query = Query::new(select!("true"));
-        if let Some(slug) = &filter.slug {
-            query.push(" AND slug = ").bind(slug.as_str());
-        }
+        query.and(" AND slug = ", filter.slug.as_deref());
         if let Some(status) = filter.status {
             query.push(" AND status = ").bind(status_text(status));
             query.push(match status {
@@ -187,9 +185,7 @@ impl OrganizationDirectory for SqlStore {
                 OrganizationStatus::Closed => " AND closed_at IS NOT NULL",
             });
         }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             OrganizationSort::Slug => "slug",
         };

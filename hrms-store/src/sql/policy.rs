@@ -126,15 +126,9 @@ impl PolicyRepo for SqlTx {
              FROM policy WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(name) = &filter.name {
-            query.push(" AND name = ").bind(name.as_str());
-        }
-        if let Some(enabled) = filter.enabled {
-            query.push(" AND enabled = ").bind(enabled);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND name = ", filter.name.as_deref());
+        query.and(" AND enabled = ", filter.enabled);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             PolicySort::Name => "name",
         };

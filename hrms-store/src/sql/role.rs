@@ -144,12 +144,8 @@ impl RoleRepo for SqlTx {
             "SELECT id, code, name, description, grants, created_at, updated_at, version FROM role WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             RoleSort::Name => "name",
             RoleSort::Code => "code",

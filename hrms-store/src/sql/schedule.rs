@@ -81,15 +81,9 @@ impl ScheduleRepo for SqlTx {
     ) -> Result<Vec<Schedule>, StoreError> {
         let mut query = Query::new(select!("tenant_id = "));
         query.bind(self.tenant);
-        if let Some(kind) = &filter.kind {
-            query.push(" AND kind = ").bind(kind.as_str());
-        }
-        if let Some(enabled) = filter.enabled {
-            query.push(" AND enabled = ").bind(enabled);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND kind = ", filter.kind.as_deref());
+        query.and(" AND enabled = ", filter.enabled);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let ScheduleSort::Name = page.sort;
         query.page("name", "id", page, |key| key.into());
         let rows: Vec<ScheduleRow> = query.all(&mut self.conn).await?;

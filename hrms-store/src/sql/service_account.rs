@@ -83,12 +83,8 @@ impl ServiceAccountRepo for SqlTx {
              FROM service_account WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(status) = filter.status {
-            query.push(" AND status = ").bind(status.code());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND status = ", filter.status.map(|status| status.code()));
+        query.and(" AND updated_at >= ", filter.updated_after);
         match page.sort {
             ServiceAccountSort::Name => query.page("name", "id", page, |key| key.into()),
             ServiceAccountSort::CreatedAt => {

@@ -72,12 +72,8 @@ impl SupportGrantRepo for SqlTx {
     ) -> Result<Vec<SupportGrant>, StoreError> {
         let mut query = Query::new(select!(""));
         query.bind(self.tenant);
-        if let Some(now) = filter.alive_at {
-            query.push(" AND ended_at IS NULL AND expires_at > ").bind(now);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND ended_at IS NULL AND expires_at > ", filter.alive_at);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let SupportGrantSort::CreatedAt = page.sort;
         query.page("created_at", "id", page, |key| Param::Instant(key.parse().ok()));
         let rows: Vec<GrantRow> = query.all(&mut self.conn).await?;

@@ -211,21 +211,15 @@ impl UserRepo for SqlTx {
              FROM membership WHERE tenant_id = ",
         );
         query.bind(self.tenant);
-        if let Some(email) = &filter.email {
-            query.push(" AND email = ").bind(email.as_str());
-        }
-        if let Some(employee) = filter.employee {
-            query.push(" AND employee_id = ").bind(employee);
-        }
+        query.and(" AND email = ", filter.email.as_deref());
+        query.and(" AND employee_id = ", filter.employee);
         query.push(match filter.status {
             None => " AND removed_at IS NULL",
             Some(UserStatus::Active) => " AND status = 'active'",
             Some(UserStatus::Disabled) => " AND status = 'disabled' AND removed_at IS NULL",
             Some(UserStatus::Removed) => " AND removed_at IS NOT NULL",
         });
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             UserSort::Name => "name",
             UserSort::Email => "email",

@@ -6,6 +6,13 @@ use hrms_core::{TenantId, Visibility};
 
 use crate::query::Query;
 
+/// Appends the join with the employment record, as `e`, that is in force `today` for the employee of a row of `table`.
+pub(crate) fn join_record(query: &mut Query, table: &'static str, today: Date) {
+    query.push(" LEFT JOIN employment_record AS e ON e.tenant_id = ").push(table).push(".tenant_id");
+    query.push(" AND e.employee_id = ").push(table).push(".employee_id AND e.valid_from <= ").bind(today);
+    query.push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(today).push(")");
+}
+
 /// Appends the condition that a row is inside `seen`. `owner` is the column that says whose row it is,
 /// `record` the alias of the owner's employment record in force `today`.
 pub(crate) fn visible(

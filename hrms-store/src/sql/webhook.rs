@@ -122,12 +122,8 @@ impl WebhookRepo for SqlTx {
             concat!("SELECT ", columns!(), " FROM webhook WHERE tenant_id = $1"),
             params![self.tenant],
         );
-        if let Some(status) = filter.status {
-            query.push(" AND status = ").bind(status.code());
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND status = ", filter.status.map(|status| status.code()));
+        query.and(" AND updated_at >= ", filter.updated_after);
         let WebhookSort::CreatedAt = page.sort;
         query.page("created_at", "id", page, |key| Param::Instant(key.parse().ok()));
         query.all::<WebhookRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()

@@ -156,7 +156,6 @@ impl Books {
         for lot in lots {
             books.shed(lot, |_| true, Some(-books.free(lot)));
         }
-        books.settle();
         books
     }
 
@@ -254,8 +253,13 @@ impl Books {
         self.at(lot).map_or(0, |one| one.free() - one.reserved)
     }
 
-    pub(super) fn is_by_policy(&self, lot: LeaveLotId) -> bool {
-        self.at(lot).is_some_and(|one| one.lot.plan_key.is_some())
+    /// Lots of policies that are valid on a day, and what of the opening balance never expires by itself.
+    pub(super) fn by_policies(&self, opens_on: Option<Date>, day: Date) -> Vec<LeaveLotId> {
+        let lots = self.lots.iter().map(|one| &one.lot).filter(|lot| lot.covers(day));
+        let theirs = lots.filter(|lot| {
+            lot.plan_key.is_some() || (lot.opens(opens_on) && lot.valid_to.is_none() && lot.valid_from < day)
+        });
+        theirs.map(|lot| lot.id).collect()
     }
 
     pub(super) fn never_expires(&self, lot: LeaveLotId) -> bool {
@@ -344,15 +348,20 @@ impl Books {
         }
     }
 
-    /// After a lot has got what it gives: takes from it no more than that, and pays what was taken in advance.
-    pub(super) fn arrived(&mut self, lot: LeaveLotId) {
+    /// After a lot has got on a day what it gives: takes from it no more than that, and pays what was taken in advance.
+    pub(super) fn arrived(&mut self, lot: LeaveLotId, day: Date) {
         let valid_to = self.at(lot).and_then(|one| one.lot.valid_to);
         self.shed(lot, |posting| valid_to.is_some_and(|to| to <= posting.effective_on), None);
         let excess = -self.free(lot);
         if excess > 0 {
             self.shed(lot, |_| true, Some(excess));
         }
-        self.settle();
+        self.settle_before(day);
+    }
+
+    /// Takes leave of a day and later off a lot that lapses on that day.
+    pub(super) fn release(&mut self, lot: LeaveLotId, day: Date) {
+        self.shed(lot, |posting| posting.effective_on >= day, None);
     }
 
     /// Makes leave on a lot leave that waits for its day, the latest first: up to so many minutes, or all that is meant.
@@ -383,18 +392,21 @@ impl Books {
                 self.shift(index, None, Some(lot), part);
             }
         }
-        self.settle();
+        self.settle_before(day);
     }
 
-    /// Lots pay for leave that was taken in advance of them, unless they had expired on the day of leave.
-    pub(super) fn settle(&mut self) {
+    /// Lots pay for leave of days before one that was taken in advance of them, unless they had expired on the day of leave. That of
+    /// later days waits: until then lots can lapse.
+    fn settle_before(&mut self, day: Date) {
         let mut from = 0;
         while let Some(index) = self.advances.range(from..).next().copied() {
             from = index + 1;
             if self.orphans.contains(&index) {
                 continue;
             }
-            let Some(taken) = self.taken.get(index) else { continue };
+            let Some(taken) = self.taken.get(index).filter(|one| one.posting.effective_on < day) else {
+                return;
+            };
             let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.free()));
             let parts = parts(room, taken.minutes(None));
             if parts.is_empty() {

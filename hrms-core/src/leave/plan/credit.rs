@@ -105,13 +105,16 @@ struct Slice<'a> {
     plan: &'a AccrualPlan,
     period: Days,
     served: Days,
+    /// The first day of the period on which anybody's rules are in force for the employee.
+    begins: Date,
     on: Date,
     year: Days,
 }
 
 fn slices<'a>(facts: &PlanFacts<'a>, until: Date) -> Vec<Slice<'a>> {
     let mut slices = Vec::new();
-    for span in facts.spans() {
+    let spans = facts.spans();
+    for span in spans.iter().copied() {
         let Some(plan) = &span.term.rules.accrual else { continue };
         let rule = span.term.rules.leave_year;
         let reach = Days { from: span.days.from, to: span.days.to.min(until.saturating_add(1.day())) };
@@ -125,7 +128,17 @@ fn slices<'a>(facts: &PlanFacts<'a>, until: Date) -> Vec<Slice<'a>> {
                 // What is credited on the day after a period was earned in the year before it.
                 let earned = if span.level.credit == CreditDay::Start { served.from } else { served.last() };
                 let year = leave_year(rule, span.joined, earned);
-                slices.push(Slice { span, plan, period, served, on, year });
+                let same = spans.iter().filter(|other| other.employed == span.employed);
+                let begins = same.filter_map(|other| Some(period.intersect(other.days)?.from)).min();
+                slices.push(Slice {
+                    span,
+                    plan,
+                    period,
+                    served,
+                    begins: begins.unwrap_or(served.from),
+                    on,
+                    year,
+                });
             }
         }
     }
@@ -233,10 +246,11 @@ impl Slice<'_> {
         match self.plan.proration {
             Proration::None => {
                 // Of several who share a period, one gets it.
-                let there = self.period.intersect(self.span.employed).unwrap_or(self.period);
                 let decides = match self.span.level.credit {
-                    CreditDay::Start => there.from,
-                    CreditDay::End | CreditDay::DayAfter => there.last(),
+                    CreditDay::Start => self.begins,
+                    CreditDay::End | CreditDay::DayAfter => {
+                        self.period.intersect(self.span.employed).unwrap_or(self.period).last()
+                    }
                 };
                 if self.served.contains(decides) { one } else { Exact::from_integer(0) }
             }

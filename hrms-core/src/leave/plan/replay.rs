@@ -54,10 +54,11 @@ type Wanted = HashMap<(String, LeaveLotId, PostingKind), (i64, Date)>;
 pub fn replay(
     facts: &PlanFacts<'_>,
     account: &Account,
-    stored: Ledger,
+    mut stored: Ledger,
     until: Date,
     ids: &mut dyn FnMut() -> Uuid,
 ) -> Replayed {
+    stored.planned = true;
     let until = horizon(&stored, until);
     let mut gone = BTreeSet::new();
     loop {
@@ -69,6 +70,7 @@ pub fn replay(
             lots: Vec::new(),
             open: Vec::new(),
             opens_on: stored.opens_on,
+            lost: HashMap::new(),
         };
         let credits = run.through(until);
         // Leave on lots that aren't wanted any more is paid from others, in order of time: once more from the start.
@@ -123,6 +125,8 @@ struct Run<'a> {
     open: Vec<LeaveLotId>,
     /// What policies did before is part of the opening balance.
     opens_on: Option<Date>,
+    /// Minutes that balance caps cut, by the first day of the leave year.
+    lost: HashMap<Date, i64>,
 }
 
 impl Run<'_> {
@@ -164,11 +168,10 @@ impl Run<'_> {
     /// they left. Until then it is shown, for the settlement.
     fn begin_anew(&mut self, day: Date) {
         self.books.reserve_before(day);
-        for lot in self.books.in_order(day) {
+        for lot in self.books.by_policies(self.opens_on, day) {
+            self.books.release(lot, day);
             let left = self.books.spare(lot);
-            let lapses =
-                self.books.is_by_policy(lot) || self.books.openings(self.opens_on, day).contains(&lot);
-            if left > 0 && lapses {
+            if left > 0 {
                 self.want(&key("lapse", day, day, None), lot, PostingKind::Lapse, -left, day);
             }
         }
@@ -252,7 +255,7 @@ impl Run<'_> {
         if carried > 0 {
             self.open_lot(&name, LotSource::CarryOver, carried, day, until.or(next));
             self.want(&name, to, PostingKind::Transfer, carried, day);
-            self.books.arrived(to);
+            self.books.arrived(to, day);
             if until.is_none() {
                 self.open.push(to);
             }
@@ -273,10 +276,17 @@ impl Run<'_> {
     }
 
     fn credit(&mut self, mut credit: Credit) -> Credit {
+        let year = self.lost.entry(credit.derivation.leave_year_from).or_default();
+        // What was lost to the balance cap wasn't credited: the yearly cap leaves room for as much later.
+        let again = credit.derivation.cut_by_yearly_cap.min(*year);
+        credit.derivation.cut_by_yearly_cap -= again;
+        credit.minutes += again;
+        *year -= again;
         if let Some(cap) = credit.balance_cap {
             let room = (cap - self.books.in_hand(credit.on)).max(0);
             let minutes = credit.minutes.min(room);
             credit.derivation.cut_by_balance_cap = credit.minutes - minutes;
+            *year += credit.derivation.cut_by_balance_cap;
             credit.minutes = minutes;
         }
         if credit.minutes > 0 {
@@ -284,7 +294,7 @@ impl Run<'_> {
             let name = key("accrual", credit.served_from, credit.on, valid_to);
             let lot = self.open_lot(&name, LotSource::Accrual, credit.minutes, credit.on, valid_to);
             self.want(&name, lot, PostingKind::Grant, credit.minutes, credit.on);
-            self.books.arrived(lot);
+            self.books.arrived(lot, credit.on);
             self.open.push(lot);
         }
         credit

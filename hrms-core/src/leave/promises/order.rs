@@ -1,5 +1,7 @@
 //! P12 (and with it P1 to P3, P6 and P11) against a second way to the same: an account kept by going through the days one by one.
 
+use std::collections::BTreeMap;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -150,6 +152,7 @@ fn day_by_day(
 ) -> Option<(Shown, Vec<Date>)> {
     let carry = carry_day(rules, joined);
     let (mut account, mut shown, mut taken) = (Days::default(), Vec::new(), Vec::new());
+    let mut never_credited: BTreeMap<Date, i64> = BTreeMap::new();
     for day in super::days(joined, last, 1) {
         let open = account.open.clone();
         account.expire(day, |lot| !open.contains(&lot.number));
@@ -168,7 +171,11 @@ fn day_by_day(
         }
         for credit in credits.iter().filter(|one| one.on == day) {
             let room = credit.balance_cap.map_or(i64::MAX, |cap| (cap - account.in_hand(day)).max(0));
-            let minutes = credit.minutes.min(room);
+            // A year's cap is for what was credited, not for what found no room.
+            let lost = never_credited.entry(credit.derivation.leave_year_from).or_default();
+            let again = credit.derivation.cut_by_yearly_cap.min(*lost);
+            let minutes = (credit.minutes + again).min(room);
+            *lost += credit.minutes - minutes;
             if minutes > 0 {
                 let next = carry.map(|on| {
                     let this = on.in_year(day.year());

@@ -356,9 +356,7 @@ impl ApprovalRepo for SqlTx {
     ) -> Result<Vec<ApprovalCase>, StoreError> {
         let mut query = Query::new(SELECT_CASE);
         query.bind(self.tenant).push(" AND status = 'open'");
-        if let Some(after) = after {
-            query.push(" AND id > ").bind(after);
-        }
+        query.and(" AND id > ", after);
         query.push(" ORDER BY id LIMIT ").bind(i64::from(limit));
         query.all::<CaseRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }

@@ -82,18 +82,10 @@ impl ApprovalChainRepo for SqlTx {
     ) -> Result<Vec<ApprovalChain>, StoreError> {
         let mut query = Query::new(SELECT);
         query.bind(self.tenant);
-        if let Some(kind) = filter.kind {
-            query.push(" AND kind = ").bind(kind.code());
-        }
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(active) = filter.active {
-            query.push(" AND active = ").bind(active);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND kind = ", filter.kind.map(|kind| kind.code()));
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND active = ", filter.active);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             ApprovalChainSort::Code => "code",
             ApprovalChainSort::Name => "name",

@@ -134,21 +134,11 @@ pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
     if let Some(departments) = &filter.departments {
         query.push(" AND r.department_id IN ").list(departments.iter().copied());
     }
-    if let Some(designation) = filter.designation_id {
-        query.push(" AND r.designation_id = ").bind(designation);
-    }
-    if let Some(location) = filter.location_id {
-        query.push(" AND r.location_id = ").bind(location);
-    }
-    if let Some(manager) = filter.manager_id {
-        query.push(" AND r.manager_id = ").bind(manager);
-    }
-    if let Some(status) = filter.status {
-        query.push(" AND r.status = ").bind(status.code());
-    }
-    if let Some(kind) = filter.employment_type {
-        query.push(" AND r.employment_type = ").bind(kind.code());
-    }
+    query.and(" AND r.designation_id = ", filter.designation_id);
+    query.and(" AND r.location_id = ", filter.location_id);
+    query.and(" AND r.manager_id = ", filter.manager_id);
+    query.and(" AND r.status = ", filter.status.map(|status| status.code()));
+    query.and(" AND r.employment_type = ", filter.employment_type.map(|kind| kind.code()));
     if let Some(employed) = filter.employed {
         query.push(if employed { " AND r.employee_id IS NOT NULL" } else { " AND r.employee_id IS NULL" });
     }
@@ -159,9 +149,7 @@ pub(super) fn matching(tenant: TenantId, filter: &EmployeeFilter) -> Query {
         );
         query.bind(last).push(" AND q.ends_on >= ").bind(from).push(")");
     }
-    if let Some(after) = filter.updated_after {
-        query.push(" AND e.updated_at >= ").bind(after);
-    }
+    query.and(" AND e.updated_at >= ", filter.updated_after);
     query
 }
 

@@ -17,7 +17,7 @@ use hrms_core::{
 
 use crate::instant::Instant;
 use crate::query::{Param, Query, params};
-use crate::sql::visibility::visible;
+use crate::sql::visibility::{join_record, visible};
 use crate::sql::{SqlTx, corrupt};
 
 const TABLE: &str = "leave_claim";
@@ -100,28 +100,14 @@ impl LeaveClaimRepo for SqlTx {
         page: &PageRequest<()>,
     ) -> Result<Vec<LeaveClaim>, StoreError> {
         let mut query = Query::new(SELECT);
-        query.push(
-            " LEFT JOIN employment_record AS e ON e.tenant_id = c.tenant_id AND e.employee_id = c.employee_id \
-             AND e.valid_from <= ",
-        );
-        query.bind(filter.today).push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(filter.today);
-        query.push(") WHERE c.tenant_id = ").bind(self.tenant);
+        join_record(&mut query, "c", filter.today);
+        query.push(" WHERE c.tenant_id = ").bind(self.tenant);
         visible(&mut query, self.tenant, &filter.visible, filter.today, "c.employee_id", "e");
-        if let Some(kind) = filter.kind {
-            query.push(" AND c.kind = ").bind(kind.code());
-        }
-        if let Some(employee) = filter.employee_id {
-            query.push(" AND c.employee_id = ").bind(employee);
-        }
-        if let Some(status) = filter.status {
-            query.push(" AND c.status = ").bind(status.code());
-        }
-        if let Some(leave_type) = filter.leave_type_id {
-            query.push(" AND c.leave_type_id = ").bind(leave_type);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND c.updated_at >= ").bind(after);
-        }
+        query.and(" AND c.kind = ", filter.kind.map(|kind| kind.code()));
+        query.and(" AND c.employee_id = ", filter.employee_id);
+        query.and(" AND c.status = ", filter.status.map(|status| status.code()));
+        query.and(" AND c.leave_type_id = ", filter.leave_type_id);
+        query.and(" AND c.updated_at >= ", filter.updated_after);
         query.page("c.created_at", "c.id", page, |key| Param::Instant(key.parse().ok()));
         query.all::<ClaimRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }
@@ -265,15 +251,9 @@ impl PayrollFactRepo for SqlTx {
                  WHERE r.tenant_id = p.tenant_id AND r.reverses_id = p.id)",
             ),
         };
-        if let Some(from) = filter.from {
-            query.push(" AND p.effective_on >= ").bind(from);
-        }
-        if let Some(to) = filter.to {
-            query.push(" AND p.effective_on <= ").bind(to);
-        }
-        if let Some(employee) = filter.employee_id {
-            query.push(" AND p.employee_id = ").bind(employee);
-        }
+        query.and(" AND p.effective_on >= ", filter.from);
+        query.and(" AND p.effective_on <= ", filter.to);
+        query.and(" AND p.employee_id = ", filter.employee_id);
         query.page("p.effective_on", "p.id", page, |key| Param::Date(key.parse().ok()));
         Ok(query.all::<FactRow>(&mut self.conn).await?.into_iter().map(Into::into).collect())
     }

@@ -125,15 +125,9 @@ impl LeavePolicyRepo for SqlTx {
     ) -> Result<Vec<LeavePolicy>, StoreError> {
         let mut query = Query::new(SELECT);
         query.bind(self.tenant);
-        if let Some(code) = &filter.code {
-            query.push(" AND code = ").bind(code.as_str());
-        }
-        if let Some(leave_type) = filter.leave_type_id {
-            query.push(" AND leave_type_id = ").bind(leave_type);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND code = ", filter.code.as_deref());
+        query.and(" AND leave_type_id = ", filter.leave_type_id);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let column = match page.sort {
             LeavePolicySort::Name => "name",
             LeavePolicySort::Code => "code",
@@ -145,9 +139,7 @@ impl LeavePolicyRepo for SqlTx {
     async fn all(&mut self, leave_type: Option<LeaveTypeId>) -> Result<Vec<LeavePolicy>, StoreError> {
         let mut query = Query::new(SELECT);
         query.bind(self.tenant);
-        if let Some(leave_type) = leave_type {
-            query.push(" AND leave_type_id = ").bind(leave_type);
-        }
+        query.and(" AND leave_type_id = ", leave_type);
         query.push(" ORDER BY code");
         query.all::<PolicyRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }

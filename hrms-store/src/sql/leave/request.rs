@@ -19,7 +19,7 @@ use hrms_core::{
 use crate::instant::Instant;
 use crate::query::{CHUNK, Param, Query, insert_many, params};
 use crate::sql::leave::attachment;
-use crate::sql::visibility::visible;
+use crate::sql::visibility::{join_record, visible};
 use crate::sql::{SqlTx, corrupt};
 
 const TABLE: &str = "leave_request";
@@ -159,34 +159,16 @@ impl LeaveRequestRepo for SqlTx {
     ) -> Result<Vec<LeaveRequest>, StoreError> {
         let mut query = Query::new(SELECT);
         query.push(FROM);
-        query.push(
-            " LEFT JOIN employment_record AS e ON e.tenant_id = r.tenant_id AND e.employee_id = r.employee_id \
-             AND e.valid_from <= ",
-        );
-        query.bind(filter.today).push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(filter.today);
-        query.push(") WHERE r.tenant_id = ").bind(self.tenant);
+        join_record(&mut query, "r", filter.today);
+        query.push(" WHERE r.tenant_id = ").bind(self.tenant);
         visible(&mut query, self.tenant, &filter.visible, filter.today, "r.employee_id", "e");
-        if let Some(employee) = filter.not_of {
-            query.push(" AND r.employee_id <> ").bind(employee);
-        }
-        if let Some(employee) = filter.employee_id {
-            query.push(" AND r.employee_id = ").bind(employee);
-        }
-        if let Some(status) = filter.status {
-            query.push(" AND r.status = ").bind(status.code());
-        }
-        if let Some(leave_type) = filter.leave_type_id {
-            query.push(" AND r.leave_type_id = ").bind(leave_type);
-        }
-        if let Some(from) = filter.from {
-            query.push(" AND r.ends_on >= ").bind(from);
-        }
-        if let Some(to) = filter.to {
-            query.push(" AND r.starts_on <= ").bind(to);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND r.updated_at >= ").bind(after);
-        }
+        query.and(" AND r.employee_id <> ", filter.not_of);
+        query.and(" AND r.employee_id = ", filter.employee_id);
+        query.and(" AND r.status = ", filter.status.map(|status| status.code()));
+        query.and(" AND r.leave_type_id = ", filter.leave_type_id);
+        query.and(" AND r.ends_on >= ", filter.from);
+        query.and(" AND r.starts_on <= ", filter.to);
+        query.and(" AND r.updated_at >= ", filter.updated_after);
         match page.sort {
             LeaveRequestSort::StartsOn => {
                 query.page("r.starts_on", "r.id", page, |key| Param::Date(key.parse().ok()));
@@ -206,9 +188,7 @@ impl LeaveRequestRepo for SqlTx {
         let mut query = Query::new(SELECT);
         query.push(", r.day_count").push(FROM).push(" WHERE r.tenant_id = ").bind(self.tenant);
         query.push(" AND r.employee_id = ").bind(employee).push(" AND r.status = 'pending'");
-        if let Some(leave_type) = leave_type {
-            query.push(" AND r.leave_type_id = ").bind(leave_type);
-        }
+        query.and(" AND r.leave_type_id = ", leave_type);
         query.push(" ORDER BY r.id");
         query.all::<CountedRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()
     }
@@ -260,9 +240,7 @@ impl LeaveRequestRepo for SqlTx {
                 query.push(" AND (e.valid_to IS NULL OR e.valid_to > ").bind(from).push("))");
             }
         }
-        if let Some(after) = after {
-            query.push(" AND r.employee_id > ").bind(after);
-        }
+        query.and(" AND r.employee_id > ", after);
         query.push(" ORDER BY r.employee_id LIMIT ").bind(i64::from(limit));
         let found = query.all::<(Uuid,)>(&mut self.conn).await?;
         Ok(found.into_iter().map(|(id,)| EmployeeId::from_uuid(id)).collect())

@@ -90,18 +90,10 @@ impl NotificationDeliveryRepo for SqlTx {
         page: &PageRequest<DeliverySort>,
     ) -> Result<Vec<NotificationDelivery>, StoreError> {
         let mut query = Query::with(select!(""), params![self.tenant]);
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").bind(state.code());
-        }
-        if let Some(channel) = &filter.channel {
-            query.push(" AND channel = ").bind(channel.as_str());
-        }
-        if let Some(user) = filter.user {
-            query.push(" AND user_id = ").bind(user);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND state = ", filter.state.map(|state| state.code()));
+        query.and(" AND channel = ", filter.channel.as_deref());
+        query.and(" AND user_id = ", filter.user);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let DeliverySort::CreatedAt = page.sort;
         query.page("created_at", "id", page, |key| Param::Instant(key.parse().ok()));
         read(query.all(&mut self.conn).await?)

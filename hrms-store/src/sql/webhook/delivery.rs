@@ -93,15 +93,9 @@ impl WebhookDeliveryRepo for SqlTx {
             concat!("SELECT ", columns!(), " FROM webhook_delivery WHERE tenant_id = $1 AND webhook_id = $2"),
             params![self.tenant, webhook],
         );
-        if let Some(state) = filter.state {
-            query.push(" AND state = ").bind(state.code());
-        }
-        if let Some(event) = filter.event {
-            query.push(" AND event_id = ").bind(event);
-        }
-        if let Some(after) = filter.updated_after {
-            query.push(" AND updated_at >= ").bind(after);
-        }
+        query.and(" AND state = ", filter.state.map(|state| state.code()));
+        query.and(" AND event_id = ", filter.event);
+        query.and(" AND updated_at >= ", filter.updated_after);
         let DeliverySort::CreatedAt = page.sort;
         query.page("created_at", "id", page, |key| Param::Instant(key.parse().ok()));
         query.all::<DeliveryRow>(&mut self.conn).await?.into_iter().map(TryInto::try_into).collect()

@@ -323,3 +323,32 @@ fn without_proration_whoever_is_there_on_the_day_gets_all_of_it_once() {
     };
     assert_eq!(credits(&facts, date(2026, 6, 30)).iter().map(|one| one.minutes).sum::<i64>(), DAY);
 }
+
+#[test]
+fn without_proration_whoever_becomes_eligible_gets_all_of_it() {
+    let yearly = r#""earn":{"per_year":{"days":"12"}},"every":"up_front","credit":"start""#;
+    let waits = rules(&format!(
+        r#"{{"eligibility": {{"after": {{"months": 3}}}}, "accrual": {{"levels": [{{{yearly}}}], "proration": "none"}}}}"#
+    ));
+    let all = schedule(&waits, &hired(date(2026, 1, 1)), date(2027, 1, 1));
+    assert_eq!(all, [(date(2026, 4, 1), 12 * DAY), (date(2027, 1, 1), 12 * DAY)]);
+    // Who was there before the policy.
+    let rules = plan(yearly, r#","proration":"none""#);
+    let late = [Term { period: Period::since(date(2026, 7, 1)), version: version(1), rules: &rules }];
+    let again = [
+        Term {
+            period: Period::new(date(2026, 7, 1), Some(date(2026, 10, 1))).unwrap(),
+            version: version(1),
+            rules: &rules,
+        },
+        Term { period: Period::since(date(2026, 10, 1)), version: version(2), rules: &rules },
+    ];
+    let employment = hired(date(2020, 1, 1));
+    for terms in [&late[..], &again[..]] {
+        let facts =
+            PlanFacts { terms, employment: &employment, gender: None, minutes_per_day: DAY, work: &office };
+        let found: Vec<_> =
+            credits(&facts, date(2026, 12, 31)).iter().map(|one| (one.on, one.minutes)).collect();
+        assert_eq!(found, [(date(2026, 7, 1), 12 * DAY)]);
+    }
+}

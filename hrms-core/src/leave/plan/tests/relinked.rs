@@ -69,3 +69,72 @@ fn p11_of_lots_that_expire_together_the_carried_one_is_used_first() {
         assert_eq!((after.available, after.expired), (20 * DAY, 6 * DAY), "{year}");
     }
 }
+
+/// Ten days of somebody's own that lapse on 1 January 2027, and leave in February.
+fn lapsing() -> (PolicyRules, Timeline) {
+    let lapses = r#"{"carry_over":{"limit":{"most":{"days":"0"}},"open_grants":"join"}}"#;
+    (rules(lapses), hired(date(2026, 1, 1)))
+}
+
+/// What has lapsed before the day of leave doesn't pay for it, whenever it was approved and granted.
+#[test]
+fn p2_leave_in_advance_brings_nothing_back() {
+    let (february, shown) = (date(2027, 2, 1), date(2027, 2, 5));
+    for granted_first in [true, false] {
+        let (rules, employment) = lapsing();
+        let mut book = Book::new(rules, employment);
+        let today = date(2026, 11, 2);
+        if granted_first {
+            book.grant(10 * DAY, date(2026, 1, 1), None);
+        }
+        let request = book.submit(today, february, 3, 20 * DAY).unwrap();
+        book.approve(today, request);
+        if !granted_first {
+            book.grant(10 * DAY, date(2026, 1, 1), None);
+        }
+        for _ in 0..2 {
+            let balance = book.balance(shown);
+            assert_eq!((balance.available, balance.expired), (-3 * DAY, 10 * DAY), "{granted_first}");
+            assert_eq!(book.days(date(2026, 12, 31)), 7, "as it counts from the day of booking");
+            book.job(shown);
+        }
+    }
+}
+
+/// The same above the cap of a level.
+#[test]
+fn p12_a_level_cuts_before_leave_in_advance() {
+    let levels = rules(
+        r#"{"accrual": {"above_new_cap": "lapses", "levels": [
+            {"earn": {"per_period": {"days": "2"}}, "every": "monthly"},
+            {"after": {"years": 1}, "earn": {"per_period": {"days": "1"}}, "every": "monthly", "balance_cap": {"days": "10"}}
+        ]}}"#,
+    );
+    let mut book = Book::new(levels, hired(date(2026, 1, 1)));
+    let today = date(2026, 12, 1);
+    let request = book.submit(today, date(2027, 1, 4), 12, 20 * DAY).unwrap();
+    book.approve(today, request);
+    let balance = book.balance(date(2027, 1, 20));
+    assert_eq!((balance.available, balance.expired), (-2 * DAY, 14 * DAY));
+}
+
+/// What was settled with an earlier employment doesn't pay for leave of the next one.
+#[test]
+fn leave_after_a_new_employment_is_its_own() {
+    let level = r#""earn":{"per_year":{"days":"18"}},"every":"monthly""#;
+    let mut book = Book::new(plan(level, ""), hired(date(2026, 1, 1)));
+    let today = date(2026, 11, 2);
+    book.take(today, date(2026, 12, 7), 2);
+    let mut employment = left(date(2026, 1, 1), date(2026, 11, 25));
+    employment.rehire(date(2026, 12, 1), Facts::default()).unwrap();
+    book.employment = employment;
+    let expired = book.balance(date(2026, 12, 1)).expired;
+    for _ in 0..3 {
+        let balance = book.balance(date(2026, 12, 8));
+        assert_eq!((balance.available, balance.expired), (-2 * DAY, expired));
+        assert_eq!(balance.taken, 2 * DAY);
+        // The credit of the new employment pays.
+        assert_eq!(book.balance(date(2026, 12, 31)).available, -DAY / 2);
+        book.job(date(2026, 12, 8));
+    }
+}

@@ -29,6 +29,19 @@ fn a_credit_is_cut_at_the_balance_cap() {
     assert_eq!(book.balance(date(2026, 2, 28)).taken, DAY);
 }
 
+/// What was never credited doesn't count towards what a year credits.
+#[test]
+fn what_the_balance_cap_cut_leaves_room_under_the_yearly_cap() {
+    let level = r#""earn":{"per_period":{"days":"2"}},"every":"monthly","balance_cap":{"days":"10"},"yearly_cap":{"days":"12"}"#;
+    let mut book = Book::new(plan(level, ""), hired(date(2026, 1, 1)));
+    assert_eq!(book.days(date(2026, 7, 31)), 10);
+    book.take(date(2026, 8, 3), date(2026, 8, 3), 5);
+    assert_eq!(book.days(date(2026, 8, 31)), 7);
+    // 12 were credited: nothing more comes in this year.
+    assert_eq!(book.days(date(2026, 12, 31)), 7);
+    assert_eq!(book.days(date(2027, 1, 31)), 9);
+}
+
 /// LV-17 and LV-19: carried days are used first, the rest lapses, and cancelling doesn't bring them back.
 #[test]
 fn carried_days_lapse_and_stay_lapsed() {
