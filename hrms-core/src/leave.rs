@@ -5,6 +5,7 @@
 //! Amounts are exact minutes; days are a view of them.
 
 mod account;
+mod accounts;
 mod accrue;
 mod adjust;
 mod amount;

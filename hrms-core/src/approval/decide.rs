@@ -102,6 +102,10 @@ impl Engine<'_> {
         instead: bool,
     ) -> Result<Taken, ApprovalError> {
         let standpoint = Standpoint::of(&mut **self.0, actor, about).await?;
+        // Who is suspended or has left decides on nothing, whatever their roles.
+        if standpoint.is_none() && actor.employee().is_some() {
+            return Err(ApprovalError::NotYours);
+        }
         let held = standpoint.map(|standpoint| standpoint.held(case, open, right)).unwrap_or_default();
         if !held.is_empty() {
             return Ok(Taken { tasks: held, in_place: false });

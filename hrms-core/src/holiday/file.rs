@@ -51,12 +51,23 @@ pub(super) struct Named {
     pub(super) uid: Option<String>,
 }
 
+/// The days of an event of which a file tells all: what it doesn't name of them is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those of the window, of what repeats each year.
+    Window,
+    /// Those of this year: there are publishers who name a holiday alike in all years.
+    Year(i16),
+    /// All of them, of what was cancelled without saying when it was to be.
+    All,
+}
+
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) days: Vec<Named>,
-    /// Every event that the file knows, those that were cancelled too, and whether only days of the window are known of it.
-    pub(super) uids: Vec<(String, bool)>,
+    /// Every event that the file knows, those that were cancelled too, and of which of its days it tells all.
+    pub(super) uids: Vec<(String, Reach)>,
     pub(super) faults: Vec<HolidayFileFault>,
 }
 
@@ -159,7 +170,9 @@ fn csv(content: &str) -> Parsed {
         if parsed.faults.len() > before {
             continue;
         }
-        parsed.uids.extend(uid.clone().map(|uid| (uid, false)));
+        if let (Some(uid), Some(on_date)) = (&uid, on_date) {
+            parsed.uids.push((uid.clone(), Reach::Year(on_date.year())));
+        }
         if let (Some(on_date), Some(kind), Some(repeats)) = (on_date, kind, repeats) {
             parsed.days.push(Named { line, on_date, name, kind, repeats, observed_for, uid });
         }
@@ -282,7 +295,13 @@ fn take(parsed: &mut Parsed, begun: usize, event: &[Property], window: (Date, Da
         }
     }
     let repeated = find("RRULE");
-    parsed.uids.push((uid.clone(), repeated.is_some()));
+    let begins = find("DTSTART").and_then(|start| basic_date(&start.value));
+    let reach = match (&repeated, begins) {
+        (Some(_), _) => Reach::Window,
+        (None, Some(first)) => Reach::Year(first.year()),
+        (None, None) => Reach::All,
+    };
+    parsed.uids.push((uid.clone(), reach));
     if find("STATUS").is_some_and(|property| property.value.eq_ignore_ascii_case("CANCELLED")) {
         return;
     }

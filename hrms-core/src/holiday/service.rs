@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use super::file::alias;
 use super::{
     AssignHolidayCalendar, CalendarAssignment, Holiday, HolidayCalendar, HolidayCalendarFilter,
     HolidayCalendarPatch, HolidayCalendarPeriods, HolidayCalendarSort, HolidayChange, HolidayError,
@@ -248,17 +249,16 @@ impl HolidayService<'_> {
             if holiday_on(&mut *work, id, day).await?.is_some() {
                 return Err(HolidayError::DayTaken);
             }
-            edits = vec![
-                Edit { on_date: on, before: Some(before), after: None },
-                Edit { on_date: day, before: None, after: Some(facts) },
-            ];
+            edits = with_substitute(&mut *work, before).await?;
+            edits.retain(|edit| edit.on_date != day);
+            edits.push(Edit { on_date: day, before: None, after: Some(facts) });
         }
         self.edit(&mut work, calendar, edits).await?;
         let holiday = holiday_on(&mut *work, id, day).await?.ok_or(NO_HOLIDAY)?;
         Ok(work.commit(holiday).await?)
     }
 
-    /// Removes a holiday. Requests about the day are counted anew by a job.
+    /// Removes a holiday, and the substitute that was made for it. Requests about the day are counted anew by a job.
     ///
     /// # Errors
     /// When it isn't there.
@@ -266,8 +266,8 @@ impl HolidayService<'_> {
         self.may_manage(actor)?;
         let (mut work, calendar) = self.open(actor, id).await?;
         let before = holiday_on(&mut *work, id, on).await?.ok_or(NO_HOLIDAY)?;
-        let edit = Edit { on_date: on, before: Some(before), after: None };
-        self.edit(&mut work, calendar, vec![edit]).await?;
+        let edits = with_substitute(&mut *work, before).await?;
+        self.edit(&mut work, calendar, edits).await?;
         Ok(work.commit(()).await?)
     }
 
@@ -450,6 +450,18 @@ impl HolidayService<'_> {
 
 async fn holiday_on(tx: &mut dyn Tx, id: HolidayCalendarId, on: Date) -> Result<Option<Holiday>, StoreError> {
     Ok(tx.holidays().holidays(id, on, on).await?.pop())
+}
+
+/// What takes a holiday away, and with it the substitute that was made for it.
+async fn with_substitute(tx: &mut dyn Tx, holiday: Holiday) -> Result<Vec<Edit>, StoreError> {
+    let all = tx.holidays().holidays(holiday.holiday_calendar_id, FIRST_DATE, LAST_DATE).await?;
+    let made_for = |one: &Holiday| {
+        one.facts.observed_for == Some(holiday.on_date)
+            && one.facts.uid == alias(&holiday.facts.uid, one.on_date)
+    };
+    let substitutes: Vec<Holiday> = all.into_iter().filter(made_for).collect();
+    let gone = std::iter::once(holiday).chain(substitutes);
+    Ok(gone.map(|one| Edit { on_date: one.on_date, before: Some(one), after: None }).collect())
 }
 
 fn check(calendar: &HolidayCalendar) -> Result<(), CommonError> {

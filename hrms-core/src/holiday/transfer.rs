@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::file::{
-    HolidayFileFault, HolidayFormat, Named, Parsed, alias, parse, to_csv, to_icalendar, usual_window,
+    HolidayFileFault, HolidayFormat, Named, Parsed, Reach, alias, parse, to_csv, to_icalendar, usual_window,
 };
 use super::service::{Edit, check_holiday};
 use super::{
@@ -370,10 +370,13 @@ fn drafted(
         draft.want(Some(day.line), day.on_date, before, facts(day, before, otherwise));
     }
     let named: BTreeSet<Date> = parsed.days.iter().map(|day| day.on_date).collect();
-    let events: BTreeMap<&str, bool> = parsed.uids.iter().map(|(uid, part)| (uid.as_str(), *part)).collect();
     for holiday in there.values().filter(|one| !named.contains(&one.on_date)) {
-        let Some(in_window) = events.get(holiday.facts.uid.as_str()) else { continue };
-        if !in_window || (window.0..=window.1).contains(&holiday.on_date) {
+        let tells_of = |reach: Reach| match reach {
+            Reach::Window => (window.0..=window.1).contains(&holiday.on_date),
+            Reach::Year(year) => holiday.on_date.year() == year,
+            Reach::All => true,
+        };
+        if parsed.uids.iter().any(|(uid, reach)| *uid == holiday.facts.uid && tells_of(*reach)) {
             draft.remove(holiday);
         }
     }

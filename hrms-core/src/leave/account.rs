@@ -390,7 +390,8 @@ impl LeaveService<'_> {
         let mut ids = || self.0.ids().next();
         let replayed = planning.replayed(employee, leave_type, stored, today, now, &mut ids);
         work.leave_ledger().insert_lots(&replayed.lots).await?;
-        work.leave_ledger().append(&replayed.postings).await?;
+        let due: Vec<_> = replayed.postings.into_iter().filter(|one| !one.is_later_payout(today)).collect();
+        work.leave_ledger().append(&due).await?;
         work.leave_ledger().append(&replayed.links).await?;
         Ok(replayed.ledger)
     }

@@ -7,27 +7,21 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::account::demands;
-use super::ledger::{LeaveLot, LeavePosting, Ledger};
-use super::planned::Planning;
-use super::{LeaveError, LeaveService, LeaveType};
+use super::accounts::{Account, Accounts, next_employees};
+use super::ledger::{LeaveLot, LeavePosting};
+use super::plan::Replayed;
+use super::{LeaveError, LeaveService};
 use crate::actor::Actor;
-use crate::employee::{EmployeeFilter, EmployeeSort};
 use crate::error::StoreError;
 use crate::hrms::Work;
-use crate::id::{EmployeeId, LeaveTypeId};
+use crate::id::EmployeeId;
 use crate::job::{Job, JobContext, JobError, Outcome, Progress};
-use crate::page::{PageRequest, Position};
-use crate::policy::{Permission, Resource, Visibility};
+use crate::page::Position;
+use crate::policy::{Permission, Resource};
 use crate::schedule::UsualSchedule;
 use crate::store::Tx;
-use crate::validate::time_zone;
-
-/// Employees of one unit of work.
-const BATCH: u16 = 500;
 
 /// Writes down what leave policies credited, carried over and let lapse until today, for the whole organisation.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -87,8 +81,6 @@ impl Job for AccrueLeave {
     }
 }
 
-type Account = (EmployeeId, LeaveTypeId);
-
 /// What accounts of a batch of employees lack.
 #[derive(Default)]
 struct Missing {
@@ -125,18 +117,9 @@ impl LeaveService<'_> {
         after: Option<Position>,
     ) -> Result<(Accrued, Option<Position>), LeaveError> {
         let now = work.now();
-        let utc = now.to_zoned(TimeZone::UTC).date();
-        let filter = EmployeeFilter::everybody(Visibility::ALL, utc);
-        let page = PageRequest { sort: EmployeeSort::Number, limit: BATCH, after, descending: false };
-        let mut rows = work.employees().list(&filter, &page).await?;
-        let is_last = rows.len() <= usize::from(BATCH);
-        rows.truncate(usize::from(BATCH));
-        let position = |number: &str, id: EmployeeId| Position { key: number.to_owned(), id: id.as_uuid() };
-        let next = rows.last().filter(|_| !is_last).map(|row| position(&row.view.number, row.view.id));
-        let zone = |name: &Option<String>| name.as_deref().and_then(time_zone).unwrap_or(TimeZone::UTC);
-        let today: BTreeMap<EmployeeId, Date> =
-            rows.iter().map(|row| (row.view.id, now.to_zoned(zone(&row.time_zone)).date())).collect();
-        let mut written = Accrued { employees: rows.len(), ..Accrued::default() };
+        let (people, next) = next_employees(&mut **work, after, now).await?;
+        let today: BTreeMap<EmployeeId, Date> = people.into_iter().collect();
+        let mut written = Accrued { employees: today.len(), ..Accrued::default() };
         let employees: Vec<EmployeeId> = today.keys().copied().collect();
         let before = work.leave_ledger().locked(&employees).await?;
         // Most days nothing is missing: only accounts that lack something are locked.
@@ -179,29 +162,16 @@ impl LeaveService<'_> {
         now: jiff::Timestamp,
     ) -> Result<BTreeMap<Account, Missing>, StoreError> {
         let employees: Vec<EmployeeId> = today.keys().copied().collect();
-        let types = tx.leave_types().all().await?;
-        let planning = Planning::load(tx, &employees).await?;
-        let mut ledgers: HashMap<Account, Ledger> = HashMap::new();
-        for lot in tx.leave_ledger().lots_of(&employees).await? {
-            ledgers.entry((lot.employee_id, lot.leave_type_id)).or_default().lots.push(lot);
-        }
-        for posting in tx.leave_ledger().postings_of(&employees).await? {
-            ledgers.entry((posting.employee_id, posting.leave_type_id)).or_default().postings.push(posting);
-        }
-        for view in tx.leave_requests().pending_of(&employees).await? {
-            let key = (view.request.employee_id, view.request.leave_type_id);
-            ledgers.entry(key).or_default().pending.extend(demands(&view));
-        }
+        let mut accounts = Accounts::load(tx, &employees).await?;
         // In one order, so that the same clock and ids write the same rows.
         let mut missing = BTreeMap::new();
         let mut ids = || self.0.ids().next();
         for (employee, today) in today {
-            for leave_type in &types {
-                let key = (*employee, leave_type.id);
-                let stored = ledgers.remove(&key).unwrap_or_default();
-                let due = due(&planning, *employee, leave_type, stored, *today, now, &mut ids);
+            for leave_type in &accounts.types.clone() {
+                let replayed = accounts.replayed(*employee, leave_type, *today, now, &mut ids);
+                let due = Missing::of(replayed, *today);
                 if !due.lots.is_empty() || !due.postings.is_empty() {
-                    missing.insert(key, due);
+                    missing.insert((*employee, leave_type.id), due);
                 }
             }
         }
@@ -209,20 +179,13 @@ impl LeaveService<'_> {
     }
 }
 
-/// What an account lacks by a day. Which lots pay for leave in advance is left to bookings, so that it
-/// doesn't depend on when this ran.
-fn due(
-    planning: &Planning,
-    employee: EmployeeId,
-    leave_type: &LeaveType,
-    stored: Ledger,
-    today: Date,
-    now: jiff::Timestamp,
-    ids: &mut dyn FnMut() -> uuid::Uuid,
-) -> Missing {
-    let replayed = planning.replayed(employee, leave_type, stored, today, now, ids);
-    Missing {
-        lots: replayed.lots.into_iter().filter(|lot| lot.valid_from <= today).collect(),
-        postings: replayed.postings.into_iter().filter(|one| one.effective_on <= today).collect(),
+impl Missing {
+    /// What an account lacks by a day. Which lots pay for leave in advance is left to bookings, so that it
+    /// doesn't depend on when this ran.
+    fn of(replayed: Replayed, today: Date) -> Self {
+        Self {
+            lots: replayed.lots.into_iter().filter(|lot| lot.valid_from <= today).collect(),
+            postings: replayed.postings.into_iter().filter(|one| one.effective_on <= today).collect(),
+        }
     }
 }

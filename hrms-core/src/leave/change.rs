@@ -177,6 +177,7 @@ impl LeaveService<'_> {
         if let Some(refusal) = too_much {
             return Err(refusal);
         }
+        self.require_coverage(&mut *work, &standing, &view, false).await?;
         Engine(&mut work).restart(actor, &subject_of(&view.request, &standing)).await?;
         let employee = view.request.employee_id;
         let ledger = self.shown(&mut *work, employee, &leave_type, standing.today, Vec::new()).await?;

@@ -14,15 +14,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::account::demands;
+use super::accounts::{Accounts, next_employees};
 use super::ledger::Ledger;
-use super::planned::Planning;
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::request::RequestStatus;
 use super::{BalanceMinutes, LeaveError, LeaveService, LeaveType, days_text};
 use crate::actor::Actor;
 use crate::audit::{Audited, Change};
-use crate::employee::{EmployeeFilter, EmployeeSort};
 use crate::error::{CommonError, StoreError};
 use crate::event::{NewEvent, subject};
 use crate::hrms::{Hrms, Work};
@@ -30,10 +28,7 @@ use crate::id::{EmployeeId, LeaveClosingId, LeaveRequestId, LeaveTypeId, UserId}
 use crate::page::{PageRequest, Position};
 use crate::policy::{Permission, Resource, Visibility};
 use crate::store::Tx;
-use crate::validate::{Check, time_zone};
-
-/// Employees who are looked at with a few statements.
-const BATCH: u16 = 500;
+use crate::validate::Check;
 
 /// Pending requests that a preview names.
 const SHOWN: u16 = 100;
@@ -210,16 +205,16 @@ impl LeaveClosingService<'_> {
         let mut sums: BTreeMap<LeaveTypeId, (u64, BalanceMinutes)> = BTreeMap::new();
         let (now, mut after) = (self.0.clock().now(), None);
         loop {
-            let batch = Batch::load(&mut *tx, &types, after, now).await?;
-            for account in batch.accounts {
-                let today = account.today.max(close.through);
-                let mut ids = || self.0.ids().next();
-                let (employee, stored) = (account.employee_id, account.stored);
-                let replayed =
-                    batch.planning.replayed(employee, account.leave_type, stored, today, now, &mut ids);
-                add(&mut sums, account.leave_type.id, frozen(replayed.ledger, close.through));
+            let (people, next) = next_employees(&mut *tx, after, now).await?;
+            let employees: Vec<EmployeeId> = people.iter().map(|(id, _)| *id).collect();
+            let accounts = Accounts::load(&mut *tx, &employees).await?;
+            for (employee, today) in people {
+                for leave_type in &types {
+                    let ledger = accounts.on(employee, leave_type, today.max(close.through), today);
+                    add(&mut sums, leave_type.id, frozen(ledger, close.through));
+                }
             }
-            after = batch.next;
+            after = next;
             if after.is_none() {
                 break;
             }
@@ -421,30 +416,26 @@ impl LeaveClosingService<'_> {
         balances: &mut Vec<ClosedBalance>,
     ) -> Result<Option<Position>, LeaveError> {
         let now = work.now();
-        let batch = Batch::load(&mut **work, types, after, now).await?;
+        let (people, next) = next_employees(&mut **work, after, now).await?;
+        let employees: Vec<EmployeeId> = people.iter().map(|(id, _)| *id).collect();
+        let mut accounts = Accounts::load(&mut **work, &employees).await?;
         let (mut lots, mut postings, mut links, mut locked) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut ids = || self.0.ids().next();
-        for account in batch.accounts {
-            let (employee_id, leave_type_id) = (account.employee_id, account.leave_type.id);
-            let today = account.today.max(through);
-            let replayed = batch.planning.replayed(
-                employee_id,
-                account.leave_type,
-                account.stored,
-                today,
-                now,
-                &mut ids,
-            );
-            if !(replayed.lots.is_empty() && replayed.postings.is_empty() && replayed.links.is_empty()) {
-                locked.push((employee_id, leave_type_id));
-            }
-            lots.extend(replayed.lots);
-            postings.extend(replayed.postings);
-            links.extend(replayed.links);
-            let minutes = frozen(replayed.ledger, through);
-            if minutes != BalanceMinutes::default() {
-                balances.push(ClosedBalance { employee_id, leave_type_id, minutes });
+        for (employee_id, today) in people {
+            for leave_type in types {
+                let until = today.max(through);
+                let replayed = accounts.replayed(employee_id, leave_type, until, now, &mut ids);
+                if !(replayed.lots.is_empty() && replayed.postings.is_empty() && replayed.links.is_empty()) {
+                    locked.push((employee_id, leave_type.id));
+                }
+                lots.extend(replayed.lots);
+                postings.extend(replayed.postings.into_iter().filter(|one| !one.is_later_payout(today)));
+                links.extend(replayed.links);
+                let minutes = frozen(replayed.ledger, through);
+                if minutes != BalanceMinutes::default() {
+                    balances.push(ClosedBalance { employee_id, leave_type_id: leave_type.id, minutes });
+                }
             }
         }
         // Nobody else books: accounts needn't be locked before they are read.
@@ -452,7 +443,7 @@ impl LeaveClosingService<'_> {
         work.leave_ledger().insert_lots(&lots).await?;
         work.leave_ledger().append(&postings).await?;
         work.leave_ledger().append(&links).await?;
-        Ok(batch.next)
+        Ok(next)
     }
 }
 
@@ -501,62 +492,6 @@ fn event(kind: &'static str, closing: &LeaveClosing, change: Change) -> NewEvent
         change,
         permission: Permission::LeaveTypeRead,
         resource: Resource::organization(),
-    }
-}
-
-/// A stored account.
-struct Stored<'a> {
-    employee_id: EmployeeId,
-    leave_type: &'a LeaveType,
-    stored: Ledger,
-    today: Date,
-}
-
-/// The accounts of some employees, and what they depend on.
-struct Batch<'a> {
-    accounts: Vec<Stored<'a>>,
-    planning: Planning,
-    next: Option<Position>,
-}
-
-impl<'a> Batch<'a> {
-    /// Reads the next ones with a few statements.
-    async fn load(
-        tx: &mut dyn Tx,
-        types: &'a [LeaveType],
-        after: Option<Position>,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let filter = EmployeeFilter::everybody(Visibility::ALL, now.to_zoned(TimeZone::UTC).date());
-        let page = PageRequest { sort: EmployeeSort::Number, limit: BATCH, after, descending: false };
-        let mut rows = tx.employees().list(&filter, &page).await?;
-        let more = rows.len() > usize::from(BATCH);
-        rows.truncate(usize::from(BATCH));
-        let last = rows.last().filter(|_| more);
-        let next = last.map(|row| Position { key: row.view.number.clone(), id: row.view.id.as_uuid() });
-        let employees: Vec<EmployeeId> = rows.iter().map(|row| row.view.id).collect();
-        let planning = Planning::load(tx, &employees).await?;
-        let mut ledgers: HashMap<(EmployeeId, LeaveTypeId), Ledger> = HashMap::new();
-        for lot in tx.leave_ledger().lots_of(&employees).await? {
-            ledgers.entry((lot.employee_id, lot.leave_type_id)).or_default().lots.push(lot);
-        }
-        for posting in tx.leave_ledger().postings_of(&employees).await? {
-            ledgers.entry((posting.employee_id, posting.leave_type_id)).or_default().postings.push(posting);
-        }
-        for view in tx.leave_requests().pending_of(&employees).await? {
-            let key = (view.request.employee_id, view.request.leave_type_id);
-            ledgers.entry(key).or_default().pending.extend(demands(&view));
-        }
-        let mut accounts = Vec::with_capacity(rows.len() * types.len());
-        for row in &rows {
-            let zone = row.time_zone.as_deref().and_then(time_zone).unwrap_or(TimeZone::UTC);
-            let (employee_id, today) = (row.view.id, now.to_zoned(zone).date());
-            for leave_type in types {
-                let stored = ledgers.remove(&(employee_id, leave_type.id)).unwrap_or_default();
-                accounts.push(Stored { employee_id, leave_type, stored, today });
-            }
-        }
-        Ok(Self { accounts, planning, next })
     }
 }
 

@@ -147,6 +147,9 @@ pub enum LeaveError {
         /// How many have to be there.
         minimum: i64,
     },
+    /// Leave of this type was taken: whether it is paid stays.
+    #[error("leave of this type was taken: whether it is paid can't be changed, another type can be added")]
+    TypeTaken,
     /// The days are closed: what they say stays.
     #[error("days up to {through} are closed")]
     PeriodClosed {
@@ -235,6 +238,7 @@ impl DomainError for LeaveError {
             Self::GrantInUse => "leave-grant.below-used",
             Self::GrantByPolicy => "leave-grant.by-policy",
             Self::CoverageTooLow { .. } => "leave.coverage-too-low",
+            Self::TypeTaken => "leave-type.taken",
             Self::PeriodClosed { .. } => "leave.period-closed",
             Self::AlreadyClosed { .. } => "leave-closing.already-closed",
             Self::PendingRequests { .. } => "leave-closing.pending-requests",

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use super::account::as_of_or;
+use super::accounts::{Accounts, BATCH};
 use super::balance::BalanceMinutes;
 use super::calendar::AbsenceSearch;
-use super::liability::{Accounts, BATCH};
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::standing::resources;
 use super::{LeaveError, LeaveService, days_text};

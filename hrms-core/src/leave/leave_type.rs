@@ -134,6 +134,8 @@ pub trait LeaveTypeRepo: Send {
     async fn insert(&mut self, leave_type: &LeaveType) -> Result<(), StoreError>;
     /// Writes a leave type if its stored version is still `expected`.
     async fn update(&mut self, leave_type: &LeaveType, expected: Version) -> Result<(), StoreError>;
+    /// Whether leave of this type was ever taken.
+    async fn is_taken(&mut self, id: LeaveTypeId) -> Result<bool, StoreError>;
     /// Every version of the rules of a leave type, by the day from which they are in force and then in the order of
     /// recording.
     async fn rules(&mut self, id: LeaveTypeId) -> Result<Vec<LeaveRulesVersion>, StoreError>;
@@ -215,7 +217,8 @@ impl LeaveTypeService<'_> {
     /// Changes a leave type that is still at version `expected`.
     ///
     /// # Errors
-    /// [`CommonError::Stale`]; [`LeaveError::TypeCodeTaken`]; faulty fields.
+    /// [`CommonError::Stale`]; [`LeaveError::TypeCodeTaken`]; [`LeaveError::TypeTaken`] when leave was taken by
+    /// what it says of pay; faulty fields.
     pub async fn change(
         &self,
         actor: &Actor,
@@ -239,6 +242,10 @@ impl LeaveTypeService<'_> {
             return Ok(work.commit(leave_type).await?);
         }
         check(&leave_type)?;
+        // Payroll was told of the days, and plans have counted them.
+        if leave_type.paid != before.paid && work.leave_types().is_taken(id).await? {
+            return Err(LeaveError::TypeTaken);
+        }
         leave_type.updated_at = work.now();
         leave_type.version = expected.next();
         work.leave_types().update(&leave_type, expected).await?;

@@ -156,6 +156,11 @@ impl LeavePosting {
     pub(super) fn is_advance(&self) -> bool {
         self.kind == PostingKind::Consumption && self.lot_id.is_none()
     }
+
+    /// Whether it says what policies will pay out on a later day: payroll is told when that day has come.
+    pub(super) fn is_later_payout(&self, today: Date) -> bool {
+        self.kind == PostingKind::Encashment && self.plan_key.is_some() && self.effective_on > today
+    }
 }
 
 /// What a posting will say, before it gets its id, time and author.
@@ -213,7 +218,7 @@ pub struct Uncovered {
     pub request: i64,
     /// Of everything pending, and what was taken in advance already.
     pub all: i64,
-    /// What was taken in advance already.
+    /// What was taken in advance already, and what lots lack that gave more than they have.
     pub advanced: i64,
 }
 
@@ -228,6 +233,20 @@ pub struct Demand {
     pub asked_on: Date,
     /// Minutes.
     pub minutes: i64,
+}
+
+impl Demand {
+    /// Draws as much from a lot as is left of both.
+    fn draw(&mut self, lot_id: Option<LeaveLotId>, left: &mut i64) -> Option<Share> {
+        let minutes = self.minutes.min(*left);
+        if minutes <= 0 {
+            return None;
+        }
+        let share = Share { demand: *self, lot_id, minutes };
+        self.minutes -= minutes;
+        *left -= minutes;
+        Some(share)
+    }
 }
 
 /// The part of a [`Demand`] that one lot covers, or none does.
@@ -312,39 +331,44 @@ impl Ledger {
     /// Covers what pending requests ask for from the free part of the lots.
     ///
     /// Day by day, each day from the lot with the nearest expiry: a lot covers a run of days, so this
-    /// order leaves nothing uncovered that any other order could cover.
+    /// order leaves nothing uncovered that any other order could cover. Lots that gave more than they have, as what was paid out
+    /// turned out not to be earned, are made good first.
     #[must_use]
     pub fn allocate(&self) -> Vec<Share> {
+        self.allocated().0
+    }
+
+    /// The same, and what other lots can't make good.
+    fn allocated(&self) -> (Vec<Share>, i64) {
         let mut demands = self.pending.clone();
         demands.sort_by_key(|demand| (demand.day, demand.request_id));
         let mut free = self.free();
+        let mut short: i64 = free.iter().map(|(_, left)| -left.min(&0)).sum();
         free.retain(|(_, left)| *left > 0);
         let mut shares = Vec::new();
-        for demand in demands {
-            let mut open = demand.minutes;
-            for (lot, left) in free.iter_mut().filter(|(lot, _)| lot.covers(demand.day)) {
-                if open == 0 {
-                    break;
-                }
-                let part = open.min((*left).max(0));
-                if part > 0 {
-                    shares.push(Share { demand, lot_id: Some(lot.id), minutes: part });
-                    *left -= part;
-                    open -= part;
-                }
-            }
-            if open > 0 {
-                shares.push(Share { demand, lot_id: None, minutes: open });
+        for demand in &mut demands {
+            let day = demand.day;
+            for (lot, left) in free.iter_mut().filter(|(lot, _)| lot.covers(day)) {
+                let good = short.min(*left);
+                short -= good;
+                *left -= good;
+                shares.extend(demand.draw(Some(lot.id), left));
             }
         }
-        shares
+        for mut demand in demands {
+            let mut rest = demand.minutes;
+            shares.extend(demand.draw(None, &mut rest));
+        }
+        (shares, short)
     }
 
     /// How much of `request_id`'s demand no lot covers, and how much of all demand.
     #[must_use]
     pub fn uncovered(&self, request_id: LeaveRequestId) -> Uncovered {
-        let mut uncovered = Uncovered { request: 0, all: self.advanced(), advanced: self.advanced() };
-        for share in self.allocate().iter().filter(|share| share.lot_id.is_none()) {
+        let (shares, short) = self.allocated();
+        let advanced = self.advanced() + short;
+        let mut uncovered = Uncovered { request: 0, all: advanced, advanced };
+        for share in shares.iter().filter(|share| share.lot_id.is_none()) {
             uncovered.all += share.minutes;
             if share.demand.request_id == request_id {
                 uncovered.request += share.minutes;

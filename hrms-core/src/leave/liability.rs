@@ -8,22 +8,18 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::account::{as_of_or, demands};
+use super::account::as_of_or;
+use super::accounts::{Accounts, BATCH};
 use super::balance::{BalanceMinutes, approved_ahead};
 use super::calendar::AbsenceSearch;
-use super::ledger::Ledger;
-use super::planned::{Planning, shown_at, shown_ids};
-use super::{LeaveError, LeaveService, LeaveType, days_text};
+use super::{LeaveError, LeaveService, days_text};
 use crate::actor::Actor;
 use crate::employee::{EmployeeFilter, EmployeeRef, EmployeeRow, EmployeeSort, Named};
-use crate::error::{CommonError, StoreError};
+use crate::error::CommonError;
 use crate::id::{DepartmentId, EmployeeId, LeaveTypeId, LocationId};
 use crate::page::{Filling, Page, PageRequest, Position};
 use crate::policy::Permission;
 use crate::store::Tx;
-
-/// Employees that are looked at at once.
-pub(super) const BATCH: u16 = 500;
 
 /// What of one kind of leave is owed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -106,45 +102,6 @@ pub struct LiabilityTotals {
     pub by_department: Vec<LiabilityTotal<DepartmentId>>,
     /// By location on the day.
     pub by_location: Vec<LiabilityTotal<LocationId>>,
-}
-
-/// The accounts of some employees: read with a few statements, however many they are.
-pub(super) struct Accounts {
-    pub(super) types: Vec<LeaveType>,
-    planning: Planning,
-    ledgers: HashMap<(EmployeeId, LeaveTypeId), Ledger>,
-}
-
-impl Accounts {
-    pub(super) async fn load(tx: &mut dyn Tx, employees: &[EmployeeId]) -> Result<Self, StoreError> {
-        let types = tx.leave_types().all().await?;
-        let planning = Planning::load(tx, employees).await?;
-        let mut ledgers: HashMap<(EmployeeId, LeaveTypeId), Ledger> = HashMap::new();
-        for lot in tx.leave_ledger().lots_of(employees).await? {
-            ledgers.entry((lot.employee_id, lot.leave_type_id)).or_default().lots.push(lot);
-        }
-        for posting in tx.leave_ledger().postings_of(employees).await? {
-            ledgers.entry((posting.employee_id, posting.leave_type_id)).or_default().postings.push(posting);
-        }
-        for view in tx.leave_requests().pending_of(employees).await? {
-            let key = (view.request.employee_id, view.request.leave_type_id);
-            ledgers.entry(key).or_default().pending.extend(demands(&view));
-        }
-        Ok(Self { types, planning, ledgers })
-    }
-
-    /// An account as it should stand on a day.
-    pub(super) fn on(
-        &self,
-        employee: EmployeeId,
-        leave_type: &LeaveType,
-        as_of: Date,
-        today: Date,
-    ) -> Ledger {
-        let stored = self.ledgers.get(&(employee, leave_type.id)).cloned().unwrap_or_default();
-        let mut ids = shown_ids(employee, leave_type.id);
-        self.planning.replayed(employee, leave_type, stored, as_of, shown_at(today), &mut ids).ledger
-    }
 }
 
 impl LeaveService<'_> {

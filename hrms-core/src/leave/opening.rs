@@ -385,7 +385,9 @@ impl LeaveService<'_> {
         let mut ledger = replayed.ledger;
         let settled = ledger.settle();
         ledger.postings.extend(self.stamp_on(actor, work, today, &account, settled));
-        (ledger.lots.split_off(lots_before), ledger.postings.split_off(postings_before))
+        let mut postings = ledger.postings.split_off(postings_before);
+        postings.retain(|one| !one.is_later_payout(today));
+        (ledger.lots.split_off(lots_before), postings)
     }
 }
 

@@ -146,6 +146,7 @@ catalogue! {
     "leave-policy.everyone-has-one": "The leave type has a policy for everyone already.";
     "leave-policy.own": "Nobody writes the leave policy that applies to themselves, but owners.";
     "leave-type.code-taken": "Another leave type has this code.";
+    "leave-type.taken": "Leave of this type was taken: whether it is paid stays.";
     "leave.attachment-missing": "Leave of this length isn't approved without a file that is attached to it.";
     "leave.attachment-type": "A file is neither PDF nor JPEG nor PNG.";
     "leave.back-dated": "The leave began too long ago to be asked for.";

@@ -133,6 +133,13 @@ impl LeaveTypeRepo for SqlTx {
             .await
     }
 
+    async fn is_taken(&mut self, id: LeaveTypeId) -> Result<bool, StoreError> {
+        let mut query = Query::new("SELECT id FROM leave_posting WHERE tenant_id = ");
+        query.bind(self.tenant).push(" AND leave_type_id = ").bind(id);
+        query.push(" AND kind = 'consumption' LIMIT 1");
+        Ok(query.optional::<(Uuid,)>(&mut self.conn).await?.is_some())
+    }
+
     async fn rules(&mut self, id: LeaveTypeId) -> Result<Vec<LeaveRulesVersion>, StoreError> {
         let rows: Vec<RulesRow> = self
             .conn

@@ -277,6 +277,22 @@ async fn files_are_taken_as_a_whole_and_once(store: &Fresh) {
     problem(import(unknown).await, 422, "common.invalid", &["/format"]);
 }
 
+/// Publishers who give a holiday the same UID in all years: a file of one year says nothing of others.
+async fn other_years_keep_their_days(store: &Fresh) {
+    let w = World::new(store).await;
+    let before = "date,name,uid\n2026-01-01,New Year,new-year@gov\n2027-01-01,New Year,new-year@gov\n";
+    let before = json!({ "format": "csv", "content": before, "dry_run": false });
+    w.hr().post(&w.path("/import"), &before).await.expect(200);
+    let csv = json!({ "format": "csv", "content": "date,name,uid\n2028-01-03,New Year,new-year@gov\n" });
+    let plan = w.hr().post(&w.path("/import"), &csv).await.expect(200).json();
+    assert_eq!(actions(&plan), ["2028-01-03 add New Year"]);
+    let event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:new-year@gov\r\n\
+        DTSTART;VALUE=DATE:20270102\r\nSUMMARY:New Year\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let plan = json!({ "format": "icalendar", "content": event });
+    let plan = w.hr().post(&w.path("/import"), &plan).await.expect(200).json();
+    assert_eq!(actions(&plan), ["2027-01-01 remove New Year", "2027-01-02 add New Year"]);
+}
+
 async fn what_is_exported_is_imported_as_unchanged(store: &Fresh) {
     let w = World::new(store).await;
     w.add("2026-11-09", "Diwali; lights, and more", json!({})).await;
@@ -348,6 +364,7 @@ async fn a_year_is_copied_as_far_as_it_is_known(store: &Fresh) {
 
 hrms_tests::on_every_engine!(
     files_are_taken_as_a_whole_and_once,
+    other_years_keep_their_days,
     what_is_exported_is_imported_as_unchanged,
     a_year_is_copied_as_far_as_it_is_known,
     offices_share_a_calendar,

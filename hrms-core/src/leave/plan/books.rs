@@ -55,6 +55,14 @@ impl Taken {
         }
     }
 
+    /// The lots that pay for it, with what of it.
+    fn on_lots(&self) -> Vec<(LeaveLotId, i64)> {
+        match &self.now {
+            Some(now) => now.iter().filter_map(|(lot, part)| Some(((*lot)?, *part))).collect(),
+            None => self.posting.lot_id.map(|lot| (lot, -self.posting.minutes)).into_iter().collect(),
+        }
+    }
+
     fn shift(&mut self, from: Option<LeaveLotId>, to: Option<LeaveLotId>, minutes: i64) {
         let stored = (self.posting.lot_id, -self.posting.minutes);
         let now = self.now.get_or_insert_with(|| BTreeMap::from([stored]));
@@ -359,9 +367,25 @@ impl Books {
         self.settle_before(day);
     }
 
-    /// Takes leave of a day and later off a lot that lapses on that day.
-    pub(super) fn release(&mut self, lot: LeaveLotId, day: Date) {
-        self.shed(lot, |posting| posting.effective_on >= day, None);
+    /// Makes all leave of a day and later leave that waits for its day.
+    pub(super) fn release_from(&mut self, day: Date) {
+        for index in self.taken.partition_point(|one| one.posting.effective_on < day)..self.taken.len() {
+            for (lot, part) in self.taken.get(index).map(Taken::on_lots).unwrap_or_default() {
+                self.shift(index, Some(lot), None, part);
+            }
+            self.orphans.insert(index);
+        }
+    }
+
+    /// The same, if any of it is on one of some lots, which lapse on that day.
+    pub(super) fn release_if_on(&mut self, lots: &[LeaveLotId], day: Date) {
+        let linked = lots.iter().filter_map(|lot| Some((lot, self.linked.get(lot)?)));
+        let mut taken = linked.flat_map(|(lot, all)| {
+            all.iter().filter_map(|index| self.taken.get(*index)).map(|one| (*lot, one))
+        });
+        if taken.any(|(lot, one)| one.posting.effective_on >= day && one.minutes(Some(lot)) > 0) {
+            self.release_from(day);
+        }
     }
 
     /// Makes leave on a lot leave that waits for its day, the latest first: up to so many minutes, or all that is meant.

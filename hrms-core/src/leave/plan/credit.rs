@@ -93,10 +93,11 @@ impl Default for Year {
 /// is left (P7). A day that belongs to two periods, because plan or level change on it, belongs to the later one.
 #[must_use]
 pub fn credits(facts: &PlanFacts<'_>, until: Date) -> Vec<Credit> {
-    let mut slices = slices(facts, until);
+    let spans = facts.spans();
+    let mut slices = slices(&spans, until);
     slices.sort_by_key(|slice| (slice.on, slice.served.from));
     let mut years: HashMap<Date, Year> = HashMap::new();
-    slices.iter().filter_map(|slice| slice.credit(facts, &mut years)).collect()
+    slices.iter().filter_map(|slice| slice.credit(facts, &spans, &mut years)).collect()
 }
 
 /// A part of one period during which one level is in force.
@@ -111,9 +112,8 @@ struct Slice<'a> {
     year: Days,
 }
 
-fn slices<'a>(facts: &PlanFacts<'a>, until: Date) -> Vec<Slice<'a>> {
+fn slices<'a>(spans: &[Span<'a>], until: Date) -> Vec<Slice<'a>> {
     let mut slices = Vec::new();
-    let spans = facts.spans();
     for span in spans.iter().copied() {
         let Some(plan) = &span.term.rules.accrual else { continue };
         let rule = span.term.rules.leave_year;
@@ -154,8 +154,13 @@ fn day_of_credit(span: &Span<'_>, served: Days) -> Date {
 }
 
 impl Slice<'_> {
-    fn credit(&self, facts: &PlanFacts<'_>, years: &mut HashMap<Date, Year>) -> Option<Credit> {
-        let whole_amount = self.amount(facts);
+    fn credit(
+        &self,
+        facts: &PlanFacts<'_>,
+        spans: &[Span<'_>],
+        years: &mut HashMap<Date, Year>,
+    ) -> Option<Credit> {
+        let whole_amount = self.amount(facts, spans);
         let part = self.part(facts);
         let unpaid = self.unpaid(facts);
         let exact = whole_amount * part * (Exact::from_integer(1) - unpaid);
@@ -209,7 +214,7 @@ impl Slice<'_> {
     }
 
     /// Minutes for the whole period.
-    fn amount(&self, facts: &PlanFacts<'_>) -> Exact {
+    fn amount(&self, facts: &PlanFacts<'_>, spans: &[Span<'_>]) -> Exact {
         match self.span.level.earn {
             Earning::PerPeriod(amount) => amount.minutes(facts.minutes_per_day),
             Earning::PerYear(amount) => {
@@ -219,22 +224,31 @@ impl Slice<'_> {
                 };
                 amount.minutes(facts.minutes_per_day) * share
             }
-            Earning::WorkedDays(worked) => {
-                let days = |until: Date| {
-                    let span = Days { from: self.year.from.max(self.span.days.from), to: until };
-                    let sum = worked_days(facts, span);
-                    let enough = sum >= Exact::from_integer(worked.at_least.into());
-                    if enough { sum } else { Exact::from_integer(0) }
-                };
-                let earned = days(self.served.to) - days(self.served.from);
-                let day = Exact::from_integer(facts.minutes_per_day.into());
-                earned * day / Exact::from_integer(i128::from(worked.for_each).max(1))
+            Earning::WorkedDays(_) => {
+                self.for_worked_days(facts, spans, self.served.to)
+                    - self.for_worked_days(facts, spans, self.served.from)
             }
             Earning::WorkedHours(worked) => {
                 let minutes: i64 = self.served.iter().map(|day| (facts.work)(day).worked).sum();
                 Exact::from_integer(minutes.into()) * worked.percent.exact() / Exact::from_integer(100)
             }
         }
+    }
+
+    /// What the days worked in the leave year before a day earn, in minutes: nothing until enough of them were worked. Each counts by
+    /// the level that it fell into.
+    fn for_worked_days(&self, facts: &PlanFacts<'_>, spans: &[Span<'_>], before: Date) -> Exact {
+        let since = self.year.from.max(self.span.employed.from);
+        let (mut enough, mut earned) = (false, Exact::from_integer(0));
+        for span in spans.iter().filter(|span| span.employed == self.span.employed) {
+            let Earning::WorkedDays(worked) = span.level.earn else { continue };
+            let Some(here) = span.days.intersect(Days { from: since, to: before }) else { continue };
+            let all = worked_days(facts, Days { from: since, to: here.to });
+            enough |= all >= Exact::from_integer(worked.at_least.into());
+            earned += worked_days(facts, here) / Exact::from_integer(i128::from(worked.for_each).max(1));
+        }
+        let day = Exact::from_integer(facts.minutes_per_day.into());
+        if enough { earned * day } else { Exact::from_integer(0) }
     }
 
     /// The part of the period's amount that is earned by being there.

@@ -14,7 +14,7 @@ use super::books::Books;
 use super::calendar::next_of;
 use super::credit::{Credit, credits};
 use super::rules::{AboveNewCap, CarryLimit, CarryOver, Excess, OpenGrants};
-use super::service::PlanFacts;
+use super::service::{PlanFacts, Span};
 use crate::id::{EmployeeId, LeaveLotId, LeavePostingId, LeaveTypeId};
 use crate::leave::ledger::{LeaveLot, LeavePosting, Ledger, LotSource, PostingKind};
 
@@ -45,8 +45,11 @@ pub struct Replayed {
     pub credits: Vec<Credit>,
 }
 
-/// What policies want to stand in the ledger: minutes of one kind on one lot, under one name.
-type Wanted = HashMap<(String, LeaveLotId, PostingKind), (i64, Date)>;
+/// What policies call what they write: a name, a lot and a kind.
+type Name = (String, LeaveLotId, PostingKind);
+
+/// What policies want to stand in the ledger: minutes, and from which day on.
+type Wanted = HashMap<Name, (i64, Date)>;
 
 /// Replays an account up to and including a day, or further where leave is booked or asked for.
 ///
@@ -145,7 +148,10 @@ impl Run<'_> {
         let first = self.facts.employment.first_day().unwrap_or(until);
         let mut carry = self.next_carry(first);
         while let Some(day) = carry.filter(|day| *day <= until) {
-            steps.push((day, Step::CarryOver));
+            // What somebody had when they left stays for the settlement.
+            if self.facts.employment.at(day).is_some() {
+                steps.push((day, Step::CarryOver));
+            }
             carry = self.next_carry(day);
         }
         steps.retain(|(day, _)| self.opens_on.is_none_or(|opens_on| opens_on <= *day));
@@ -168,8 +174,9 @@ impl Run<'_> {
     /// they left. Until then it is shown, for the settlement.
     fn begin_anew(&mut self, day: Date) {
         self.books.reserve_before(day);
-        for lot in self.books.by_policies(self.opens_on, day) {
-            self.books.release(lot, day);
+        let lots = self.books.by_policies(self.opens_on, day);
+        self.books.release_if_on(&lots, day);
+        for lot in lots {
             let left = self.books.spare(lot);
             if left > 0 {
                 self.want(&key("lapse", day, day, None), lot, PostingKind::Lapse, -left, day);
@@ -178,16 +185,21 @@ impl Run<'_> {
         self.open.clear();
     }
 
-    /// Days on which a level with a cap begins above which leave in hand lapses, with the cap.
+    /// Days from which on a lower cap is in force above which leave in hand lapses, with the cap.
     fn level_changes(&self, until: Date) -> Vec<(Date, Step)> {
         let spans = self.facts.spans();
-        let begins = spans.iter().filter(|span| span.index > 0 && span.days.from <= until);
-        begins
-            .filter_map(|span| {
-                let plan = span.term.rules.accrual.as_ref()?;
-                let cap = span.level.balance_cap?.minutes(self.facts.minutes_per_day);
+        let cap_of = |span: &Span<'_>| {
+            let cap = span.level.balance_cap?.minutes(self.facts.minutes_per_day);
+            Some(super::amount::whole(cap))
+        };
+        let pairs = spans.iter().zip(spans.iter().skip(1));
+        let changes = pairs.filter(|(old, new)| old.employed == new.employed && new.days.from <= until);
+        changes
+            .filter_map(|(old, new)| {
+                let plan = new.term.rules.accrual.as_ref()?;
+                let cap = cap_of(new).filter(|cap| cap_of(old).is_none_or(|before| *cap < before))?;
                 let lapses = plan.above_new_cap == AboveNewCap::Lapses;
-                lapses.then(|| (span.days.from, Step::LevelChange(super::amount::whole(cap))))
+                lapses.then_some((new.days.from, Step::LevelChange(cap)))
             })
             .collect()
     }
@@ -195,6 +207,13 @@ impl Run<'_> {
     /// The first day after `day` on which leave is carried over by the rules in force then.
     fn next_carry(&self, day: Date) -> Option<Date> {
         self.facts.terms.iter().filter_map(|term| self.carry_in(term, day)).min()
+    }
+
+    /// When something that begins on a day ends, if it is to end on another: never, when the employment ends before.
+    fn ends(&self, from: Date, to: Option<Date>) -> Option<Date> {
+        let spells = self.facts.employment.spells();
+        let spell = spells.iter().rfind(|spell| spell.period.from() <= from)?;
+        to.filter(|to| spell.period.to().is_none_or(|left| *to < left))
     }
 
     fn carry_in(&self, term: &super::service::Term<'_>, day: Date) -> Option<Date> {
@@ -224,8 +243,9 @@ impl Run<'_> {
             _ => self.books.openings(self.opens_on, day),
         });
         let most = limit.most.map(|most| super::amount::whole(most.minutes(self.facts.minutes_per_day)));
-        let next = self.next_carry(day);
-        let until = limit.valid_for.map(|length| length.after(day));
+        let next = self.ends(day, self.next_carry(day));
+        let own_end = limit.valid_for.map(|length| self.ends(day, Some(length.after(day))));
+        let valid_to = own_end.unwrap_or(next);
         let mut left_to_carry = most.unwrap_or(i64::MAX);
         if let Some(total) = limit.total {
             let total = super::amount::whole(total.minutes(self.facts.minutes_per_day));
@@ -234,9 +254,10 @@ impl Run<'_> {
             let joining: i64 = joining.map(|lot| self.books.spare(*lot).max(0)).sum();
             left_to_carry = left_to_carry.min((total - fresh - (there - joining)).max(0));
         }
-        let name = key("carry", day, day, until.or(next));
+        let name = key("carry", day, day, valid_to);
         let to = self.lot_id(&name);
         let mut carried = 0;
+        self.books.release_if_on(&from, day);
         for lot in from {
             let left = self.books.spare(lot).max(0);
             let part = left.min(left_to_carry);
@@ -253,10 +274,10 @@ impl Run<'_> {
             }
         }
         if carried > 0 {
-            self.open_lot(&name, LotSource::CarryOver, carried, day, until.or(next));
+            self.open_lot(&name, LotSource::CarryOver, carried, day, valid_to);
             self.want(&name, to, PostingKind::Transfer, carried, day);
             self.books.arrived(to, day);
-            if until.is_none() {
+            if own_end.is_none() {
                 self.open.push(to);
             }
         }
@@ -264,6 +285,7 @@ impl Run<'_> {
 
     /// Leave in hand above a cap lapses, from the lot that expires first.
     fn cut_to(&mut self, cap: i64, day: Date) {
+        self.books.release_from(day);
         self.books.reserve_before(day);
         let mut excess = self.books.in_hand(day) - cap;
         for lot in self.books.in_order(day) {
@@ -290,7 +312,7 @@ impl Run<'_> {
             credit.minutes = minutes;
         }
         if credit.minutes > 0 {
-            let valid_to = self.next_carry(credit.on);
+            let valid_to = self.ends(credit.on, self.next_carry(credit.on));
             let name = key("accrual", credit.served_from, credit.on, valid_to);
             let lot = self.open_lot(&name, LotSource::Accrual, credit.minutes, credit.on, valid_to);
             self.want(&name, lot, PostingKind::Grant, credit.minutes, credit.on);
@@ -347,58 +369,43 @@ impl Run<'_> {
     }
 
     /// What the stored ledger lacks of what is wanted.
-    fn compare(self, stored: Ledger, credits: Vec<Credit>, ids: &mut dyn FnMut() -> Uuid) -> Replayed {
-        let mut missing = self.wanted;
-        let mut written: Vec<(String, LeaveLotId, PostingKind)> = Vec::new();
-        for posting in &stored.postings {
+    fn compare(mut self, stored: Ledger, credits: Vec<Credit>, ids: &mut dyn FnMut() -> Uuid) -> Replayed {
+        let mut missing = std::mem::take(&mut self.wanted);
+        let mut written: HashMap<Name, Vec<&LeavePosting>> = HashMap::new();
+        for posting in stored.live() {
             if let (Some(name), Some(lot)) = (&posting.plan_key, posting.lot_id) {
                 let kind = match posting.kind {
                     PostingKind::Adjustment => PostingKind::Grant,
                     kind => kind,
                 };
-                let entry = missing.entry((name.clone(), lot, kind)).or_insert((0, posting.effective_on));
-                entry.0 -= posting.minutes;
-                written.push((name.clone(), lot, kind));
+                let name = (name.clone(), lot, kind);
+                missing.entry(name.clone()).or_insert((0, posting.effective_on)).0 -= posting.minutes;
+                written.entry(name).or_default().push(posting);
             }
         }
-        written
-            .sort_unstable_by(|one, two| (&one.0, one.1, one.2.code()).cmp(&(&two.0, two.1, two.2.code())));
-        let is_written = |key: &(String, LeaveLotId, PostingKind)| {
-            let order = |one: &(String, LeaveLotId, PostingKind)| {
-                (one.0.as_str(), one.1, one.2.code()).cmp(&(key.0.as_str(), key.1, key.2.code()))
-            };
-            written.binary_search_by(order).is_ok()
-        };
         let mut missing: Vec<_> = missing.into_iter().filter(|(_, (minutes, _))| *minutes != 0).collect();
         missing.sort_by(|((one, lot, kind), (_, on)), ((two, lot2, kind2), (_, on2))| {
             (on, one, lot, kind.code()).cmp(&(on2, two, lot2, kind2.code()))
         });
-        let posting = |name: String, lot: LeaveLotId, kind: PostingKind, minutes: i64, on: Date, id: Uuid| {
-            LeavePosting {
-                id: LeavePostingId::from_uuid(id),
-                employee_id: self.account.employee_id,
-                leave_type_id: self.account.leave_type_id,
-                lot_id: Some(lot),
-                request_id: None,
-                kind,
-                minutes,
-                effective_on: on,
-                booked_on: on,
-                posted_at: self.account.now,
-                posted_by: None,
-                reverses_id: None,
-                plan_key: Some(name),
-                closed_through: stored.closed_through,
+        let mut postings: Vec<LeavePosting> = Vec::new();
+        for (name, (lacking, on)) in missing {
+            let before = written.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let (kind, minutes) = match name.2 {
+                PostingKind::Grant if !before.is_empty() => (PostingKind::Adjustment, lacking),
+                // What payroll was told isn't corrected but undone, and told anew.
+                PostingKind::Encashment => {
+                    postings.extend(before.iter().map(|one| self.undoing(one, ids())));
+                    (name.2, lacking + before.iter().map(|one| one.minutes).sum::<i64>())
+                }
+                kind => (kind, lacking),
+            };
+            if minutes != 0 {
+                postings.push(self.posting(name, kind, minutes, on, ids()));
             }
-        };
-        let postings: Vec<LeavePosting> = missing
-            .into_iter()
-            .map(|(key, (minutes, on))| {
-                let corrects = key.2 == PostingKind::Grant && is_written(&key);
-                let kind = if corrects { PostingKind::Adjustment } else { key.2 };
-                posting(key.0, key.1, kind, minutes, on, ids())
-            })
-            .collect();
+        }
+        for posting in &mut postings {
+            posting.closed_through = stored.closed_through;
+        }
         let known: HashSet<LeaveLotId> = stored.lots.iter().map(|lot| lot.id).collect();
         let lots: Vec<LeaveLot> = self.lots.into_iter().filter(|lot| !known.contains(&lot.id)).collect();
         let mut links = self.books.links(self.account.now, ids);
@@ -410,6 +417,41 @@ impl Run<'_> {
         ledger.postings.extend(postings.iter().cloned());
         ledger.postings.extend(links.iter().cloned());
         Replayed { ledger, lots, postings, links, credits }
+    }
+}
+
+impl Run<'_> {
+    fn posting(&self, name: Name, kind: PostingKind, minutes: i64, on: Date, id: Uuid) -> LeavePosting {
+        LeavePosting {
+            id: LeavePostingId::from_uuid(id),
+            employee_id: self.account.employee_id,
+            leave_type_id: self.account.leave_type_id,
+            lot_id: Some(name.1),
+            request_id: None,
+            kind,
+            minutes,
+            effective_on: on,
+            booked_on: on,
+            posted_at: self.account.now,
+            posted_by: None,
+            reverses_id: None,
+            plan_key: Some(name.0),
+            closed_through: None,
+        }
+    }
+
+    /// Takes back what a policy wrote.
+    fn undoing(&self, written: &LeavePosting, id: Uuid) -> LeavePosting {
+        LeavePosting {
+            id: LeavePostingId::from_uuid(id),
+            kind: PostingKind::Reversal,
+            minutes: -written.minutes,
+            reverses_id: Some(written.id),
+            posted_at: self.account.now,
+            posted_by: None,
+            plan_key: None,
+            ..written.clone()
+        }
     }
 }
 

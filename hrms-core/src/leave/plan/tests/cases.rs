@@ -70,6 +70,47 @@ fn by_days_worked() {
     assert_eq!(earned(20, 179), 0);
 }
 
+/// How many days were worked in the leave year is counted through versions of the rules and levels.
+#[test]
+fn enough_days_are_counted_through_the_whole_year() {
+    let level = |for_each: u8| {
+        format!(r#""earn":{{"worked_days":{{"for_each":{for_each},"at_least":180}}}},"every":"yearly""#)
+    };
+    let same = plan(&level(20), "");
+    let terms = [
+        Term {
+            period: Period::new(LONG_AGO, Some(date(2025, 7, 1))).unwrap(),
+            version: version(1),
+            rules: &same,
+        },
+        Term { period: Period::since(date(2025, 7, 1)), version: version(2), rules: &same },
+    ];
+    let employment = hired(date(2025, 1, 1));
+    let facts = PlanFacts {
+        terms: &terms,
+        employment: &employment,
+        gender: None,
+        minutes_per_day: DAY,
+        work: &office,
+    };
+    // 261 working days, of which 129 before July.
+    let all = credits(&facts, date(2025, 12, 31));
+    let found: Vec<_> = all.iter().map(|one| (one.on, one.minutes)).collect();
+    assert_eq!(found, [(date(2025, 12, 31), 261 * DAY / 20)]);
+    let levels = rules(&format!(
+        r#"{{"accrual": {{"levels": [{{{}}}, {{"after": {{"years": 1}}, {}}}]}}}}"#,
+        level(20),
+        level(15)
+    ));
+    let both = schedule(&levels, &hired(date(2024, 7, 1)), date(2025, 12, 31));
+    assert_eq!(both, [(date(2025, 12, 31), 129 * DAY / 20 + 132 * DAY / 15)]);
+    // Month by month: all of it when the 180th is reached, then what each month adds.
+    let monthly = plan(&level(20).replace("yearly", "monthly"), "");
+    let months = schedule(&monthly, &hired(date(2025, 1, 1)), date(2025, 12, 31));
+    assert_eq!(months.first(), Some(&(date(2025, 9, 30), 195 * DAY / 20)));
+    assert_eq!(months.iter().map(|(_, minutes)| minutes).sum::<i64>(), 261 * DAY / 20);
+}
+
 /// LV-13: 12.07 % of 104.5 hours are 12.613 hours: 13.
 #[test]
 fn by_hours_worked() {

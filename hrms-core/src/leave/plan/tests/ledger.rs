@@ -101,6 +101,20 @@ impl Book {
         }
     }
 
+    /// Pays out what is left of a lot.
+    pub(super) fn pay_out(&mut self, lot: LeaveLotId, minutes: i64, today: Date) {
+        let paid = NewPosting {
+            lot_id: Some(lot),
+            request_id: None,
+            kind: PostingKind::Encashment,
+            minutes: -minutes,
+            effective_on: today,
+            reverses_id: None,
+            booked_on: None,
+        };
+        self.post(vec![paid], today);
+    }
+
     /// Grants by hand.
     pub(super) fn grant(&mut self, minutes: i64, valid_from: Date, valid_to: Option<Date>) -> LeaveLotId {
         let id = LeaveLotId::from_uuid(self.id());

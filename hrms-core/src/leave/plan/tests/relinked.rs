@@ -138,3 +138,23 @@ fn leave_after_a_new_employment_is_its_own() {
         book.job(date(2026, 12, 8));
     }
 }
+
+/// What was paid out and turned out not to be earned is made good before anything else is taken.
+#[test]
+fn what_is_owed_is_no_leave_to_be_taken() {
+    let monthly =
+        |days: u8| plan(&format!(r#""earn":{{"per_year":{{"days":"{days}"}}}},"every":"monthly""#), "");
+    let mut book = Book::new(monthly(12), hired(date(2026, 1, 1)));
+    let today = date(2026, 11, 20);
+    book.job(today);
+    let lots: Vec<_> = book.stored.lots.iter().take(8).map(|lot| lot.id).collect();
+    for lot in lots {
+        book.pay_out(lot, DAY, today);
+    }
+    assert_eq!(book.days(today), 2);
+    book.terms = vec![(Period::since(date(1900, 1, 1)), monthly(6))];
+    assert_eq!(book.days(today), -3);
+    assert_eq!(book.submit(today, date(2026, 11, 23), 1, 0), None);
+    let request = book.submit(today, date(2026, 11, 23), 1, 4 * DAY).unwrap();
+    assert_eq!(book.replayed(today).ledger.uncovered(request).all, 4 * DAY);
+}
