@@ -1,7 +1,7 @@
 //! Taking decisions, and giving them to others.
 
 use super::engine::Engine;
-use super::resolve::able;
+use super::resolve::{able, working};
 use super::standpoint::{Right, Standpoint};
 use super::{
     ApprovalCase, ApprovalCaseStatus, ApprovalError, ApprovalTask as Task, ApprovalTaskStatus, Assignee,
@@ -103,7 +103,9 @@ impl Engine<'_> {
     ) -> Result<Taken, ApprovalError> {
         let standpoint = Standpoint::of(&mut **self.0, actor, about).await?;
         // Who is suspended or has left decides on nothing, whatever their roles.
-        if standpoint.is_none() && actor.employee().is_some() {
+        if let Some(own) = actor.employee()
+            && working(&mut **self.0, &[own], about.today).await?.is_empty()
+        {
             return Err(ApprovalError::NotYours);
         }
         let held = standpoint.map(|standpoint| standpoint.held(case, open, right)).unwrap_or_default();

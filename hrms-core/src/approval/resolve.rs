@@ -163,11 +163,21 @@ pub(crate) async fn able(
     employees.dedup();
     let can_log_in = tx.notifications().recipients(&Recipients::Employees(employees.clone()), today).await?;
     let can_log_in: HashSet<EmployeeId> = can_log_in.iter().filter_map(|one| one.employee_id).collect();
-    let timelines = tx.employment().timelines_of(&employees).await?;
+    let working = working(tx, &employees, today).await?;
+    Ok(can_log_in.intersection(&working).copied().collect())
+}
+
+/// Those of some who are employed on a day, and not suspended.
+pub(super) async fn working(
+    tx: &mut dyn Tx,
+    employees: &[EmployeeId],
+    today: Date,
+) -> Result<HashSet<EmployeeId>, StoreError> {
+    let timelines = tx.employment().timelines_of(employees).await?;
     let works = |timeline: &Timeline| {
         timeline.at(today).is_some_and(|record| record.facts.status != EmploymentStatus::Suspended)
     };
-    Ok(can_log_in.into_iter().filter(|one| timelines.get(one).is_some_and(works)).collect())
+    Ok(timelines.into_iter().filter(|(_, timeline)| works(timeline)).map(|(id, _)| id).collect())
 }
 
 /// Whether an employee's roles let them decide on somebody's things of this kind.

@@ -172,7 +172,10 @@ pub async fn leave_is_read_back_as_it_was_written(store: &impl Subject) {
     let taken = leave_posting(&lot, PostingKind::Consumption, -450, None);
     let undone = leave_posting(&lot, PostingKind::Reversal, 450, Some(taken.id));
     let postings = vec![grant, taken, undone];
+    assert!(!tx.leave_types().is_taken(annual.id).await.unwrap());
     tx.leave_ledger().append(&postings).await.unwrap();
+    assert!(tx.leave_types().is_taken(annual.id).await.unwrap());
+    assert!(!tx.leave_types().is_taken(LeaveTypeId::from_uuid(id())).await.unwrap());
     let (request, days) = leave_request(employee, &annual, date(2026, 2, 2), DayPart::FirstHalf);
     tx.leave_requests().insert(&request, &days).await.unwrap();
     tx.commit().await.unwrap();

@@ -1,5 +1,7 @@
 //! Closed periods of leave, and accounts that begin with an opening balance.
 
+use std::collections::HashMap;
+
 use jiff::civil::date;
 
 use crate::contract::fixture::{Subject, at, id, tenant};
@@ -100,8 +102,12 @@ pub async fn leave_accounts_are_opened(store: &impl Subject) {
     expected.sort_by_key(|one| one.leave_type_id);
     assert_eq!(opened, expected);
     assert_eq!(tx.leave_ledger().opened(&[]).await.unwrap(), []);
+    // The first was locked once when it was made, and again.
+    let locked = tx.leave_ledger().locked(&[employee_id]).await.unwrap();
+    assert_eq!(locked, HashMap::from([((employee_id, annual.id), 2), ((employee_id, sick.id), 1)]));
     drop(tx);
     let mut tx = store.begin(there).await.unwrap();
     assert_eq!(tx.leave_ledger().opened(&[employee_id]).await.unwrap(), []);
+    assert!(tx.leave_ledger().locked(&[employee_id]).await.unwrap().is_empty());
     assert!(tx.leave_ledger().open_accounts(&[first]).await.is_err());
 }

@@ -22,6 +22,14 @@ use crate::validate::time_zone;
 /// Employees that are looked at at once.
 pub(super) const BATCH: u16 = 500;
 
+/// Accounts that are written in one unit of work, about: where one writes, others may have to wait.
+const WRITTEN: usize = 2000;
+
+/// Employees of a unit of work that writes accounts of so many types.
+pub(super) fn employees_for(types: usize) -> u16 {
+    u16::try_from(WRITTEN / types.max(1)).unwrap_or(BATCH).clamp(10, BATCH)
+}
+
 /// Whose leave of which kind.
 pub(super) type Account = (EmployeeId, LeaveTypeId);
 
@@ -29,13 +37,14 @@ pub(super) type Account = (EmployeeId, LeaveTypeId);
 pub(super) async fn next_employees(
     tx: &mut dyn Tx,
     after: Option<Position>,
+    limit: u16,
     now: Timestamp,
 ) -> Result<(Vec<(EmployeeId, Date)>, Option<Position>), StoreError> {
     let filter = EmployeeFilter::everybody(Visibility::ALL, now.to_zoned(TimeZone::UTC).date());
-    let page = PageRequest { sort: EmployeeSort::Number, limit: BATCH, after, descending: false };
+    let page = PageRequest { sort: EmployeeSort::Number, limit, after, descending: false };
     let mut rows = tx.employees().list(&filter, &page).await?;
-    let more = rows.len() > usize::from(BATCH);
-    rows.truncate(usize::from(BATCH));
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
     let last = rows.last().filter(|_| more);
     let next = last.map(|row| Position { key: row.view.number.clone(), id: row.view.id.as_uuid() });
     let zone = |name: &Option<String>| name.as_deref().and_then(time_zone).unwrap_or(TimeZone::UTC);

@@ -9,14 +9,14 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Account, Accounts, next_employees};
+use super::accounts::{Account, Accounts, employees_for, next_employees};
 use super::ledger::{LeaveLot, LeavePosting};
 use super::plan::Replayed;
-use super::{LeaveError, LeaveService};
+use super::{LeaveError, LeaveService, LeaveType};
 use crate::actor::Actor;
 use crate::error::StoreError;
 use crate::hrms::Work;
-use crate::id::EmployeeId;
+use crate::id::{EmployeeId, LeaveTypeId};
 use crate::job::{Job, JobContext, JobError, Outcome, Progress};
 use crate::page::Position;
 use crate::policy::{Permission, Resource};
@@ -70,7 +70,7 @@ impl Job for AccrueLeave {
             let mut work = cx.hrms().begin(&actor).await?;
             let done = u32::try_from(sum.employees).unwrap_or(u32::MAX);
             cx.progress_in(&mut work, &Progress { done, total: None, message: None }).await?;
-            let (written, next) = leave.accrue_batch(&mut work, after).await?;
+            let (written, next) = leave.accrue_batch(&mut work, None, after).await?;
             work.commit(()).await?;
             sum.add(written);
             if next.is_none() {
@@ -95,12 +95,21 @@ impl LeaveService<'_> {
     /// # Errors
     /// When the actor may not grant leave in the whole organisation.
     pub async fn accrue(&self, actor: &Actor) -> Result<Accrued, LeaveError> {
+        self.accrue_of(actor, None).await
+    }
+
+    /// The same of one kind of leave, or of all.
+    pub(super) async fn accrue_of(
+        &self,
+        actor: &Actor,
+        only: Option<LeaveTypeId>,
+    ) -> Result<Accrued, LeaveError> {
         self.0.require(actor, Permission::LeaveGrant, &Resource::organization())?;
         let mut sum = Accrued::default();
         let mut after = None;
         loop {
             let mut work = self.0.begin(actor).await?;
-            let (written, next) = self.accrue_batch(&mut work, after).await?;
+            let (written, next) = self.accrue_batch(&mut work, only, after).await?;
             work.commit(()).await?;
             sum.add(written);
             if next.is_none() {
@@ -114,16 +123,20 @@ impl LeaveService<'_> {
     async fn accrue_batch(
         &self,
         work: &mut Work,
+        only: Option<LeaveTypeId>,
         after: Option<Position>,
     ) -> Result<(Accrued, Option<Position>), LeaveError> {
         let now = work.now();
-        let (people, next) = next_employees(&mut **work, after, now).await?;
+        let mut types = work.leave_types().all().await?;
+        types.retain(|one| only.is_none_or(|only| one.id == only));
+        let limit = employees_for(types.len());
+        let (people, next) = next_employees(&mut **work, after, limit, now).await?;
         let today: BTreeMap<EmployeeId, Date> = people.into_iter().collect();
         let mut written = Accrued { employees: today.len(), ..Accrued::default() };
         let employees: Vec<EmployeeId> = today.keys().copied().collect();
         let before = work.leave_ledger().locked(&employees).await?;
         // Most days nothing is missing: only accounts that lack something are locked.
-        let mut all = self.missing(&mut **work, &today, now).await?;
+        let mut all = self.missing(&mut **work, &types, &today, now).await?;
         if all.is_empty() {
             return Ok((written, next));
         }
@@ -137,7 +150,7 @@ impl LeaveService<'_> {
             accounts.into_iter().filter(|one| count(&locked, one) != count(&before, one) + 1).collect();
         if !changed.is_empty() {
             let today = changed.iter().filter_map(|(id, _)| Some((*id, *today.get(id)?))).collect();
-            let mut now_missing = self.missing(&mut **work, &today, now).await?;
+            let mut now_missing = self.missing(&mut **work, &types, &today, now).await?;
             for account in changed {
                 all.insert(account, now_missing.remove(&account).unwrap_or_default());
             }
@@ -158,6 +171,7 @@ impl LeaveService<'_> {
     async fn missing(
         &self,
         tx: &mut dyn Tx,
+        types: &[LeaveType],
         today: &BTreeMap<EmployeeId, Date>,
         now: jiff::Timestamp,
     ) -> Result<BTreeMap<Account, Missing>, StoreError> {
@@ -167,7 +181,7 @@ impl LeaveService<'_> {
         let mut missing = BTreeMap::new();
         let mut ids = || self.0.ids().next();
         for (employee, today) in today {
-            for leave_type in &accounts.types.clone() {
+            for leave_type in types {
                 let replayed = accounts.replayed(*employee, leave_type, *today, now, &mut ids);
                 let due = Missing::of(replayed, *today);
                 if !due.lots.is_empty() || !due.postings.is_empty() {

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Accounts, next_employees};
+use super::accounts::{Accounts, BATCH, next_employees};
 use super::ledger::Ledger;
 use super::repo::{LeaveRequestFilter, LeaveRequestSort};
 use super::request::RequestStatus;
@@ -205,7 +205,7 @@ impl LeaveClosingService<'_> {
         let mut sums: BTreeMap<LeaveTypeId, (u64, BalanceMinutes)> = BTreeMap::new();
         let (now, mut after) = (self.0.clock().now(), None);
         loop {
-            let (people, next) = next_employees(&mut *tx, after, now).await?;
+            let (people, next) = next_employees(&mut *tx, after, BATCH, now).await?;
             let employees: Vec<EmployeeId> = people.iter().map(|(id, _)| *id).collect();
             let accounts = Accounts::load(&mut *tx, &employees).await?;
             for (employee, today) in people {
@@ -239,7 +239,8 @@ impl LeaveClosingService<'_> {
             self.check(&mut *tx, &close).await?;
         }
         // Most of what there is to be written, while others can still book.
-        self.0.leave().accrue(&actor.clone().in_request(actor.request())).await?;
+        let each = actor.clone().in_request(actor.request());
+        self.0.leave().accrue_of(&each, close.leave_type_id).await?;
         let mut work = self.0.begin(actor).await?;
         work.leave_closings().lock().await?;
         let (_, types) = self.check(&mut *work, &close).await?;
@@ -416,7 +417,7 @@ impl LeaveClosingService<'_> {
         balances: &mut Vec<ClosedBalance>,
     ) -> Result<Option<Position>, LeaveError> {
         let now = work.now();
-        let (people, next) = next_employees(&mut **work, after, now).await?;
+        let (people, next) = next_employees(&mut **work, after, BATCH, now).await?;
         let employees: Vec<EmployeeId> = people.iter().map(|(id, _)| *id).collect();
         let mut accounts = Accounts::load(&mut **work, &employees).await?;
         let (mut lots, mut postings, mut links, mut locked) =

@@ -137,16 +137,16 @@ fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// What of well-formed JSON isn't what is asked for.
 fn refusal(error: serde_json::Error, path: &serde_path_to_error::Path) -> Problem {
-    match error.classify() {
-        Category::Data => {
-            // The position is of no use to somebody who builds JSON from objects.
-            let text = error.to_string();
-            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-            Problem::invalid(vec![fault(text, path)])
-        }
-        _ => syntax(error),
-    }
+    let text = match error.classify() {
+        Category::Data => error.to_string(),
+        // How a second key is told where one says which it is.
+        _ => "exactly one of the known keys is expected here".to_owned(),
+    };
+    // The position is of no use to somebody who builds JSON from objects.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    Problem::invalid(vec![fault(text, path)])
 }
 
 fn syntax(error: serde_json::Error) -> Problem {

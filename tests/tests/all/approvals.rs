@@ -398,6 +398,20 @@ async fn who_is_asked_decides_whatever_their_roles(store: &Fresh) {
     problem(o.uma.client.post(&format!("{second}/approve"), &json!({})).await, 404, "common.not-found", &[]);
 }
 
+/// Also where no chain says who is asked.
+async fn who_is_suspended_decides_on_nothing(store: &Fresh) {
+    let o = Office::new(store).await;
+    let request = o.ask(&o.w.asha, 1, 1).await;
+    o.change(&o.w.meera, json!({ "status": "suspended" })).await;
+    for act in ["approve", "reject"] {
+        let refused = o.w.meera.client.post(&format!("{request}/{act}"), &json!({})).await;
+        problem(refused, 403, "approval.not-yours", &[]);
+    }
+    assert_eq!(o.w.owner.get(&request).await.expect(200).json()["status"], "pending");
+    o.change(&o.w.meera, json!({ "status": "active" })).await;
+    assert_eq!(approve(&o.w.meera.client, &request).await, "approved");
+}
+
 async fn a_task_is_given_to_somebody_else(store: &Fresh) {
     let o = Office::new(store).await;
     let (asha, ravi, meera) = (&o.w.asha, &o.w.ravi, &o.w.meera);
@@ -533,6 +547,7 @@ hrms_tests::on_every_engine!(
     p15_no_case_lacks_an_approver,
     changes_further_up_are_followed,
     who_is_asked_decides_whatever_their_roles,
+    who_is_suspended_decides_on_nothing,
     a_task_is_given_to_somebody_else,
     several_are_decided_at_once,
     a_chain_goes_before_roles,

@@ -277,6 +277,18 @@ async fn files_are_taken_as_a_whole_and_once(store: &Fresh) {
     problem(import(unknown).await, 422, "common.invalid", &["/format"]);
 }
 
+/// Nobody is off for a holiday that there isn't.
+async fn a_substitute_goes_with_its_holiday(store: &Fresh) {
+    let w = World::new(store).await;
+    let real =
+        json!({ "format": "icalendar", "content": FEED, "observe": "next_working_day", "dry_run": false });
+    w.hr().post(&w.path("/import"), &real).await.expect(200);
+    w.add("2026-12-29", "Company day", json!({ "kind": "company", "observed_for": "2026-12-26" })).await;
+    w.hr().call(Method::DELETE, &w.path("/holidays/2026-12-26"), &[], None).await.expect(204);
+    let days: Vec<String> = w.days().await.into_iter().map(|(day, _)| day).collect();
+    assert_eq!(days, ["2026-03-20", "2026-12-25", "2026-12-29"], "but not what people added by hand");
+}
+
 /// Publishers who give a holiday the same UID in all years: a file of one year says nothing of others.
 async fn other_years_keep_their_days(store: &Fresh) {
     let w = World::new(store).await;
@@ -364,6 +376,7 @@ async fn a_year_is_copied_as_far_as_it_is_known(store: &Fresh) {
 
 hrms_tests::on_every_engine!(
     files_are_taken_as_a_whole_and_once,
+    a_substitute_goes_with_its_holiday,
     other_years_keep_their_days,
     what_is_exported_is_imported_as_unchanged,
     a_year_is_copied_as_far_as_it_is_known,

@@ -347,6 +347,15 @@ async fn unpaid_leave_is_told_to_payroll(store: &Fresh) {
     assert_eq!(o.facts("&from=2026-12-05&to=2026-12-07").await.len(), 1);
     let refused = o.w.owner.get("/api/v1/leave-payroll-facts?from=2026-12-05&to=2026-12-04").await;
     problem(refused, 422, "common.invalid", &["/to"]);
+    // Payroll was told: what it was told stays.
+    let kind = format!("/api/v1/leave-types/{unpaid}");
+    let tag = o.w.owner.get(&kind).await.expect(200).header("etag").unwrap().to_owned();
+    let patch = async |body: Value| {
+        o.w.owner.call(http::Method::PATCH, &kind, &[("if-match", tag.as_str())], Some(&body)).await
+    };
+    problem(patch(json!({ "paid": true })).await, 409, "leave-type.taken", &[]);
+    patch(json!({ "name": "Loss of pay" })).await.expect(200);
+    assert_eq!(o.facts("").await.len(), 2);
     act(&o.w.meera, &path, "cancel").await.expect(200);
     assert_eq!(o.facts("").await.len(), 0);
     let all = o.facts("&recorded_after=2026-01-01T00:00:00Z&from=2026-12-07").await;

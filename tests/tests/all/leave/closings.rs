@@ -2,8 +2,8 @@
 
 use hrms_core::job::{JobRegistry, run_until_idle};
 use hrms_core::leave::{
-    AppliesTo, BalanceMinutes, CloseLeave, DecisionNote, LeaveClosing, LeaveError, NewLeavePolicyVersion,
-    PostingKind, ReopenLeave, RequestStatus,
+    AppliesTo, BalanceMinutes, CloseLeave, DayPart, DecisionNote, LeaveClosing, LeaveError,
+    NewLeavePolicyVersion, PostingKind, ReopenLeave, RequestStatus, ShortenLeave,
 };
 use hrms_core::{Actor, EmployeeId, Role};
 use hrms_store::SqlStore;
@@ -242,6 +242,28 @@ async fn one_kind_of_leave_is_closed_by_itself(store: &SqlStore) {
     other.took(date(2026, 10, 5), date(2026, 10, 5)).await;
 }
 
+/// Who is on leave when a month is closed can come back early: Saturday 31 October took nothing.
+async fn leave_over_the_end_of_a_period_is_shortened(store: &SqlStore) {
+    let w = World::new(store).await;
+    w.grant(w.asha, "20").await;
+    let over = w.took(date(2026, 10, 26), date(2026, 11, 6)).await;
+    w.close(LAST).await.unwrap();
+    let rest = |last: Date| ShortenLeave {
+        starts_on: date(2026, 10, 26),
+        ends_on: last,
+        start_part: DayPart::Full,
+        end_part: None,
+        note: None,
+    };
+    let refused = w.hrms.leave().shorten(&w.hr(), over, rest(date(2026, 10, 29))).await;
+    assert_eq!(code(refused), "leave.period-closed");
+    let before = w.figures(w.asha, LAST).await;
+    let shorter = w.hrms.leave().shorten(&w.hr(), over, rest(date(2026, 10, 30))).await.unwrap();
+    assert_eq!(shorter.request.days, "5");
+    assert_eq!(w.figures(w.asha, LAST).await, before);
+    assert_eq!(w.figures(w.asha, date(2026, 11, 6)).await.taken, 5 * 480);
+}
+
 async fn periods_are_closed_over_http(store: &Fresh) {
     let api = Api::new(store).await;
     let leave_type = json!({ "code": "annual", "name": "Annual leave" });
@@ -293,5 +315,6 @@ hrms_tests::on_every_engine!(
     who_books_and_who_closes_wait_for_each_other,
     owners_open_the_last_period_again,
     one_kind_of_leave_is_closed_by_itself,
+    leave_over_the_end_of_a_period_is_shortened,
     periods_are_closed_over_http,
 );

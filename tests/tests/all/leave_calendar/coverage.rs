@@ -3,6 +3,7 @@
 use hrms_core::contract::all_at_once;
 use hrms_store::SqlStore;
 use hrms_tests::{Client, on_every_engine};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::world::{Person, World, text};
@@ -176,6 +177,14 @@ async fn a_minimum_that_blocks_refuses(store: &SqlStore) {
     let seen = preview(&w.hr, &w.lead, &w.annual, "2026-12-07", "2026-12-07").await;
     assert_eq!(seen["refusal"]["code"], "leave.coverage-too-low");
     w.leave(&w.lead, &w.annual, "2026-12-08", "2026-12-08", json!({})).await;
+    // Nor is another day moved there.
+    let other = w.ask(&w.lead, &w.annual, "2026-12-10", "2026-12-10", json!({})).await;
+    let path = format!("/api/v1/leave-requests/{other}");
+    let tag = w.lead.client.get(&path).await.expect(200).header("etag").unwrap().to_owned();
+    let moved = json!({ "starts_on": "2026-12-07", "ends_on": "2026-12-07" });
+    let refused = w.lead.client.call(Method::PATCH, &path, &[("if-match", &tag)], Some(&moved)).await;
+    problem(refused, 409, "leave.coverage-too-low", &[]);
+    assert_eq!(w.lead.client.get(&path).await.expect(200).json()["starts_on"], "2026-12-10");
 }
 
 on_every_engine!(
