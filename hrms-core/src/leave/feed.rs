@@ -300,9 +300,9 @@ fn when(entry: &Entry) -> Option<When> {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use uuid::Uuid;
 
     use super::*;
-    use crate::contract::id;
     use crate::id::{LeaveRequestId, UserId};
     use crate::leave::{CountedDay, DayHours, DayReason, TimeOfDay};
     use crate::store::Version;
@@ -316,6 +316,7 @@ mod tests {
     ) -> Entry {
         let (starts_on, ends_on) = (date(2026, 3, 7), date(2026, 3, 9));
         let ends_on = if hours.is_some() { starts_on } else { ends_on };
+        let id = Uuid::nil;
         let request = LeaveRequest {
             id: LeaveRequestId::from_uuid(id()),
             employee_id: EmployeeId::from_uuid(id()),
