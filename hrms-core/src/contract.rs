@@ -28,6 +28,7 @@ mod leave;
 mod leave_claim;
 mod leave_closing;
 mod leave_policy;
+mod leave_search;
 mod membership;
 mod notification;
 mod people;
@@ -55,6 +56,7 @@ pub use leave::*;
 pub use leave_claim::*;
 pub use leave_closing::*;
 pub use leave_policy::*;
+pub use leave_search::*;
 pub use membership::*;
 pub use notification::*;
 pub use people::*;
@@ -203,6 +205,8 @@ macro_rules! store_contract {
             leave_of_policies_is_written_once,
             leave_accounts_are_opened,
             closed_leave_periods_are_kept,
+            leave_is_found_by_days_and_status,
+            what_belongs_to_leave_never_crosses_tenants,
             leave_policies_are_read_back_as_they_were_written,
             leave_policies_never_overlap,
             leave_policies_of_tenants_never_meet,

@@ -103,6 +103,7 @@ pub async fn approval_chains_are_read_back_as_written(store: &impl Subject) {
     assert_eq!(tx.approval_chains().get(late.id).await.unwrap().as_ref(), Some(&late));
     let tried = tx.approval_chains().active(ApprovalKind::LeaveRequest).await.unwrap();
     assert_eq!(tried, [early.clone(), late.clone()]);
+    assert!(tx.approval_chains().active(ApprovalKind::LeaveEncashment).await.unwrap().is_empty());
     let filter = ApprovalChainFilter { active: Some(false), ..ApprovalChainFilter::default() };
     let page = PageRequest::default();
     assert_eq!(tx.approval_chains().list(&filter, &page).await.unwrap(), [idle]);
@@ -118,6 +119,10 @@ pub async fn approval_chains_are_read_back_as_written(store: &impl Subject) {
     let mut tx = store.begin(tenant).await.unwrap();
     let taken = tx.approval_chains().insert(&approval_chain("a", 0)).await.unwrap_err();
     assert_eq!(taken.constraint(), Some("approval_chain_code_key"));
+    drop(tx);
+    let mut tx = store.begin(tenant).await.unwrap();
+    let stale = tx.approval_chains().remove(early.id, early.version.next()).await;
+    assert!(matches!(stale, Err(StoreError::Stale)), "{stale:?}");
     drop(tx);
     let mut tx = store.begin(tenant).await.unwrap();
     tx.approval_chains().remove(early.id, early.version).await.unwrap();
@@ -149,6 +154,7 @@ pub async fn approval_cases_are_read_back_as_written(store: &impl Subject) {
     let kind = ApprovalKind::LeaveRequest;
     assert_eq!(tx.approvals().of(kind, case.subject_id).await.unwrap().as_ref(), Some(&case));
     assert_eq!(tx.approvals().of(kind, Uuid::nil()).await.unwrap(), None);
+    assert_eq!(tx.approvals().of(ApprovalKind::LeaveEncashment, case.subject_id).await.unwrap(), None);
     assert_eq!(tx.approvals().tasks(case.id).await.unwrap(), tasks);
     assert_eq!(tx.approvals().trail(case.id).await.unwrap(), trail);
     assert_eq!(tx.approvals().open(None, 10).await.unwrap(), std::slice::from_ref(&case));
@@ -255,6 +261,8 @@ pub async fn p15_approval_delegations_have_dates(store: &impl Subject) {
     for (day, expected) in [(1, of_both.as_slice()), (7, of_both.as_slice()), (8, &[])] {
         let on = date(2026, 3, day);
         assert_eq!(tx.approval_delegations().delegators(deputy, on).await.unwrap(), expected, "{on}");
+        let delegates = tx.approval_delegations().delegates(&[boss, other], on).await.unwrap();
+        assert_eq!(delegates.len(), usize::from(!expected.is_empty()), "{on}");
     }
     let on = date(2026, 3, 2);
     assert!(tx.approval_delegations().delegators(boss, on).await.unwrap().is_empty());

@@ -55,6 +55,8 @@ pub async fn calendar_feeds_are_read_back_as_written(store: &impl Subject) {
     assert_eq!(tx.calendar_feeds().with_hash(late.id).await.unwrap(), None);
     assert!(tx.calendar_feeds().of_user(user).await.unwrap().is_empty());
     tx.calendar_feeds().remove(late.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(theirs).await.unwrap();
     assert!(tx.calendar_feeds().renew(&renewed, &[8; 32]).await.is_err());
     drop(tx);
     {

@@ -81,7 +81,7 @@ pub fn leave_request(
 }
 
 /// The trail of a count that isn't stored yet.
-fn recount(before: &LeaveRequest, after: &LeaveRequest, days: &[CountedDay]) -> LeaveRecount {
+pub(super) fn recount(before: &LeaveRequest, after: &LeaveRequest, days: &[CountedDay]) -> LeaveRecount {
     let added = |day: &CountedDay| RecountedDay { date: day.date, before: None, after: Some(day.clone()) };
     LeaveRecount {
         version: after.version,

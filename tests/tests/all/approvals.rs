@@ -556,4 +556,5 @@ hrms_tests::on_every_engine!(
 
 mod chains;
 mod edited;
+mod entitled;
 mod limits;

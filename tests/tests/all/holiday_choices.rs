@@ -187,7 +187,8 @@ async fn bad_choices_change_nothing(store: &Fresh) {
 async fn employees_choose_before_the_day(store: &Fresh) {
     let o = Office::new(store).await;
     let asha = &o.w.asha;
-    o.limit(2026, 2, 3).await;
+    // The second is two weeks ahead, which is just enough.
+    o.limit(2026, 2, 14).await;
     let (first, second) = ("2026-11-24", "2026-12-07");
     problem(choose(&asha.client, asha, first).await, 409, "holiday-choice.notice-too-short", &[]);
     choose(&asha.client, asha, second).await.expect(201);
@@ -197,6 +198,7 @@ async fn employees_choose_before_the_day(store: &Fresh) {
     problem(give_back(&mine, asha, second).await, 409, "holiday-choice.past", &[]);
     problem(choose(&mine, asha, first).await, 409, "holiday-choice.past", &[]);
     give_back(&hr, asha, second).await.expect(204);
+    problem(choose(&mine, asha, second).await, 409, "holiday-choice.past", &[]);
     choose(&hr, asha, first).await.expect(201);
     let seen = mine.get(&of(asha)).await.expect(200).json();
     assert_eq!((&seen["items"][0]["counts"], &seen["items"][1]["counts"]), (&json!(true), &json!(false)));

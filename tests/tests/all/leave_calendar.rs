@@ -238,6 +238,7 @@ async fn who_is_away_and_back_when(store: &SqlStore) {
     w.leave(&w.asha, &w.annual, "2026-12-23", "2026-12-24", json!({})).await;
     w.leave(&w.asha, &w.annual, "2026-12-28", "2026-12-28", json!({ "start_part": "first_half" })).await;
     w.ask(&w.bela, &w.annual, "2026-12-23", "2026-12-23", json!({})).await;
+    w.ask(&w.asha, &w.annual, "2026-12-21", "2026-12-21", json!({})).await;
     let seen = away(&w.bela.client, "?on=2026-12-23").await;
     let expected = json!([{
         "employee": { "id": w.asha.id, "name": "Asha Rao" },
@@ -249,6 +250,7 @@ async fn who_is_away_and_back_when(store: &SqlStore) {
     let seen = away(&w.lead.client, "?on=2026-12-23").await;
     assert_eq!(seen[0]["leaves"][0]["leave_type"]["name"], "Annual leave");
     assert_eq!(seen[0]["leaves"].as_array().unwrap().len(), 1);
+    assert_eq!(seen[0]["away_from"], "2026-12-22", "the day before is only asked for");
     assert_eq!(away(&w.bela.client, "?on=2026-12-25").await, json!([]), "nobody is away from a holiday");
     assert_eq!(away(&w.dora.client, "?on=2026-12-23").await, json!([]));
 

@@ -1,6 +1,7 @@
 //! Compensatory leave, leave that is paid out, and what payroll has to know, over HTTP.
 
 use hrms_core::contract::all_at_once;
+use hrms_core::jiff::SignedDuration;
 use hrms_tests::{Fresh, Reply};
 use serde_json::{Value, json};
 
@@ -189,6 +190,8 @@ async fn bad_claims_change_nothing(store: &Fresh) {
     }
     let all = asha.client.get("/api/v1/leave-claims").await.expect(200).json();
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    // Thirty days ago is in time.
+    worked(asha, &comp, "2026-10-24").await.expect(201);
     // Rules that make no sense.
     for (rules, pointer) in [
         (json!({ "compensatory": { "valid_for": { "days": 0 } } }), "/rules/compensatory/valid_for"),
@@ -281,6 +284,31 @@ async fn leave_is_paid_out(store: &Fresh) {
     let path = at(sell(asha, &other, "7").await);
     act(meera, &path, "approve").await.expect(200);
     assert_eq!(o.balance(&other, TODAY).await, ["7", "0", "3", "4"]);
+    problem(sell(asha, &other, "1").await, 409, "leave-claim.nothing-to-encash", &[]);
+    // Another leave year, another three.
+    o.w.after(SignedDuration::from_hours(24 * 40)).await;
+    let new = json!({ "kind": "encashment", "leave_type_id": other, "days": "4" });
+    let later = o.w.again(asha).await.post("/api/v1/leave-claims", &new).await.expect(201).json();
+    assert_eq!(later["days"], "3");
+}
+
+/// Work on a public holiday counts, though it is a Friday; what it gave is given back only until it expires.
+async fn work_on_a_holiday_is_leave_for_a_while(store: &Fresh) {
+    let o = Office::new(store).await;
+    let comp = o.kind("CO", json!({ "compensatory": { "valid_for": { "months": 1 } } }), "0").await;
+    let calendar = o.create("holiday-calendars", json!({ "code": "PNQ", "name": "Pune" })).await;
+    let friday = json!({ "on_date": "2026-11-20", "name": "Feast" });
+    let holidays = format!("/api/v1/holiday-calendars/{calendar}/holidays");
+    o.w.owner.post(&holidays, &friday).await.expect(201);
+    let place = text(&o.w.owner.get("/api/v1/locations").await.expect(200).json()["items"][0]["id"]);
+    let assign = json!({ "holiday_calendar_id": calendar, "from": "2020-01-01" });
+    o.w.owner.post(&format!("/api/v1/locations/{place}/holiday-calendars"), &assign).await.expect(200);
+    problem(worked(&o.w.asha, &comp, "2026-11-19").await, 422, "leave-claim.not-a-day-off", &[]);
+    let path = at(worked(&o.w.asha, &comp, "2026-11-20").await);
+    act(&o.w.meera, &path, "approve").await.expect(200);
+    o.w.after(SignedDuration::from_hours(24 * 40)).await;
+    let late = o.w.again(&o.w.meera).await.post(&format!("{path}/cancel"), &json!({})).await;
+    problem(late, 409, "leave-claim.used", &[]);
 }
 
 /// Lots are paid out in the order in which leave uses them up; what pending requests need stays; and what isn't there any more
@@ -456,6 +484,7 @@ hrms_tests::on_every_engine!(
     bad_claims_change_nothing,
     work_on_the_last_day_belongs_to_what_follows,
     leave_is_paid_out,
+    work_on_a_holiday_is_leave_for_a_while,
     what_is_paid_out_is_there,
     paying_out_makes_room_from_then_on,
     unpaid_leave_is_told_to_payroll,

@@ -139,6 +139,50 @@ fn a_negative_floor_lends_and_the_next_grant_pays_back() {
     assert_eq!(book.ledger.advanced(), 0);
 }
 
+/// A lot that gives less than was taken of it: what is missing is owed, and nothing of it expires.
+#[test]
+fn what_a_lot_lacks_when_it_expires_is_owed() {
+    let mut book = Book::default();
+    let (today, end) = (date(2026, 1, 1), date(2026, 4, 1));
+    let lot = book.grant(today, 2 * DAY, today, Some(end));
+    let request = book.submit(today, date(2026, 2, 2), 2, 0).unwrap();
+    book.approve(today, request);
+    let less = NewPosting {
+        lot_id: Some(lot),
+        request_id: None,
+        kind: PostingKind::Adjustment,
+        minutes: -DAY,
+        effective_on: today,
+        reverses_id: None,
+        booked_on: None,
+    };
+    book.post(today, vec![less]);
+    for as_of in [date(2026, 3, 31), end] {
+        let b = book.balance(as_of);
+        assert_eq!((b.granted, b.taken, b.expired, b.available), (DAY, 2 * DAY, 0, -DAY), "{as_of}");
+    }
+}
+
+/// P14: what is undone is there once more with the opposite sign, on the same lot and day, and counts no more.
+#[test]
+fn p14_a_reversal_is_on_the_lot_that_it_gives_back_to() {
+    let mut book = Book::default();
+    let today = date(2026, 1, 1);
+    let lot = book.grant(today, 2 * DAY, today, None);
+    let request = book.submit(today, date(2026, 2, 2), 2, 0).unwrap();
+    book.approve(today, request);
+    let taken: Vec<_> = book.ledger.live().filter(|one| one.request_id.is_some()).cloned().collect();
+    let undone = book.ledger.undo(request);
+    assert_eq!((taken.len(), undone.len()), (2, 2));
+    for (before, after) in taken.iter().zip(&undone) {
+        assert_eq!((after.lot_id, after.minutes, after.reverses_id), (Some(lot), DAY, Some(before.id)));
+        assert_eq!((after.kind, after.effective_on), (PostingKind::Reversal, before.effective_on));
+    }
+    book.cancel(today, request);
+    let on_lot = book.ledger.postings.iter().filter(|one| one.lot_id == Some(lot));
+    assert_eq!(on_lot.map(|one| one.minutes).sum::<i64>(), 2 * DAY, "the rows of a lot add up");
+}
+
 #[test]
 fn next_years_leave_does_not_touch_this_years_balance() {
     let mut book = Book::default();

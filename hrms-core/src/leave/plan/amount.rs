@@ -217,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_minutes_are_rounded_half_up() {
+        for (amount, minutes) in [((149, 100), 1), ((3, 2), 2), ((5, 2), 3), ((-3, 2), -1), ((-151, 100), -2)]
+        {
+            assert_eq!(whole(Exact::new(amount.0, amount.1)), minutes, "{amount:?}");
+        }
+        assert_eq!(floor(Exact::new(199, 100)), 1);
+    }
+
+    #[test]
     fn quantities_are_plain_decimals() {
         assert_eq!(Quantity::parse("12.07").map(Quantity::exact), Some(Exact::new(1207, 100)));
         assert_eq!(Quantity::parse("1.50").map(|one| one.to_string()).as_deref(), Some("1.5"));

@@ -111,6 +111,8 @@ fn dates_are_checked_against_the_day_of_asking() {
     let first = leave(1, ANNUAL, date(2026, 5, 1), date(2026, 5, 5));
     let from = date(2026, 5, 16);
     assert_eq!(violations(&waiting, &first, &[]), [Violation::WaitingPeriod { from }]);
+    assert_eq!(codes(&waiting, &on(date(2026, 5, 15)), &[]), ["leave.waiting-period"]);
+    assert_eq!(codes(&waiting, &on(from), &[]), [""; 0], "the fifteen days are over");
     assert_eq!(codes(&waiting, &on(date(2026, 5, 18)), &[]), [""; 0]);
 }
 
@@ -131,6 +133,13 @@ fn blocked_days_are_for_the_allowed_only() {
     assert_eq!(codes(&blocked(vec![me()]), &ask, &[]), [""; 0]);
     let after = leave(1, ANNUAL, date(2026, 6, 13), date(2026, 6, 15));
     assert_eq!(codes(&blocked(vec![]), &after, &[]), [""; 0], "Saturday isn't worked anyway");
+    // The first and the last day are blocked, the ones around them aren't.
+    for (day, is_blocked) in [(9, false), (10, true), (11, true), (12, false)] {
+        let mut rules = blocked(vec![]);
+        rules.blocked[0].ends_on = date(2026, 6, 11);
+        let on = date(2026, 6, day);
+        assert_eq!(codes(&rules, &leave(1, ANNUAL, on, on), &[]).len(), usize::from(is_blocked), "{on}");
+    }
 }
 
 #[test]

@@ -95,6 +95,39 @@ async fn hours_are_those_of_the_approver(store: &Fresh) {
     assert_eq!(o.waiting(&o.uma).await.len(), 1);
 }
 
+/// It goes to the next above who can decide and isn't the employee.
+async fn it_goes_up_past_the_employee(store: &Fresh) {
+    let o = Office::new(store).await;
+    let w = &o.w;
+    let ravi = json!([{ "type": "user", "user_id": w.ravi.user }]);
+    o.chain("ravi", json!({ "levels": [{ "approvers": ravi, "escalate_after_hours": 8 }] })).await;
+    // Above Ravi there are Asha, whose leave it is, Meera, who is suspended, and Uma.
+    o.change(&w.ravi, json!({ "manager_id": w.asha.employee })).await;
+    o.change(&w.meera, json!({ "status": "suspended" })).await;
+    let path = o.ask(&w.asha, 1, 1).await;
+    w.after(minutes(24 * 60)).await;
+    assert_eq!(o.trail(&path).await, ["started", "asked", "escalated"]);
+    assert_eq!(o.waiting(&o.uma).await, [(path, "employee".to_owned())]);
+}
+
+/// Whoever is asked twice is reminded once at a time, and ten times at most.
+async fn reminders_come_to_an_end(store: &Fresh) {
+    let o = Office::new(store).await;
+    let w = &o.w;
+    let twice = json!([{ "type": "manager" }, { "type": "user", "user_id": w.meera.user }]);
+    let level = json!({ "approvers": twice, "needed": "all", "remind_after_hours": 4 });
+    o.chain("twice", json!({ "levels": [level] })).await;
+    let path = o.ask(&w.asha, 30, 30).await;
+    w.after(minutes(4 * 60)).await;
+    assert_eq!(o.trail(&path).await, ["started", "asked", "asked", "reminded"]);
+    // Two each day, from Monday to Friday: after two weeks no more.
+    for _ in 0..28 {
+        w.after(minutes(12 * 60)).await;
+    }
+    let acts = o.trail(&path).await;
+    assert_eq!(acts.iter().filter(|act| *act == "reminded").count(), 10, "{acts:?}");
+}
+
 async fn time_limits_make_sense(store: &Fresh) {
     let o = Office::new(store).await;
     for (limits, code) in [
@@ -113,5 +146,7 @@ async fn time_limits_make_sense(store: &Fresh) {
 hrms_tests::on_every_engine!(
     what_waits_too_long_goes_up,
     hours_are_those_of_the_approver,
+    it_goes_up_past_the_employee,
+    reminders_come_to_an_end,
     time_limits_make_sense,
 );

@@ -87,8 +87,15 @@ async fn long_leave_needs_a_file(store: &Fresh) {
     edit("2026-12-03").await;
     asha.upload_form(&format!("{request}/attachments"), "a.pdf", PDF).await.expect(201);
     meera.post(&approve, &json!({})).await.expect(200);
-    let short = w.ask(&w.ravi, "2026-12-01").await;
+    let short = json!({ "leave_type_id": w.leave_type, "starts_on": "2026-12-01", "ends_on": "2026-12-02" });
+    let short = w.ravi.client.post("/api/v1/leave-requests", &short).await.expect(201);
+    let short = short.header("location").unwrap().to_owned();
     meera.post(&format!("{short}/approve"), &json!({})).await.expect(200);
+    // What was taken back needs no file.
+    let gone = w.ask(&w.ravi, "2026-12-07").await;
+    w.ravi.client.post(&format!("{gone}/cancel"), &json!({})).await.expect(200);
+    let late = w.ravi.client.upload_form(&format!("{gone}/attachments"), "a.pdf", PDF).await;
+    problem(late, 409, "leave.not-pending", &[]);
     let wrong = json!({ "effective_from": "2020-01-01", "rules": { "attachment_over_days": "-1" } });
     let refused = w.owner.post(&format!("/api/v1/leave-types/{}/rules", w.leave_type), &wrong).await;
     problem(refused, 422, "common.invalid", &["/rules/attachment_over_days"]);

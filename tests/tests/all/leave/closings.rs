@@ -89,6 +89,14 @@ async fn closed_days_say_what_they_said(store: &SqlStore) {
     assert_eq!(refusal.unwrap().code, closed);
     let boss = w.manager(w.manager);
     assert_eq!(code(w.hrms.leave().cancel(&boss, old, DecisionNote::default()).await), closed);
+    let rest = hrms_core::leave::ShortenLeave {
+        starts_on: date(2026, 10, 5),
+        ends_on: date(2026, 10, 6),
+        start_part: Default::default(),
+        end_part: None,
+        note: None,
+    };
+    assert_eq!(code(w.hrms.leave().shorten(&boss, old, rest).await), closed);
     let grant = hrms_core::leave::GrantLeave {
         refuse_overlap: false,
         employee_id: w.asha,
@@ -220,12 +228,33 @@ async fn owners_open_the_last_period_again(store: &SqlStore) {
     assert_eq!(told, [created, created, reopened, created]);
 }
 
+/// Today is 23 November everywhere, but the 22nd isn't over for twelve hours everywhere.
+async fn who_closes_what_is_over(store: &SqlStore) {
+    let w = World::new(store).await;
+    let closings = w.hrms.leave_closings();
+    for role in [Role::Employee, Role::Manager, Role::Payroll] {
+        let by = actor(w.tenant, Some(w.manager), &[role]);
+        assert_eq!(code(closings.close(&by, through(LAST)).await), "common.forbidden", "{role:?}");
+        assert_eq!(code(closings.preview(&by, through(LAST)).await), "common.forbidden", "{role:?}");
+    }
+    assert_eq!(code(w.close(date(2026, 11, 22)).await), "common.invalid");
+    let closing = w.close(date(2026, 11, 21)).await.unwrap();
+    for role in [Role::Employee, Role::Manager] {
+        let by = actor(w.tenant, Some(w.manager), &[role]);
+        assert_eq!(code(closings.balances_csv(&by, closing.id).await), "common.forbidden", "{role:?}");
+    }
+}
+
 async fn one_kind_of_leave_is_closed_by_itself(store: &SqlStore) {
     let w = World::new(store).await;
     let sick = w.hrms.leave_types().create(&w.hr(), super::new_type("sick")).await.unwrap();
     w.grant(w.asha, "10").await;
-    let of_sick = CloseLeave { leave_type_id: Some(sick.id), ..through(LAST) };
-    w.hrms.leave_closings().close(&w.hr(), of_sick).await.unwrap();
+    // A request for another kind of leave keeps nobody from it.
+    let other = w.submit(w.asha, date(2026, 10, 8), date(2026, 10, 8)).await.unwrap();
+    let of_sick = |last| CloseLeave { leave_type_id: Some(sick.id), ..through(last) };
+    let closings = w.hrms.leave_closings();
+    closings.close(&w.hr(), of_sick(LAST)).await.unwrap();
+    w.cancel(&w.employee(w.asha), other.request.id).await.unwrap();
     w.took(date(2026, 10, 5), date(2026, 10, 5)).await;
     let ask = hrms_core::leave::SubmitLeave {
         leave_type_id: sick.id,
@@ -233,8 +262,13 @@ async fn one_kind_of_leave_is_closed_by_itself(store: &SqlStore) {
     };
     assert_eq!(code(w.hrms.leave().submit(&w.employee(w.asha), ask).await), "leave.period-closed");
     // All of it, later: that one kind of it was closed before doesn't matter.
-    w.close(date(2026, 9, 30)).await.unwrap();
+    let all = w.close(date(2026, 9, 30)).await.unwrap();
+    // Opened again, though one kind was closed for longer.
+    let note = "A mistake".to_owned();
+    closings.reopen(&w.owner(), all.id, ReopenLeave { note }).await.unwrap();
     w.close(LAST).await.unwrap();
+    let annual = CloseLeave { leave_type_id: Some(w.annual.id), ..through(LAST) };
+    assert_eq!(code(closings.close(&w.hr(), annual).await), "leave-closing.already-closed", "with all");
     assert_eq!(code(w.submit(w.asha, date(2026, 10, 7), date(2026, 10, 7)).await), "leave.period-closed");
     let other = World::new(store).await;
     assert_eq!(other.hrms.leave_closings().list(&other.hr()).await.unwrap(), []);
@@ -316,5 +350,6 @@ hrms_tests::on_every_engine!(
     owners_open_the_last_period_again,
     one_kind_of_leave_is_closed_by_itself,
     leave_over_the_end_of_a_period_is_shortened,
+    who_closes_what_is_over,
     periods_are_closed_over_http,
 );

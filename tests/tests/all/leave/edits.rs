@@ -1,6 +1,6 @@
 //! Requests that are edited while they wait, and approved leave of which days are given up.
 
-use hrms_core::leave::{LeaveRequestPatch, RecountCause, RequestRules, SandwichRule, ShortenLeave};
+use hrms_core::leave::{DayHours, LeaveRequestPatch, RecountCause, RequestRules, SandwichRule, ShortenLeave};
 use hrms_core::{CommonError, Patch};
 use jiff::ToSpan;
 
@@ -168,6 +168,14 @@ async fn something_has_to_remain(store: &support::Fresh) {
     assert_eq!(code(w.shorten(&w.employee(w.asha), id, weekend).await), "leave.no-working-day");
     assert_eq!(w.balance(w.asha, None).await, ["5", "2", "0", "0", "3"]);
     assert_eq!(w.days(id).await, "2");
+    // Hours of a day are given up as a whole.
+    w.rules(RequestRules { hours: true, ..RequestRules::default() }).await;
+    let hours = DayHours { minutes: Some(120), ..DayHours::default() };
+    let ask = SubmitLeave { hours: Some(hours), ..w.ask(MONDAY, MONDAY) };
+    let asked = w.hrms.leave().submit(&w.employee(w.asha), ask).await.unwrap();
+    let id = w.approve(&w.manager(w.manager), asked.request.id).await.unwrap().request.id;
+    let morning = ShortenLeave { start_part: DayPart::FirstHalf, ..rest(MONDAY, MONDAY) };
+    assert_eq!(code(w.shorten(&w.employee(w.asha), id, morning).await), "leave.not-within");
 }
 
 /// Today is Monday 23 November 2026 where Asha works.
@@ -181,6 +189,13 @@ async fn leave_that_has_begun_is_given_up_as_the_rules_say(store: &support::Fres
         code(w.shorten(&me, id, rest(today + 1.day(), today + 4.days())).await),
         "leave.not-cancellable"
     );
+    // Nor do they by what they may decide about others.
+    let own = actor(w.tenant, Some(w.asha), &[Role::Hr, Role::Employee]);
+    assert_eq!(code(w.cancel(&own, id).await), "leave.not-cancellable");
+    let in_a_week = w.approved(today + 7.days(), today + 7.days()).await;
+    w.rules(RequestRules { cancel_notice_days: 7, ..RequestRules::default() }).await;
+    w.cancel(&me, in_a_week).await.unwrap();
+    w.rules(RequestRules::default()).await;
     w.shorten(&me, id, rest(today, today + 2.days())).await.unwrap();
     assert_eq!(w.balance(w.asha, None).await[1], "3");
     // Whoever decides calls them back today.

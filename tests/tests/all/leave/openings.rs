@@ -113,6 +113,9 @@ async fn a_file_opens_accounts_once_and_corrects_them(store: &SqlStore) {
     );
     let told = w.events().await.into_iter().filter(|event| event.kind == "leave.corrected").count();
     assert_eq!(told, 2);
+    // From that day on leave is asked for.
+    assert_eq!(code(w.submit(w.asha, date(2026, 8, 31), date(2026, 9, 1)).await), "leave.before-opening");
+    w.submit(w.asha, date(2026, 9, 1), date(2026, 9, 1)).await.unwrap();
 }
 
 async fn leave_taken_from_a_corrected_opening_is_owed(store: &SqlStore) {
@@ -212,6 +215,8 @@ async fn faulty_lines_are_named_and_nothing_is_taken(store: &SqlStore) {
         remarks(&result),
         (2..).zip(codes).map(|(row, code)| (row, code.to_owned())).collect::<Vec<_>>()
     );
+    // It may begin on the first day of the employment.
+    assert_eq!(w.imported("3,annual,2020-01-01,0,,\n").await, [1, 0, 0, 0, 0]);
     // Unless what it began with was nothing.
     assert_eq!(w.imported("2,annual,2026-11-01,0,,\n").await, [0, 1, 0, 0, 1]);
     assert_eq!(w.imported("2,annual,2026-11-02,5,,\n").await, [1, 0, 0, 0, 0]);

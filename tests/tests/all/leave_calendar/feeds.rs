@@ -124,6 +124,8 @@ async fn a_teams_feed_names_people_and_days_and_no_kinds(store: &SqlStore) {
         ["DATE:20261222", "DATE:20261223", "Bela Rao: away (asked for)", "TENTATIVE", "0"],
     ]);
     assert_eq!(told(&seen), expected);
+    let free = seen.values().all(|event| event["TRANSP"] == "TRANSPARENT");
+    assert!(free, "leave of others doesn't fill one's own calendar");
     // A colleague gets whole days, nothing that is only asked for, and not when it was asked for.
     let colleagues = read(&w, &department).await;
     let expected = rows(&[

@@ -249,6 +249,10 @@ fn levels_split_the_period_or_wait() {
     assert_eq!(june("immediate"), 7 * DAY / 2);
     assert_eq!(june("next_period"), 3 * DAY);
     assert_eq!(june("next_leave_year"), 2 * DAY);
+    // Reached on the first day of a period, nothing is waited for.
+    let on_the_first =
+        from(date(2026, 6, 1), &two("next_period"), &hired(date(2025, 6, 1)), date(2026, 6, 30));
+    assert_eq!(on_the_first, 2 * DAY);
     assert_eq!(from(date(2027, 1, 1), &two("next_leave_year"), &employment, date(2027, 1, 31)), 2 * DAY);
 }
 

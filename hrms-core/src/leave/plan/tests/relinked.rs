@@ -158,3 +158,71 @@ fn what_is_owed_is_no_leave_to_be_taken() {
     let request = book.submit(today, date(2026, 11, 23), 1, 4 * DAY).unwrap();
     assert_eq!(book.replayed(today).ledger.uncovered(request).all, 4 * DAY);
 }
+
+/// Leave of July whose credits there never were: it is paid by what there was in July, before that lapses.
+#[test]
+fn p12_leave_finds_another_lot_before_that_lapses() {
+    let join = r#""carry_over": {"limit": {"most": {"days": "0"}}, "open_grants": "join"}"#;
+    let monthly = r#"{"earn": {"per_year": {"days": "12"}}, "every": "monthly"}"#;
+    let credits = rules(&format!(r#"{{"accrual": {{"levels": [{monthly}]}}, {join}}}"#));
+    let mut book = Book::new(credits, hired(date(2026, 1, 1)));
+    book.grant(5 * DAY, date(2026, 1, 1), None);
+    book.take(date(2026, 7, 1), date(2026, 7, 6), 3);
+    book.change_rules(date(2026, 1, 1), rules(&format!("{{{join}}}")));
+    let august = book.replayed(date(2026, 8, 3)).ledger;
+    assert_eq!(august.advanced(), 0, "the grant pays, though policies do nothing until August");
+    assert_eq!(book.days(date(2026, 8, 3)), 2);
+    let new_year = book.balance(date(2027, 1, 1));
+    assert_eq!((new_year.available, new_year.expired, new_year.taken), (0, 2 * DAY, 3 * DAY));
+}
+
+/// Leave of the day on which a lot expires isn't on it, whatever is written.
+#[test]
+fn leave_of_the_day_of_expiry_is_paid_by_what_follows() {
+    let yearly = r#""earn":{"per_year":{"days":"20"}},"every":"up_front","credit":"start""#;
+    let none = r#""carry_over":{"limit":{"most":{"days":"0"}}}"#;
+    let plan = rules(&format!(r#"{{"accrual":{{"levels":[{{{yearly}}}]}},{none}}}"#));
+    let mut book = Book::new(plan, hired(date(2026, 1, 1)));
+    book.job(date(2026, 1, 1));
+    let first = book.stored.lots[0].clone();
+    let new_year = date(2027, 1, 1);
+    assert_eq!(first.valid_to, Some(new_year));
+    book.take_in_advance(new_year, 1);
+    book.stored.postings.last_mut().unwrap().lot_id = Some(first.id);
+    let after = book.balance(new_year);
+    assert_eq!((after.available, after.expired, after.taken), (19 * DAY, 20 * DAY, DAY));
+}
+
+/// A cap counts leave on what has expired as used up, also where it came there only now.
+///
+/// Leave of January was paid by the credit of its last day. That gives half now, and two days that were valid until the 20th have
+/// become known: they pay for the other half.
+#[test]
+fn a_cap_counts_leave_that_moved_to_an_expired_lot() {
+    let monthly = |days: u8| {
+        let level = format!(
+            r#""earn":{{"per_period":{{"days":"{days}"}}}},"every":"monthly","balance_cap":{{"days":"2"}}"#
+        );
+        plan(&level, "")
+    };
+    let mut book = Book::new(monthly(2), hired(date(2026, 1, 1)));
+    book.take_in_advance(date(2026, 1, 12), 2);
+    let asked = book.submit(date(2026, 1, 31), date(2026, 4, 1), 1, 10 * DAY).unwrap();
+    book.cancel(date(2026, 1, 31), asked);
+    book.grant(2 * DAY, date(2026, 1, 1), Some(date(2026, 1, 20)));
+    book.change_rules(date(2026, 1, 1), monthly(1));
+    let april = book.balance(date(2026, 4, 30));
+    assert_eq!((april.available, april.expired, april.taken), (2 * DAY, DAY, 2 * DAY));
+}
+
+/// P12: what is carried over is told before leave of the day, which only waits: five of ten days, and one of those is asked for.
+#[test]
+fn p12_a_request_for_the_day_keeps_nothing_from_the_carry_over() {
+    let five = r#"{"carry_over":{"limit":{"most":{"days":"5"}},"open_grants":"join"}}"#;
+    let mut book = Book::new(rules(five), hired(date(2026, 1, 1)));
+    book.grant(10 * DAY, date(2026, 1, 1), None);
+    let new_year = date(2027, 1, 1);
+    book.submit(date(2026, 11, 2), new_year, 1, 0).unwrap();
+    let after = book.balance(new_year);
+    assert_eq!((after.available, after.pending, after.expired), (4 * DAY, DAY, 5 * DAY));
+}
