@@ -6,6 +6,7 @@ mod openings;
 mod properties;
 mod relinked;
 mod replayed;
+mod settled;
 
 use jiff::civil::{Date, date};
 use uuid::Uuid;
