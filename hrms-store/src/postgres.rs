@@ -10,6 +10,10 @@ use hrms_core::{StoreError, TenantId};
 
 use crate::engine::Conn;
 
+/// A page read out of order costs about what one in order does, on the disks of today. With the planner's default of 4, statements
+/// about 500 of 100,000 employees read all of them, which takes ten times as long.
+const PLANNER: &str = "SET LOCAL random_page_cost = 1.1";
+
 /// A pool that connects as the application's log-in role.
 #[derive(Clone, Debug)]
 pub(crate) struct PostgresEngine {
@@ -74,7 +78,7 @@ impl PostgresEngine {
     /// here and nowhere else, from a UUID.
     pub(crate) async fn begin_write(&self, tenant: TenantId) -> Result<Conn, StoreError> {
         self.begin(format!(
-            "BEGIN; SET LOCAL ROLE hrms_app; SET LOCAL hrms.tenant_id = '{}'",
+            "BEGIN; SET LOCAL ROLE hrms_app; SET LOCAL hrms.tenant_id = '{}'; {PLANNER}",
             tenant.as_uuid()
         ))
         .await
@@ -82,7 +86,7 @@ impl PostgresEngine {
 
     pub(crate) async fn begin_read(&self, tenant: TenantId) -> Result<Conn, StoreError> {
         self.begin(format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE hrms_app; SET LOCAL hrms.tenant_id = '{}'",
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE hrms_app; SET LOCAL hrms.tenant_id = '{}'; {PLANNER}",
             tenant.as_uuid()
         ))
         .await
