@@ -255,11 +255,8 @@ impl LeaveService<'_> {
 
     /// Whose absence the actor may see something of, and whether each has to be asked about still.
     pub(super) fn absences_visible(&self, actor: &Actor) -> Result<(Visibility, bool), CommonError> {
-        let (mut visible, mut sifts) = match self.0.visibility(actor, Permission::EmployeeReadAbsence) {
-            Ok(visible) => (visible, self.0.policy().narrows(actor, Permission::EmployeeReadAbsence)),
-            // Who has no colleagues that they may see still sees themselves.
-            Err(refused) => (self.0.visibility(actor, Permission::LeaveRead).map_err(|_| refused)?, false),
-        };
+        let mut visible = self.0.visibility(actor, Permission::EmployeeReadAbsence)?;
+        let mut sifts = self.0.policy().narrows(actor, Permission::EmployeeReadAbsence);
         for permission in [Permission::LeaveRead, Permission::LeaveDecide] {
             let Ok(more) = self.0.visibility(actor, permission) else { continue };
             let joined = visible.or(more);

@@ -156,10 +156,6 @@ async fn the_calendar_filters_and_pages(store: &SqlStore) {
     }
     let refused = w.hr.get("/api/v1/leave-calendar/away?on=9999-12-31").await;
     problem(refused, 422, "common.invalid", &["/on"]);
-    // Who has no department has no colleagues, and sees themselves.
-    let alone = json!({ "from": "2026-11-23", "department_id": null });
-    w.hr.post(&format!("/api/v1/employees/{}/changes", w.dora.id), &alone).await.expect(200);
-    assert_eq!(names(&rows(&w.dora.client, DECEMBER).await), ["Dora Rao"]);
 }
 
 async fn nobody_else_sees_anything(store: &SqlStore) {
