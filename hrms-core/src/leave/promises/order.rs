@@ -51,6 +51,8 @@ struct Days {
     /// Numbers of the lots that the next carry-over is about.
     open: Vec<usize>,
     balance: BalanceMinutes,
+    /// The first day without employment: what was in hand then stays.
+    left: Option<Date>,
 }
 
 impl Days {
@@ -64,6 +66,15 @@ impl Days {
         for lot in self.lots.iter_mut().filter(|lot| lot.to.is_some_and(|to| to <= day) && meant(lot)) {
             self.balance.expired += std::mem::take(&mut lot.left);
         }
+    }
+
+    fn is_employed(&self, day: Date) -> bool {
+        self.left.is_none_or(|left| day < left)
+    }
+
+    /// When something ends of a policy's: never, when the employment ends before.
+    fn ends(&self, to: Date) -> Option<Date> {
+        Some(to).filter(|to| self.is_employed(*to))
     }
 
     fn carry_over(&mut self, day: Date, carry: &CarryOver, next: Date) {
@@ -92,7 +103,7 @@ impl Days {
         }
         if carried > 0 {
             let own_end = carry.limit.valid_for.map(|length| length.after(day));
-            let number = self.add(carried, day, Some(own_end.unwrap_or(next)), true);
+            let number = self.add(carried, day, self.ends(own_end.unwrap_or(next)), true);
             if own_end.is_none() {
                 self.open.push(number);
             }
@@ -145,19 +156,20 @@ type Shown = Vec<(Date, BalanceMinutes)>;
 fn day_by_day(
     rules: &PolicyRules,
     credits: &[Credit],
-    joined: Date,
+    (joined, left): (Date, Option<Date>),
     last: Date,
     events: &[(Date, Event)],
     forced: bool,
 ) -> Option<(Shown, Vec<Date>)> {
     let carry = carry_day(rules, joined);
-    let (mut account, mut shown, mut taken) = (Days::default(), Vec::new(), Vec::new());
+    let (mut account, mut shown, mut taken) = (Days { left, ..Days::default() }, Vec::new(), Vec::new());
     let mut never_credited: BTreeMap<Date, i64> = BTreeMap::new();
     for day in super::days(joined, last, 1) {
         let open = account.open.clone();
         account.expire(day, |lot| !open.contains(&lot.number));
         if let (Some(on), Some(carry)) = (carry, &rules.carry_over)
             && day > joined
+            && account.is_employed(day)
             && on.in_year(day.year()) == day
         {
             account.carry_over(day, carry, on.in_year(day.year() + 1));
@@ -177,9 +189,9 @@ fn day_by_day(
             let minutes = (credit.minutes + again).min(room);
             *lost += credit.minutes - minutes;
             if minutes > 0 {
-                let next = carry.map(|on| {
+                let next = carry.and_then(|on| {
                     let this = on.in_year(day.year());
-                    if this > day { this } else { on.in_year(day.year() + 1) }
+                    account.ends(if this > day { this } else { on.in_year(day.year() + 1) })
                 });
                 let number = account.add(minutes, day, next, true);
                 account.open.push(number);
@@ -245,6 +257,7 @@ proptest! {
         if let Some(days) = stay {
             employment.end(joined + days.days(), None).unwrap();
         }
+        let stay = (joined, stay.map(|days| joined + (days + 1).days()));
         let mut day = joined;
         let mut dated = Vec::new();
         for (wait, event) in events {
@@ -266,7 +279,7 @@ proptest! {
         };
         let mut kept = Kept::new(&history);
         let credits = |kept: &Kept| kept.earned(last);
-        let (shown, taken) = day_by_day(&rules, &credits(&kept), joined, last, &dated, false).unwrap();
+        let (shown, taken) = day_by_day(&rules, &credits(&kept), stay, last, &dated, false).unwrap();
         for (day, event) in &dated {
             kept.today = *day;
             match event {
@@ -291,7 +304,7 @@ proptest! {
         // Leave that keeps its lot keeps it, whatever other lots there would have been.
         let stays = kept.stored.live().filter(|one| one.kind == PostingKind::Consumption);
         let stays = stays.filter(|one| ledger.live().any(|now| now.id == one.id)).count();
-        if let Some((shown, _)) = day_by_day(&other, &credits(&kept), joined, last, &dated, true)
+        if let Some((shown, _)) = day_by_day(&other, &credits(&kept), stay, last, &dated, true)
             && stays == 0
         {
             for (day, balance) in shown.iter().step_by(usize::try_from(step * 4).unwrap()) {
