@@ -29,6 +29,11 @@ impl Lot {
     const fn free(&self) -> i64 {
         self.gives - self.used
     }
+
+    /// What is free of it without what is kept for requests of earlier days.
+    const fn spare(&self) -> i64 {
+        self.free() - self.reserved
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,7 +263,7 @@ impl Books {
 
     /// What of a lot neither leave nor pending requests use.
     pub(super) fn spare(&self, lot: LeaveLotId) -> i64 {
-        self.at(lot).map_or(0, |one| one.free() - one.reserved)
+        self.at(lot).map_or(0, Lot::spare)
     }
 
     /// Lots of policies that are valid on a day, and what of the opening balance never expires by itself.
@@ -347,7 +352,7 @@ impl Books {
         let now: Vec<Demand> = now;
         for demand in now {
             let valid = self.unexpired(demand.day).filter(|one| one.lot.covers(demand.day));
-            let room = valid.map(|one| (one.lot.id, one.free() - one.reserved));
+            let room = valid.map(|one| (one.lot.id, one.spare()));
             for (lot, part) in parts(room, demand.minutes) {
                 if let Some(one) = self.place.get(&lot).and_then(|index| self.lots.get_mut(*index)) {
                     one.reserved += part;
@@ -411,7 +416,7 @@ impl Books {
             self.orphans.remove(&index);
             let on = taken.posting.effective_on;
             let valid = self.unexpired(on).filter(|one| one.lot.covers(on));
-            let parts = parts(valid.map(|one| (one.lot.id, one.free())), taken.minutes(None));
+            let parts = parts(valid.map(|one| (one.lot.id, one.spare())), taken.minutes(None));
             for (lot, part) in parts {
                 self.shift(index, None, Some(lot), part);
             }
@@ -431,7 +436,7 @@ impl Books {
             let Some(taken) = self.taken.get(index).filter(|one| one.posting.effective_on < day) else {
                 return;
             };
-            let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.free()));
+            let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.spare()));
             let parts = parts(room, taken.minutes(None));
             if parts.is_empty() {
                 // Nor is there any for leave of later days.
