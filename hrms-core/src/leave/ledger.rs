@@ -273,9 +273,6 @@ pub struct Ledger {
     pub opens_on: Option<Date>,
     /// The last day that is closed: as of it and of earlier days nothing changes any more.
     pub closed_through: Option<Date>,
-    /// Whether policies are replayed over it. They tell in order of time which lots pay for leave in advance, as lots can lapse
-    /// before its day.
-    pub planned: bool,
 }
 
 impl Ledger {
@@ -438,12 +435,9 @@ impl Ledger {
 
     /// The postings by which lots pay for leave that was taken in advance of them.
     ///
-    /// A lot pays for an advance unless it had expired on that day. Where policies are replayed, that is left to them.
+    /// A lot pays for an advance unless it had expired on that day.
     #[must_use]
     pub fn settle(&self) -> Vec<NewPosting> {
-        if self.planned {
-            return Vec::new();
-        }
         let mut free = self.free();
         free.retain(|(_, left)| *left > 0);
         let mut advances: Vec<&LeavePosting> = self.live().filter(|posting| posting.is_advance()).collect();

@@ -29,11 +29,6 @@ impl Lot {
     const fn free(&self) -> i64 {
         self.gives - self.used
     }
-
-    /// What is free of it without what is kept for requests of earlier days.
-    const fn spare(&self) -> i64 {
-        self.free() - self.reserved
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +52,6 @@ impl Taken {
             Some(now) => now.get(&lot).copied().unwrap_or_default(),
             None if self.posting.lot_id == lot => -self.posting.minutes,
             None => 0,
-        }
-    }
-
-    /// The lots that pay for it, with what of it.
-    fn on_lots(&self) -> Vec<(LeaveLotId, i64)> {
-        match &self.now {
-            Some(now) => now.iter().filter_map(|(lot, part)| Some(((*lot)?, *part))).collect(),
-            None => self.posting.lot_id.map(|lot| (lot, -self.posting.minutes)).into_iter().collect(),
         }
     }
 
@@ -169,6 +156,7 @@ impl Books {
         for lot in lots {
             books.shed(lot, |_| true, Some(-books.free(lot)));
         }
+        books.settle();
         books
     }
 
@@ -263,16 +251,11 @@ impl Books {
 
     /// What of a lot neither leave nor pending requests use.
     pub(super) fn spare(&self, lot: LeaveLotId) -> i64 {
-        self.at(lot).map_or(0, Lot::spare)
+        self.at(lot).map_or(0, |one| one.free() - one.reserved)
     }
 
-    /// Lots of policies that are valid on a day, and what of the opening balance never expires by itself.
-    pub(super) fn by_policies(&self, opens_on: Option<Date>, day: Date) -> Vec<LeaveLotId> {
-        let lots = self.lots.iter().map(|one| &one.lot).filter(|lot| lot.covers(day));
-        let theirs = lots.filter(|lot| {
-            lot.plan_key.is_some() || (lot.opens(opens_on) && lot.valid_to.is_none() && lot.valid_from < day)
-        });
-        theirs.map(|lot| lot.id).collect()
+    pub(super) fn is_by_policy(&self, lot: LeaveLotId) -> bool {
+        self.at(lot).is_some_and(|one| one.lot.plan_key.is_some())
     }
 
     pub(super) fn never_expires(&self, lot: LeaveLotId) -> bool {
@@ -352,7 +335,7 @@ impl Books {
         let now: Vec<Demand> = now;
         for demand in now {
             let valid = self.unexpired(demand.day).filter(|one| one.lot.covers(demand.day));
-            let room = valid.map(|one| (one.lot.id, one.spare()));
+            let room = valid.map(|one| (one.lot.id, one.free() - one.reserved));
             for (lot, part) in parts(room, demand.minutes) {
                 if let Some(one) = self.place.get(&lot).and_then(|index| self.lots.get_mut(*index)) {
                     one.reserved += part;
@@ -361,36 +344,15 @@ impl Books {
         }
     }
 
-    /// After a lot has got on a day what it gives: takes from it no more than that, and pays what was taken in advance.
-    pub(super) fn arrived(&mut self, lot: LeaveLotId, day: Date) {
+    /// After a lot has got what it gives: takes from it no more than that, and pays what was taken in advance.
+    pub(super) fn arrived(&mut self, lot: LeaveLotId) {
         let valid_to = self.at(lot).and_then(|one| one.lot.valid_to);
         self.shed(lot, |posting| valid_to.is_some_and(|to| to <= posting.effective_on), None);
         let excess = -self.free(lot);
         if excess > 0 {
             self.shed(lot, |_| true, Some(excess));
         }
-        self.settle_before(day);
-    }
-
-    /// Makes all leave of a day and later leave that waits for its day.
-    pub(super) fn release_from(&mut self, day: Date) {
-        for index in self.taken.partition_point(|one| one.posting.effective_on < day)..self.taken.len() {
-            for (lot, part) in self.taken.get(index).map(Taken::on_lots).unwrap_or_default() {
-                self.shift(index, Some(lot), None, part);
-            }
-            self.orphans.insert(index);
-        }
-    }
-
-    /// The same, if any of it is on one of some lots, which lapse on that day.
-    pub(super) fn release_if_on(&mut self, lots: &[LeaveLotId], day: Date) {
-        let linked = lots.iter().filter_map(|lot| Some((lot, self.linked.get(lot)?)));
-        let mut taken = linked.flat_map(|(lot, all)| {
-            all.iter().filter_map(|index| self.taken.get(*index)).map(|one| (*lot, one))
-        });
-        if taken.any(|(lot, one)| one.posting.effective_on >= day && one.minutes(Some(lot)) > 0) {
-            self.release_from(day);
-        }
+        self.settle();
     }
 
     /// Makes leave on a lot leave that waits for its day, the latest first: up to so many minutes, or all that is meant.
@@ -416,27 +378,24 @@ impl Books {
             self.orphans.remove(&index);
             let on = taken.posting.effective_on;
             let valid = self.unexpired(on).filter(|one| one.lot.covers(on));
-            let parts = parts(valid.map(|one| (one.lot.id, one.spare())), taken.minutes(None));
+            let parts = parts(valid.map(|one| (one.lot.id, one.free())), taken.minutes(None));
             for (lot, part) in parts {
                 self.shift(index, None, Some(lot), part);
             }
         }
-        self.settle_before(day);
+        self.settle();
     }
 
-    /// Lots pay for leave of days before one that was taken in advance of them, unless they had expired on the day of leave. That of
-    /// later days waits: until then lots can lapse.
-    fn settle_before(&mut self, day: Date) {
+    /// Lots pay for leave that was taken in advance of them, unless they had expired on the day of leave.
+    pub(super) fn settle(&mut self) {
         let mut from = 0;
         while let Some(index) = self.advances.range(from..).next().copied() {
             from = index + 1;
             if self.orphans.contains(&index) {
                 continue;
             }
-            let Some(taken) = self.taken.get(index).filter(|one| one.posting.effective_on < day) else {
-                return;
-            };
-            let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.spare()));
+            let Some(taken) = self.taken.get(index) else { continue };
+            let room = self.unexpired(taken.posting.effective_on).map(|one| (one.lot.id, one.free()));
             let parts = parts(room, taken.minutes(None));
             if parts.is_empty() {
                 // Nor is there any for leave of later days.

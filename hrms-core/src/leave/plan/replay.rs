@@ -57,11 +57,10 @@ type Wanted = HashMap<Name, (i64, Date)>;
 pub fn replay(
     facts: &PlanFacts<'_>,
     account: &Account,
-    mut stored: Ledger,
+    stored: Ledger,
     until: Date,
     ids: &mut dyn FnMut() -> Uuid,
 ) -> Replayed {
-    stored.planned = true;
     let until = horizon(&stored, until);
     let mut gone = BTreeSet::new();
     loop {
@@ -174,11 +173,11 @@ impl Run<'_> {
     /// they left. Until then it is shown, for the settlement.
     fn begin_anew(&mut self, day: Date) {
         self.books.reserve_before(day);
-        let lots = self.books.by_policies(self.opens_on, day);
-        self.books.release_if_on(&lots, day);
-        for lot in lots {
+        for lot in self.books.in_order(day) {
             let left = self.books.spare(lot);
-            if left > 0 {
+            let lapses =
+                self.books.is_by_policy(lot) || self.books.openings(self.opens_on, day).contains(&lot);
+            if left > 0 && lapses {
                 self.want(&key("lapse", day, day, None), lot, PostingKind::Lapse, -left, day);
             }
         }
@@ -257,7 +256,6 @@ impl Run<'_> {
         let name = key("carry", day, day, valid_to);
         let to = self.lot_id(&name);
         let mut carried = 0;
-        self.books.release_if_on(&from, day);
         for lot in from {
             let left = self.books.spare(lot).max(0);
             let part = left.min(left_to_carry);
@@ -276,7 +274,7 @@ impl Run<'_> {
         if carried > 0 {
             self.open_lot(&name, LotSource::CarryOver, carried, day, valid_to);
             self.want(&name, to, PostingKind::Transfer, carried, day);
-            self.books.arrived(to, day);
+            self.books.arrived(to);
             if own_end.is_none() {
                 self.open.push(to);
             }
@@ -285,7 +283,6 @@ impl Run<'_> {
 
     /// Leave in hand above a cap lapses, from the lot that expires first.
     fn cut_to(&mut self, cap: i64, day: Date) {
-        self.books.release_from(day);
         self.books.reserve_before(day);
         let mut excess = self.books.in_hand(day) - cap;
         for lot in self.books.in_order(day) {
@@ -316,7 +313,7 @@ impl Run<'_> {
             let name = key("accrual", credit.served_from, credit.on, valid_to);
             let lot = self.open_lot(&name, LotSource::Accrual, credit.minutes, credit.on, valid_to);
             self.want(&name, lot, PostingKind::Grant, credit.minutes, credit.on);
-            self.books.arrived(lot, credit.on);
+            self.books.arrived(lot);
             self.open.push(lot);
         }
         credit
